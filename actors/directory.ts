@@ -1,0 +1,32 @@
+/**
+ * The shard's copy of the catalog: a look-up of topics without leaving the shard. Kind `directory`, key = shard, at start.
+ * Lives on: every shard. View: the cluster's topics, as far as the catalog has told.
+ */
+
+import type { Address } from '../runtime/actor.ts';
+import type { Fault } from '../src/model/faults.ts';
+import type { PartitionId, TopicId } from '../src/model/ids.ts';
+import type { Topic } from '../src/model/topic.ts';
+import type { PartitionConfiguration } from './partition.ts';
+
+export type DirectoryRequest =
+  /** → `resolved`, waiting for the directory's first copy where needed. The sender hears of later changes by `topicChanged` and `topicGone`. */
+  | { readonly type: 'resolve'; readonly request: number; readonly topic: string | TopicId; readonly create: boolean }
+  /** → `topics` */
+  | { readonly type: 'list'; readonly request: number }
+  /** From a partition that starts → `configure` or `gone`, and again at every change. */
+  | { readonly type: 'whoAmI'; readonly partition: PartitionId };
+
+export type DirectoryAnswer =
+  | { readonly type: 'resolved'; readonly request: number; readonly topic: Topic }
+  | { readonly type: 'refused'; readonly request: number; readonly fault: Fault }
+  | { readonly type: 'topics'; readonly request: number; readonly topics: readonly Topic[] }
+  | { readonly type: 'topicChanged'; readonly topic: Topic }
+  | { readonly type: 'topicGone'; readonly topic: TopicId; readonly name: string }
+  | PartitionConfiguration;
+
+export const directoryAddress = (node: Address['node'], shard: number): Address<DirectoryRequest> => ({
+  node,
+  name: `directory/${shard}`,
+  incarnation: 0,
+});

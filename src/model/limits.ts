@@ -1,0 +1,43 @@
+/** Every bound of the node that is no setting, each with its reason. Bytes unless the name says otherwise. */
+export const KIB = 1024;
+export const MIB = 1024 * KIB;
+export const GIB = 1024 * MIB;
+
+/** Blocks that O_DIRECT wants on every disk in use: offset, length and memory are multiples of it. */
+export const BLOCK_BYTES = 4096;
+/** A frame's length is checked against this before anything is allocated (default of limits.frameBytes). */
+export const FRAME_BYTES_MAX = 16 * MIB;
+/** Before hello a connection needs no more than this. */
+export const FRAME_BYTES_BEFORE_HELLO_MAX = 8 * KIB;
+/** Batches below this are gathered in the shard's journal; above, one large write beats the second copy. */
+export const JOURNALED_BATCH_BYTES_MAX = 64 * KIB;
+/** Bytes of a message that a ring record carries itself; longer ones are described by their place in an arena. */
+export const INLINE_BYTES_MAX = 4 * KIB;
+/** Kafka's default for one batch. */
+export const BATCH_BYTES_DEFAULT = MIB;
+/** Topic and group names: Kafka's bound, so that file names with a suffix still fit. */
+export const NAME_CHARS_MAX = 249;
+/** Client, member and instance ids. */
+export const CLIENT_ID_CHARS_MAX = 255;
+/** Requests of one connection that wait for an answer; the socket is not read beyond. */
+export const REQUESTS_IN_FLIGHT_MAX = 256;
+/** Bytes waiting to be sent to one client; it is not served beyond until it reads. */
+export const OUTBOX_BYTES_MAX = 32 * MIB;
+/** Partitions of one topic: one command should not exhaust the node. */
+export const PARTITIONS_PER_TOPIC_MAX = 10_000;
+/** Partitions named in one request. */
+export const PARTITIONS_PER_REQUEST_MAX = 10_000;
+/** Fetch sessions of one connection. */
+export const FETCH_SESSIONS_MAX = 16;
+/** Longest wait that a client may ask for. */
+export const WAIT_MS_MAX = 60_000;
+/** Members of one group. */
+export const GROUP_MEMBERS_MAX = 10_000;
+/** Topics one member may subscribe to. */
+export const SUBSCRIPTIONS_MAX = 1_000;
+/** Metadata string kept with a committed offset. */
+export const COMMIT_METADATA_CHARS_MAX = 4_096;
+/** Batches remembered for each producer, as Kafka's. */
+export const PRODUCER_BATCHES_KEPT = 5;
+/** Producers remembered for each partition; the longest unused goes first. */
+export const PRODUCERS_PER_PARTITION_MAX = 10_000;

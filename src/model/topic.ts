@@ -1,0 +1,98 @@
+/** What a topic is and what may be set for it. Decides which names and settings are allowed; stores nothing. */
+import { failed, ok, type Result } from './faults.ts';
+import type { PartitionId, Timestamp, TopicId } from './ids.ts';
+import { BATCH_BYTES_DEFAULT, GIB, KIB, MIB, NAME_CHARS_MAX } from './limits.ts';
+
+/** `fsync`: acked means on disk. `interval`: acked means handed to the disk, fsynced within `flushIntervalMs`. */
+export type Durability = 'fsync' | 'interval';
+/** `local`: segments on this node's disk. `memory`: never touches disk, gone after a restart. */
+export type Engine = 'local' | 'memory';
+
+export interface TopicSettings {
+  readonly engine: Engine;
+  readonly durability: Durability;
+  /** Longest time between an ack and its fsync under `interval`. */
+  readonly flushIntervalMs: number;
+  /** Age at which records may go, by the newest timestamp of a segment; -1 keeps them for ever. */
+  readonly retentionMs: number;
+  /** Bytes of one partition above which its oldest segments go; -1 is unlimited. */
+  readonly retentionBytes: number;
+  /** A segment is closed at this size. */
+  readonly segmentBytes: number;
+  /** A segment with records is closed at this age. */
+  readonly segmentMs: number;
+  /** Largest batch, as it stands on the wire. */
+  readonly batchBytesMax: number;
+}
+
+export interface Topic {
+  readonly id: TopicId;
+  readonly name: string;
+  readonly createdAt: Timestamp;
+  /** Index in the array is the partition's index in the topic. */
+  readonly partitions: readonly PartitionId[];
+  readonly settings: TopicSettings;
+  /** Rises with every change of settings or partitions. */
+  readonly version: number;
+}
+
+export const TOPIC_DEFAULTS: TopicSettings = {
+  engine: 'local',
+  durability: 'fsync',
+  flushIntervalMs: 1_000,
+  retentionMs: 7 * 24 * 3_600_000,
+  retentionBytes: -1,
+  segmentBytes: 256 * MIB,
+  segmentMs: 7 * 24 * 3_600_000,
+  batchBytesMax: BATCH_BYTES_DEFAULT,
+};
+
+/** What each setting may be, in words and as a check; also the list of names that exist. */
+export const TOPIC_SETTING_RULES: {
+  readonly [K in keyof TopicSettings]: { readonly allowed: string; check(value: unknown): boolean };
+} = {
+  engine: { allowed: '"local" or "memory"', check: (value) => value === 'local' || value === 'memory' },
+  durability: { allowed: '"fsync" or "interval"', check: (value) => value === 'fsync' || value === 'interval' },
+  flushIntervalMs: integer(10, 3_600_000),
+  retentionMs: integer(-1, Number.MAX_SAFE_INTEGER),
+  retentionBytes: integer(-1, Number.MAX_SAFE_INTEGER),
+  segmentBytes: integer(MIB, GIB),
+  segmentMs: integer(1_000, Number.MAX_SAFE_INTEGER),
+  batchBytesMax: integer(KIB, 8 * MIB),
+};
+
+function integer(least: number, most: number): { readonly allowed: string; check(value: unknown): boolean } {
+  const check = (value: unknown): boolean =>
+    Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+  return { allowed: `a whole number from ${least} to ${most}`, check };
+}
+
+const NAME = /^[a-zA-Z0-9._-]+$/;
+
+/** Checks the name of a topic or group at the edge. Names with two leading underscores belong to the node. */
+export function checkName(what: 'topic' | 'group', name: unknown): Result<string> {
+  if (typeof name !== 'string') return failed('INVALID_NAME', `${what} name is not a string`);
+  const shown = JSON.stringify(name.length > 40 ? `${name.slice(0, 40)}…` : name);
+  if (name.length === 0 || name.length > NAME_CHARS_MAX)
+    return failed('INVALID_NAME', `${what} name ${shown} has ${name.length} characters`);
+  if (name === '.' || name === '..' || !NAME.test(name))
+    return failed('INVALID_NAME', `${what} name ${shown} has characters that are not allowed`);
+  return ok(name);
+}
+
+/** Checks settings from outside, by name, and answers only those that were given. */
+export function checkTopicSettings(given: Readonly<Record<string, unknown>>): Result<Partial<TopicSettings>> {
+  const checked: Record<string, unknown> = {};
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(TOPIC_SETTING_RULES, name)) {
+      return failed(
+        'INVALID_SETTING',
+        `unknown topic setting ${JSON.stringify(name.slice(0, 40))}; known are ${Object.keys(TOPIC_SETTING_RULES).join(', ')}`,
+      );
+    }
+    const rule = TOPIC_SETTING_RULES[name as keyof TopicSettings];
+    if (!rule.check(given[name])) return failed('INVALID_SETTING', `${name} must be ${rule.allowed}`);
+    checked[name] = given[name];
+  }
+  return ok(checked as Partial<TopicSettings>);
+}
