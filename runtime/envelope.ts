@@ -1,0 +1,170 @@
+/**
+ * A message as bytes, for a ring record or a peer: fixed binary header, names, msgpack fields, then the message's own
+ * bytes untouched. The only file of the node that knows msgpack. It judges nothing: a target that is gone is the
+ * receiver's business.
+ *
+ *     | kind u8 | body u8 | target name length u16 | sender name length u16 | unused u16 |
+ *     | target node u32 | target incarnation u32 | sender node u32 | sender incarnation u32 | fields length u32 | body length u32 |
+ *     | arena u32 | arena incarnation u32 | slot u32 | offset u32 |      only when the body is described
+ *     | target name | sender name | fields (msgpack) | body |            the body only when it is inline
+ *
+ * Little-endian: it never leaves machines of one kind.
+ */
+import { Decoder, Encoder } from '@msgpack/msgpack';
+import { assert } from '../src/model/assert.ts';
+import { id, type NodeId } from '../src/model/ids.ts';
+import { INLINE_BYTES_MAX } from '../src/model/limits.ts';
+import type { Address, Message } from './actor.ts';
+import type { ArenaMap, LeaseDescriptor } from './arena.ts';
+
+const NO_BODY = 0;
+const INLINE = 1;
+const DESCRIBED = 2;
+type Body = typeof NO_BODY | typeof INLINE | typeof DESCRIBED;
+
+const HEADER_BYTES = 32;
+const DESCRIPTOR_BYTES = 16;
+
+const encoder = new Encoder({ ignoreUndefined: true });
+const decoder = new Decoder();
+
+/** For state kept as msgpack: catalog, groups. Fields that are undefined are left out. */
+export function encodeValue(value: unknown): Uint8Array {
+  return encoder.encode(value);
+}
+export function decodeValue(bytes: Uint8Array): unknown {
+  return decoder.decode(bytes);
+}
+
+export interface Envelope {
+  /** What the record is: the kernel's own numbers; 0 is a message over the request lane. */
+  readonly kind: number;
+  readonly target: Address;
+  readonly sender: Address;
+  /** Null when its bytes lay in an arena that has been laid anew since: it is lost, as if its sender had died a moment earlier. */
+  readonly message: Message | null;
+}
+
+/** Prepares one message at a time: `prepare` tells how long it will be, `write` puts it where there is room. */
+export class EnvelopeWriter {
+  readonly #arenas: ArenaMap | null;
+  #kind = 0;
+  #target: Address | undefined;
+  #sender: Address | undefined;
+  #message: Message | undefined;
+  #fields: Uint8Array = new Uint8Array(0);
+  #body: Body = NO_BODY;
+  #inline: Uint8Array | undefined;
+
+  /** @param arenas null where memory is not shared (another node): all bytes travel inline. */
+  constructor(arenas: ArenaMap | null) {
+    this.#arenas = arenas;
+  }
+
+  /** @returns the length of the record in bytes. Nothing has been given away yet. */
+  prepare(kind: number, target: Address, sender: Address, message: Message): number {
+    const { bytes, lease, ...fields } = message;
+    this.#kind = kind;
+    this.#target = target;
+    this.#sender = sender;
+    this.#message = message;
+    this.#fields = encoder.encodeSharedRef(fields);
+    this.#inline = bytes;
+    if (bytes === undefined) this.#body = NO_BODY;
+    else if (this.#arenas !== null && lease !== undefined && bytes.length > INLINE_BYTES_MAX) this.#body = DESCRIBED;
+    else this.#body = INLINE;
+    assert(lease === undefined || bytes !== undefined, 'a lease without bytes');
+    const names = target.name.length + sender.name.length;
+    const body = this.#body === INLINE ? (bytes as Uint8Array).length : this.#body === DESCRIBED ? DESCRIPTOR_BYTES : 0;
+    return HEADER_BYTES + names + this.#fields.length + body;
+  }
+
+  /** Writes what was prepared and takes the lease from the sender: into the descriptor, or released once copied. */
+  write(into: Uint8Array, at: number): void {
+    const target = this.#target as Address;
+    const sender = this.#sender as Address;
+    const message = this.#message as Message;
+    const described = this.#body === DESCRIBED ? DESCRIPTOR_BYTES : 0;
+    const view = new DataView(into.buffer, into.byteOffset + at, HEADER_BYTES + described);
+    view.setUint8(0, this.#kind);
+    view.setUint8(1, this.#body);
+    view.setUint16(2, target.name.length, true);
+    view.setUint16(4, sender.name.length, true);
+    view.setUint16(6, 0, true);
+    view.setUint32(8, target.node, true);
+    view.setUint32(12, target.incarnation, true);
+    view.setUint32(16, sender.node, true);
+    view.setUint32(20, sender.incarnation, true);
+    view.setUint32(24, this.#fields.length, true);
+    view.setUint32(28, this.#inline?.length ?? 0, true);
+    let next = at + HEADER_BYTES;
+    if (this.#body === DESCRIBED) next = this.#writeDescriptor(view, next, message);
+    next = writeName(into, next, target.name);
+    next = writeName(into, next, sender.name);
+    into.set(this.#fields, next);
+    if (this.#body === INLINE) into.set(this.#inline as Uint8Array, next + this.#fields.length);
+    if (this.#body !== DESCRIBED) message.lease?.release();
+    this.#message = undefined;
+    this.#inline = undefined;
+  }
+
+  #writeDescriptor(view: DataView, next: number, message: Message): number {
+    const lease = message.lease;
+    assert(this.#arenas !== null && lease !== undefined, 'described bytes lie in an arena');
+    const place = this.#arenas.describe(lease, this.#inline as Uint8Array);
+    view.setUint32(HEADER_BYTES, place.arena, true);
+    view.setUint32(HEADER_BYTES + 4, place.incarnation, true);
+    view.setUint32(HEADER_BYTES + 8, place.slot, true);
+    view.setUint32(HEADER_BYTES + 12, place.offset, true);
+    return next + DESCRIPTOR_BYTES;
+  }
+}
+
+/** Reads a record; what it answers shares no memory with it. */
+export function readEnvelope(from: Uint8Array, at: number, length: number, arenas: ArenaMap | null): Envelope {
+  const view = new DataView(from.buffer, from.byteOffset + at, length);
+  const body = view.getUint8(1);
+  const targetLength = view.getUint16(2, true);
+  const senderLength = view.getUint16(4, true);
+  const fieldsLength = view.getUint32(24, true);
+  const bodyLength = view.getUint32(28, true);
+  const names = at + HEADER_BYTES + (body === DESCRIBED ? DESCRIPTOR_BYTES : 0);
+  const fieldsAt = names + targetLength + senderLength;
+  const target = address(view, 8, readName(from, names, targetLength));
+  const sender = address(view, 16, readName(from, names + targetLength, senderLength));
+  // A copy: binary fields of msgpack would point into the ring, and its text decoder refuses shared memory.
+  const fields = decoder.decode(from.slice(fieldsAt, fieldsAt + fieldsLength)) as Message;
+  const kind = view.getUint8(0);
+  if (body === NO_BODY) return { kind, target, sender, message: fields };
+  if (body === INLINE) {
+    const start = fieldsAt + fieldsLength;
+    return { kind, target, sender, message: { ...fields, bytes: from.slice(start, start + bodyLength) } };
+  }
+  assert(arenas !== null, 'described bytes between nodes');
+  const lease = arenas.adopt(descriptor(view, bodyLength));
+  return { kind, target, sender, message: lease === null ? null : { ...fields, bytes: lease.bytes, lease } };
+}
+
+function address(view: DataView, at: number, name: string): Address {
+  return { node: id<NodeId>(view.getUint32(at, true)), name, incarnation: view.getUint32(at + 4, true) };
+}
+
+function descriptor(view: DataView, length: number): LeaseDescriptor {
+  return {
+    arena: view.getUint32(HEADER_BYTES, true),
+    incarnation: view.getUint32(HEADER_BYTES + 4, true),
+    slot: view.getUint32(HEADER_BYTES + 8, true),
+    offset: view.getUint32(HEADER_BYTES + 12, true),
+    length,
+  };
+}
+
+/** Names of actors are ASCII: they are made by the node, never by clients. */
+function writeName(into: Uint8Array, at: number, name: string): number {
+  for (let i = 0; i < name.length; i++) into[at + i] = name.charCodeAt(i);
+  return at + name.length;
+}
+
+function readName(from: Uint8Array, at: number, length: number): string {
+  return String.fromCharCode.apply(null, from.subarray(at, at + length) as unknown as number[]);
+}
