@@ -3,7 +3,19 @@
  * network and timers answer later with a message. A throw is a crash: the supervisor decides, the ledger cleans up.
  */
 import type { NodeId, ShardId } from '../src/model/ids.ts';
-import type { DiskEntry, DiskError, DiskFile, DiskSpace, Logger, OpenOptions, Random } from './ports.ts';
+import type {
+  DiskEntry,
+  DiskError,
+  DiskFile,
+  DiskSpace,
+  Listening,
+  ListenOptions,
+  Logger,
+  OpenOptions,
+  Random,
+  Socket,
+  SocketHandlers,
+} from './ports.ts';
 
 /** A member of a discriminated union, declared as `Inbox` at the top of its actor's file. */
 export interface Message {
@@ -42,10 +54,20 @@ export interface Down extends Message {
   readonly reason: 'stopped' | 'crashed' | 'shard died' | 'unknown';
 }
 
+/**
+ * Clean stop, once the phases before {@link Kind.stops} of the actor's kind are over on every shard: finish what is in
+ * flight, then `context.stop()`. Comes over the reply lane; who is not done by the deadline is stopped as it is.
+ */
+export interface Drain extends Message {
+  readonly type: 'drain';
+}
+
 export interface Actor<In extends Message = Message> {
   receive(message: In, from: Address): void;
   /** Last call, in order or after a crash: cancel what the ledger does not know. Must not send requests. */
   stopped?(): void;
+  /** What people should see of it in `inspect`: small, structured-cloneable. Called between messages. */
+  inspect?(): unknown;
 }
 export type ActorFactory<In extends Message = Message> = (
   context: Context<In>,
@@ -54,6 +76,7 @@ export type ActorFactory<In extends Message = Message> = (
 ) => Actor<In>;
 
 export interface Timer {
+  /** A message that is in the mailbox already still comes. */
   cancel(): void;
 }
 
@@ -80,10 +103,18 @@ export interface Context<In extends Message = Message> {
   whenWritable(to: Address, message: In): void;
   /** Sends `message` to self after at least `ms`. Gone with the actor. */
   after(ms: number, message: In): Timer;
-  /** `down` comes once when that incarnation (with 0: the present one) ends; at once with `unknown` when there is none. */
+  /**
+   * `down` comes once when that incarnation (with 0: the present or, after a crash, the coming one) ends; at once with
+   * `unknown` when there is none, with `shard died` when its shard is away. Starts kinds on `demand`, as a message would.
+   * Twice is once. Costs a ring record on another shard: watch for as long as there is business, not for each message.
+   */
   watch(address: Address): void;
+  /** A `down` that is on its way still comes. */
   unwatch(address: Address): void;
-  /** Starts a child on this shard, under the supervision that the tree states for `kind`. */
+  /**
+   * Starts a child on this shard, under the supervision that the tree states for `kind`: one of this kind's `children`
+   * (ends with this actor), or one at the top of the tree that begins by `spawn` (outlives it).
+   */
   spawn<Child extends Message>(kind: string, key: string, init: unknown): Address<Child>;
   /** Stops this actor after the present message. */
   stop(): void;
@@ -94,6 +125,7 @@ export interface Context<In extends Message = Message> {
   whenLeasable(message: In): void;
 
   readonly disk: ActorDisk<In>;
+  readonly network: ActorNetwork<In>;
   /** Runs a CPU-heavy job in the pool; the answer is the message that `answer` makes. */
   run(job: string, argument: unknown, answer: (error: string | null, result: unknown) => In): void;
   count(counter: string, by: number): void;
@@ -124,6 +156,29 @@ export interface ActorDisk<In extends Message> {
   space(answer: AnswerWith<DiskSpace, In>): void;
 }
 
+/** The network port, with answers as messages to self. Sockets and listeners are in the ledger: closed with their actor. */
+export interface ActorNetwork<In extends Message> {
+  /**
+   * Each connection comes as the message that `accept` makes (when the mailbox is full it is closed at once), paused and
+   * without handlers, until this actor or the one it hands the socket to (in the `init` of `spawn`) attaches to it.
+   */
+  listen(
+    options: ListenOptions,
+    accept: (socket: Socket) => In,
+    answer: (error: string | null, listening: Listening | undefined) => In,
+  ): void;
+  /** No new connections; answers once the port is free. */
+  close(listening: Listening, answer: (error: null) => In): void;
+  /**
+   * Takes the socket over and lets data arrive. The handlers run outside the actor, in the socket's callback: they copy
+   * the chunk (into memory of `lease`, which may be called there), may pause the socket, and `deliver` a message to self.
+   * `full`: keep it, pause, and go on with the actor's next message. A throw in them is a crash of the actor.
+   */
+  attach(socket: Socket, handlers: (deliver: (message: In) => Sent) => SocketHandlers): void;
+  /** As {@link Socket.write}: views and their leases must stay until the answer; a crash waits for it before it releases them. */
+  write(socket: Socket, views: readonly Uint8Array[], answer: Answer<In>): void;
+}
+
 // ---- supervision, as data
 
 /** What happens after a crash: go on with the same state, start anew, end, or crash the parent in turn. */
@@ -151,7 +206,12 @@ export interface Kind {
   readonly keys?: (shards: number) => readonly string[];
   /** Mailbox bound, in messages; the reply lane is beside it. */
   readonly mailboxMax: number;
-  /** Children by kind: they end with their parent, and it hears of escalations. */
+  /**
+   * Phase of a clean stop in which actors of this kind get {@link Drain}: 0 listeners, 1 connections, 3 coordinators and
+   * catalog, 5 partitions, 9 journals. From then on none of the kind starts. Absent: stopped after all phases, unasked.
+   */
+  readonly stops?: number;
+  /** Children by kind, names unique in the whole tree: they end with their parent, and it crashes when they escalate. */
   readonly children?: Readonly<Record<string, Kind>>;
 }
 /** The whole node: actors/node.ts holds the one literal of it. */
