@@ -1,0 +1,213 @@
+/**
+ * Every setting of a node as one table: name, what is allowed, default, description. Environment names, flags, help
+ * texts and the type of the settings follow from it. Decides what a single value may be; reads nothing and knows
+ * nothing of where values come from (config.ts does).
+ */
+import { FRAME_BYTES_MAX, GIB, KIB, MIB } from './model/limits.ts';
+import { TOPIC_DEFAULTS, TOPIC_SETTING_RULES, type TopicSettings } from './model/topic.ts';
+
+/** What defaults are taken from. */
+export interface Machine {
+  readonly cores: number;
+  /** The container's limit where there is one. */
+  readonly memoryBytes: number;
+  /** Somebody looks at the log as it is written. */
+  readonly terminal: boolean;
+}
+
+export interface Rule<T> {
+  readonly description: string;
+  /** What may be given, in words. */
+  readonly allowed: string;
+  /** From a YAML scalar or from text; undefined when it isn't allowed. */
+  parse(given: unknown): T | undefined;
+  byDefault(machine: Machine): T;
+  /** The default in words, where it is not the same on all machines. */
+  readonly defaultText?: string;
+}
+type Form<T> = Pick<Rule<T>, 'allowed' | 'parse'>;
+
+const setting = <T>(description: string, form: Form<T>, byDefault: T): Rule<T> => ({
+  description,
+  ...form,
+  byDefault: () => byDefault,
+});
+
+function whole(least: number, most: number): Form<number> {
+  return inUnits({}, `a whole number from ${least} to ${most}`, (value) => value >= least && value <= most);
+}
+
+const BYTE_UNITS = { B: 1, KiB: KIB, MiB: MIB, GiB: GIB, TiB: 1024 * GIB };
+const TIME_UNITS = { ms: 1, s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function bytes(least: number, most: number): Form<number> {
+  const allowed = `bytes from ${showBytes(least)} to ${showBytes(most)}, as a number or like 64KiB, 16MiB, 2GiB`;
+  return inUnits(BYTE_UNITS, allowed, (value) => value >= least && value <= most);
+}
+
+function showBytes(count: number): string {
+  const unit = (['GiB', 'MiB', 'KiB'] as const).find((name) => count % BYTE_UNITS[name] === 0);
+  return unit === undefined ? `${count}` : `${count / BYTE_UNITS[unit]}${unit}`;
+}
+
+/** A whole number, by itself or followed by a unit. */
+function inUnits(
+  units: Readonly<Record<string, number>>,
+  allowed: string,
+  check: (value: number) => boolean,
+): Form<number> {
+  const parse = (given: unknown): number | undefined => {
+    const [, digits, unit = ''] = /^(-?\d+) ?([A-Za-z]*)$/.exec(String(given).trim()) ?? [];
+    const factor = unit === '' ? 1 : Object.hasOwn(units, unit) ? units[unit] : undefined;
+    if (typeof given === 'boolean' || digits === undefined || factor === undefined) return undefined;
+    const value = Number(digits) * factor;
+    return Number.isSafeInteger(value) && check(value) ? value : undefined;
+  };
+  return { allowed, parse };
+}
+
+const ratio: Form<number> = {
+  allowed: 'a number from 0 to 0.9',
+  parse: (given) => {
+    const value = typeof given === 'string' && given.trim() !== '' ? Number(given) : given;
+    return typeof value === 'number' && value >= 0 && value <= 0.9 ? value : undefined;
+  },
+};
+
+const words = { true: true, yes: true, on: true, '1': true, false: false, no: false, off: false, '0': false };
+const truth: Form<boolean> = {
+  allowed: 'true or false',
+  parse: (given) => {
+    const word = String(given).toLowerCase();
+    return Object.hasOwn(words, word) ? words[word as keyof typeof words] : undefined;
+  },
+};
+
+const text: Form<string> = {
+  allowed: 'a text that is not empty',
+  parse: (given) => (typeof given === 'string' && given !== '' && !given.includes('\0') ? given : undefined),
+};
+
+function oneOf<const T extends string>(...choices: readonly T[]): Form<T> {
+  return { allowed: choices.join(' or '), parse: (given) => choices.find((choice) => choice === given) };
+}
+
+/** The default that a new topic gets; the topic's own rules decide what is allowed, units are understood on top. */
+function topicDefault<K extends keyof TopicSettings>(name: K, description: string): Rule<TopicSettings[K]> {
+  const rule = TOPIC_SETTING_RULES[name];
+  const units = name.endsWith('Ms') ? TIME_UNITS : name.includes('Bytes') ? BYTE_UNITS : undefined;
+  const unitText = units === TIME_UNITS ? ' (ms, or like 500ms, 90s, 12h, 7d)' : ' (bytes, or like 64KiB, 256MiB)';
+  const number = inUnits(units ?? {}, rule.allowed, () => true);
+  const parse = (given: unknown): TopicSettings[K] | undefined => {
+    const value = units === undefined ? given : number.parse(given);
+    return rule.check(value) ? (value as TopicSettings[K]) : undefined;
+  };
+  return setting(
+    description,
+    { allowed: units === undefined ? rule.allowed : rule.allowed + unitText, parse },
+    TOPIC_DEFAULTS[name],
+  );
+}
+
+const MEMORY_LEAST = 256 * MIB;
+
+/** Every setting there is. Environment names and flags follow from the key: `native.port`, CALLBOARD_NATIVE_PORT, --native-port. */
+export const rules = {
+  data: setting('Folder that holds everything the node keeps.', text, './data'),
+  node: setting('Number of this node in its cluster; a folder belongs to one node.', whole(1, 65_535), 1),
+  shards: {
+    description: 'Worker threads that carry partitions and connections. The folder opens with any number of them.',
+    ...whole(1, 64),
+    byDefault: (machine) => Math.min(64, Math.max(1, machine.cores)),
+    defaultText: 'one a core',
+  } satisfies Rule<number>,
+  memory: {
+    description: 'Memory that the node stays within whatever clients do: a bound, not a reservation.',
+    ...bytes(MEMORY_LEAST, 1024 * GIB),
+    byDefault: (machine) => Math.max(MEMORY_LEAST, Math.min(GIB, Math.floor(machine.memoryBytes / 4 / MIB) * MIB)),
+    defaultText: 'a quarter of the machine or container, from 256MiB to 1GiB',
+  } satisfies Rule<number>,
+  'native.host': setting('Address that the native protocol listens on.', text, '127.0.0.1'),
+  'native.port': setting('Port of the native protocol; 0 picks a free one.', whole(0, 65_535), 7625),
+  'admin.host': setting('Address that the admin HTTP server listens on.', text, '127.0.0.1'),
+  'admin.port': setting('Port of health checks and metrics; 0 picks a free one.', whole(0, 65_535), 7680),
+  insecure: setting('Allow listening beyond this machine although there are no accounts yet.', truth, false),
+  'topics.autoCreate': setting('Create a topic when it is first used.', truth, true),
+  'topics.partitions': setting('Partitions of a topic that is created without a number.', whole(1, 10_000), 4),
+  'topics.engine': topicDefault('engine', 'local keeps records on disk; memory forgets them with the process.'),
+  'topics.durability': topicDefault('durability', 'fsync: acked means on disk. interval: fsynced soon after the ack.'),
+  'topics.flushIntervalMs': topicDefault('flushIntervalMs', 'Longest time from ack to fsync under interval.'),
+  'topics.retentionMs': topicDefault('retentionMs', 'Age at which records may go; -1 keeps them for ever.'),
+  'topics.retentionBytes': topicDefault(
+    'retentionBytes',
+    'Size of a partition above which its oldest segments go; -1: no bound.',
+  ),
+  'topics.segmentBytes': topicDefault('segmentBytes', 'Size at which a segment is closed.'),
+  'topics.segmentMs': topicDefault('segmentMs', 'Age at which a segment is closed.'),
+  'topics.batchBytesMax': topicDefault('batchBytesMax', 'Largest record batch taken.'),
+  'limits.frameBytes': setting(
+    'Largest frame; a longer one closes its connection.',
+    bytes(64 * KIB, 256 * MIB),
+    FRAME_BYTES_MAX,
+  ),
+  'limits.connections': setting('Connections open at a time; more are refused.', whole(1, 1_000_000), 20_000),
+  'disk.freeBytesMin': setting(
+    'Writes are refused when less than this is free on the disk.',
+    bytes(0, 1024 * GIB),
+    256 * MIB,
+  ),
+  'disk.freeRatioMin': setting('Writes are refused when less than this part of the disk is free.', ratio, 0.01),
+  'log.level': setting('Least severe line that is logged.', oneOf('debug', 'info', 'warn', 'error'), 'info'),
+  'log.format': {
+    description: 'Lines for people, or one JSON object a line.',
+    ...oneOf('pretty', 'json'),
+    byDefault: (machine) => (machine.terminal ? 'pretty' : 'json'),
+    defaultText: 'pretty on a terminal, else json',
+  } satisfies Rule<'pretty' | 'json'>,
+} as const;
+
+export type SettingKey = keyof typeof rules;
+type Value<K extends SettingKey> = (typeof rules)[K] extends Rule<infer T> ? T : never;
+/** What is in force, by key; a plain value that any thread can be handed. */
+export type Settings = { readonly [K in SettingKey]: Value<K> };
+
+/** Names that are spoken for but do nothing in this version: refused, because nobody should believe that they work. */
+export const RESERVED: Readonly<Record<string, string>> = {
+  'kafka.port': 'this version has no listener for Kafka clients yet; leave the setting out',
+};
+export const settingKeys = Object.keys(rules) as readonly SettingKey[];
+const snake = (key: string): string => key.replace(/[A-Z]/g, '_$&').replaceAll('.', '_').toUpperCase();
+export const environmentName = (key: string): string => `CALLBOARD_${snake(key)}`;
+export const flagName = (key: string): string => `--${snake(key).toLowerCase().replaceAll('_', '-')}`;
+
+/** One setting as help texts show it. */
+export interface SettingDescription {
+  readonly key: SettingKey;
+  readonly environment: string;
+  readonly flag: string;
+  readonly description: string;
+  readonly allowed: string;
+  readonly defaultText: string;
+  /** The flag needs no value. */
+  readonly isSwitch: boolean;
+}
+export const settingDescriptions: readonly SettingDescription[] = settingKeys.map((key) => {
+  const rule: Rule<unknown> = rules[key];
+  const defaultText =
+    rule.defaultText ?? showValue(key, rule.byDefault({ cores: 1, memoryBytes: GIB, terminal: false }));
+  return {
+    key,
+    environment: environmentName(key),
+    flag: flagName(key),
+    description: rule.description,
+    allowed: rule.allowed,
+    defaultText,
+    isSwitch: key === 'insecure',
+  };
+});
+
+/** A value as a person would write it. */
+export function showValue(key: SettingKey, value: unknown): string {
+  const inBytes = key === 'memory' || /Bytes(Max|Min)?$/.test(key);
+  return inBytes && typeof value === 'number' && value > 0 ? showBytes(value) : String(value);
+}
