@@ -21,7 +21,7 @@ export function writeVarint(bytes: Uint8Array, at: number, value: number): numbe
   const sign = value < 0 ? 1 : 0;
   const magnitude = sign === 1 ? -value - 1 : value;
   let low = (magnitude % HALF) * 2 + sign;
-  let high = Math.floor(magnitude / HALF);
+  const high = Math.floor(magnitude / HALF);
   let position = at;
   // Four bytes carry the 28 bits of the low half; the high half goes on where they end.
   for (let group = 0; high > 0 && group < 4; group++) {
@@ -30,7 +30,6 @@ export function writeVarint(bytes: Uint8Array, at: number, value: number): numbe
   }
   let rest = high > 0 ? high : low;
   for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes[position++] = (rest % 128) | 0x80;
-  high = 0;
   bytes[position++] = rest;
   return position;
 }
@@ -60,7 +59,7 @@ export class VarintReader {
       value |= (byte & 0x7f) << shift;
       if (byte < 0x80) return (value >>> 1) ^ -(value & 1);
     }
-    return this.#fail();
+    return this.fail();
   }
 
   /** 64 bits, at most 10 bytes; fails beyond safe integers. */
@@ -77,26 +76,27 @@ export class VarintReader {
       }
       if (byte >= 0x80) continue;
       const magnitude = high * HALF + (low >>> 1);
-      if (!Number.isSafeInteger(magnitude) || this.failed) break;
-      return (low & 1) === 1 ? -magnitude - 1 : magnitude;
+      const value = (low & 1) === 1 ? -magnitude - 1 : magnitude;
+      return Number.isSafeInteger(value) ? value : this.fail();
     }
-    return this.#fail();
+    return this.fail();
   }
 
   byte(): number {
-    if (this.position >= this.end) return this.#fail();
+    if (this.position >= this.end) return this.fail();
     return this.bytes[this.position++] ?? 0;
   }
 
   /** Steps over `length` bytes and returns where they begin; a negative length or one beyond the end fails. */
   skip(length: number): number {
-    if (length < 0 || length > this.end - this.position) return this.#fail();
+    if (length < 0 || length > this.end - this.position) return this.fail();
     const start = this.position;
     this.position += length;
     return start;
   }
 
-  #fail(): number {
+  /** For callers that find what was read impossible. */
+  fail(): number {
     this.failed = true;
     this.position = this.end;
     return 0;
