@@ -9,6 +9,12 @@ export const BLOCK_BYTES = 4096;
 export const FRAME_BYTES_MAX = 16 * MIB;
 /** Before hello a connection needs no more than this. */
 export const FRAME_BYTES_BEFORE_HELLO_MAX = 8 * KIB;
+/** Fields (all but raw batches) of one request: 10,000 places at less than 100 bytes. Decoding costs a multiple of it. */
+export const FIELDS_BYTES_MAX = MIB;
+/** Records of one fetch answer that a client may ask for; a single larger batch is given all the same. */
+export const FETCH_BYTES_MAX = 16 * MIB;
+/** Longest answer: a fetch with one batch too many, or the list of very many topics. Clients refuse longer ones. */
+export const ANSWER_BYTES_MAX = 64 * MIB;
 /** Batches below this are gathered in the shard's journal; above, one large write beats the second copy. */
 export const JOURNALED_BATCH_BYTES_MAX = 64 * KIB;
 /** Bytes of a message that a ring record carries itself; longer ones are described by their place in an arena. */
@@ -27,6 +33,8 @@ export const OUTBOX_BYTES_MAX = 32 * MIB;
 export const PARTITIONS_PER_TOPIC_MAX = 10_000;
 /** Partitions named in one request. */
 export const PARTITIONS_PER_REQUEST_MAX = 10_000;
+/** Names looked up in one request, each of up to {@link NAME_CHARS_MAX}. */
+export const NAMES_PER_REQUEST_MAX = 1_000;
 /** Fetch sessions of one connection. */
 export const FETCH_SESSIONS_MAX = 16;
 /** Longest wait that a client may ask for. */

@@ -125,10 +125,12 @@ export interface DeleteTopicRequest {
   readonly call: 'deleteTopic';
   readonly name: string;
 }
-export interface TopicReply {
-  readonly call: 'createTopic' | 'alterTopic' | 'deleteTopic';
+export interface TopicReply<C extends TopicChange = TopicChange> {
+  readonly call: C;
+  /** As it is now; as it was, when it was deleted. */
   readonly topic: Topic;
 }
+export type TopicChange = 'createTopic' | 'alterTopic' | 'deleteTopic';
 export interface DescribeTopicRequest {
   readonly call: 'describeTopic';
   readonly name: string;
@@ -348,7 +350,9 @@ export type Reply =
   | OffsetsReply
   | ResolveReply
   | TopicsReply
-  | TopicReply
+  | TopicReply<'createTopic'>
+  | TopicReply<'alterTopic'>
+  | TopicReply<'deleteTopic'>
   | DescribeTopicReply
   | ProducerReply
   | HeartbeatReply
@@ -360,3 +364,9 @@ export type Reply =
   | DeleteGroupReply
   | NodeReply
   | RefusedReply;
+
+/** Name of a call. */
+export type CallName = Request['call'];
+export type RequestOf<C extends CallName> = Extract<Request, { readonly call: C }>;
+/** What answers a call when it is not refused. */
+export type ReplyOf<C extends CallName> = Extract<Reply, { readonly call: C }>;

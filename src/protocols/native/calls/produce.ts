@@ -1,0 +1,50 @@
+/** produce: record batches to append, at most one for each partition. The batches are the raw bytes, in the order of the parts. */
+import type { Fault } from '../../../model/faults.ts';
+import type { Offset } from '../../../model/ids.ts';
+import { FRAME_BYTES_MAX, WAIT_MS_MAX } from '../../../model/limits.ts';
+import type { Acks, Place, ProduceReply } from '../../request.ts';
+import { type Call, plain, splitRaw } from '../call.ts';
+import { parts, placeFault, placeFields } from '../nouns.ts';
+import { byField, integer, natural, oneOf, struct } from '../shape.ts';
+
+interface RequestFields {
+  readonly acks: Acks;
+  readonly timeoutMs: number;
+  readonly parts: readonly (Place & { readonly length: number })[];
+}
+const requestFields = struct<RequestFields>({
+  acks: oneOf('none', 'leader', 'all'),
+  timeoutMs: integer(1, WAIT_MS_MAX),
+  parts: parts(struct<RequestFields['parts'][number]>({ ...placeFields, length: integer(1, FRAME_BYTES_MAX) })),
+});
+
+type Appended = Place & { readonly baseOffset: Offset; readonly beginOffset: Offset };
+const appended = struct<Appended>({ ...placeFields, baseOffset: natural(), beginOffset: natural() });
+const replyFields = struct<{ readonly parts: readonly (Appended | (Place & { readonly fault: Fault }))[] }>({
+  parts: parts(byField('fault', placeFault, appended)),
+});
+
+export const produce: Call<'produce'> = {
+  kind: 1,
+  request: {
+    write({ acks, timeoutMs, parts: given }) {
+      const fields: RequestFields = {
+        acks,
+        timeoutMs,
+        parts: given.map(({ topic, partition, batch }) => ({ topic, partition, length: batch.length })),
+      };
+      return { fields, raw: given.map((part) => part.batch) };
+    },
+    read(fields, raw, reading) {
+      const value = requestFields.read(fields, reading);
+      if (value === undefined) return undefined;
+      const joined = splitRaw(value.parts, raw, reading, ({ topic, partition }, batch) => ({
+        topic,
+        partition,
+        batch,
+      }));
+      return joined && { call: 'produce', acks: value.acks, timeoutMs: value.timeoutMs, parts: joined };
+    },
+  },
+  reply: plain<'produce', ProduceReply>('produce', replyFields),
+};
