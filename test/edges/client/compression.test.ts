@@ -1,0 +1,108 @@
+/** Judges the four codecs of record batches: both ways, on what other clients write, on garbage and on bombs. */
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import test from 'ava';
+import fc from 'fast-check';
+import lz4 from 'lz4-napi';
+import snappy from 'snappy';
+import { type CompressionCodec, compressorFor, decompress } from '../../../src/edges/client/compression.ts';
+import { lz4FrameContentBytes } from '../../../src/edges/client/lz4-frame.ts';
+
+const codecs: readonly CompressionCodec[] = ['gzip', 'snappy', 'lz4', 'zstd'];
+
+function compress(codec: CompressionCodec, bytes: Uint8Array): Uint8Array {
+  const compressor = compressorFor(codec);
+  if (!compressor.ok) throw new Error(compressor.fault.message);
+  return compressor.value(bytes);
+}
+
+/** Bytes that compress a little, some or hardly. */
+const content = fc
+  .tuple(fc.uint8Array({ maxLength: 300 }), fc.integer({ min: 1, max: 400 }), fc.uint8Array({ maxLength: 40 }))
+  .map(([unit, times, tail]) => Uint8Array.from([...Buffer.concat(Array(times).fill(unit)), ...tail]));
+
+for (const codec of codecs) {
+  test(`${codec}: what was compressed comes back, also from a view on shared memory`, (t) => {
+    fc.assert(
+      fc.property(content, (bytes) => {
+        const shared = new Uint8Array(new SharedArrayBuffer(bytes.length + 8)).subarray(3, 3 + bytes.length);
+        shared.set(bytes);
+        const opened = decompress(codec, compress(codec, shared), bytes.length);
+        return opened.ok && Buffer.compare(opened.value, bytes) === 0;
+      }),
+      { numRuns: 60 },
+    );
+    t.pass();
+  });
+
+  test(`${codec}: one byte beyond the bound is refused by name`, (t) => {
+    const bytes = new Uint8Array(200_000).fill(7);
+    const packed = compress(codec, bytes);
+    t.true(decompress(codec, packed, 200_000).ok);
+    const opened = decompress(codec, packed, 199_999);
+    t.is(opened.ok ? '' : opened.fault.code, 'BATCH_TOO_LARGE');
+  });
+
+  test(`${codec}: garbage and mutilated input is a fault, never an error`, (t) => {
+    const packed = compress(codec, Buffer.from('some text, some more text, and some more text again'.repeat(30)));
+    const mutilated = fc
+      .tuple(fc.nat(packed.length), fc.nat(packed.length - 1), fc.nat(255))
+      .map(([length, at, byte]) => {
+        const copy = packed.slice(0, length);
+        if (at < length) copy[at] = byte;
+        return copy;
+      });
+    fc.assert(
+      fc.property(fc.oneof(mutilated, fc.uint8Array({ maxLength: 200 })), (bytes) => {
+        const opened = decompress(codec, bytes, 10_000);
+        return opened.ok
+          ? opened.value.length <= 10_000
+          : ['CORRUPT_BATCH', 'BATCH_TOO_LARGE'].includes(opened.fault.code);
+      }),
+      { numRuns: 2_500 },
+    );
+    t.pass();
+  });
+}
+
+test('a bomb of 64 MiB and more is refused without its memory', (t) => {
+  const zeros = new Uint8Array(64 << 20);
+  const bombs: [CompressionCodec, Uint8Array][] = [
+    ['gzip', gzipSync(zeros)],
+    ['zstd', zstdCompressSync(zeros)],
+    ['lz4', lz4.compressFrameSync(Buffer.from(zeros.buffer))],
+    // A raw snappy block that says it holds 4 GiB.
+    ['snappy', Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0x0f, 0x00)],
+  ];
+  const before = process.memoryUsage().rss;
+  for (const [codec, bomb] of bombs) {
+    const opened = decompress(codec, bomb, 1 << 20);
+    t.is(opened.ok ? '' : opened.fault.code, 'BATCH_TOO_LARGE', codec);
+  }
+  t.true(process.memoryUsage().rss - before < 32 << 20);
+});
+
+test('snappy is written in the frame of the Java client, in blocks of 32 KiB', (t) => {
+  const packed = compress('snappy', new Uint8Array(40_000));
+  t.is(Buffer.from(packed.subarray(0, 16)).toString('hex'), '82534e41505059000000000100000001');
+  const first = Buffer.from(packed).readInt32BE(16);
+  t.is((snappy.uncompressSync(packed.subarray(20, 20 + first), { asBuffer: true }) as Buffer).length, 32_768);
+});
+
+test('raw snappy, as clients in C write it, is read', (t) => {
+  const opened = decompress('snappy', snappy.compressSync('raw raw raw raw raw raw'), 100);
+  t.is(opened.ok ? Buffer.from(opened.value).toString() : '', 'raw raw raw raw raw raw');
+});
+
+test('lz4 is written as a version 1 frame with independent blocks, which the Java client demands', (t) => {
+  const packed = compress('lz4', new Uint8Array(1_000));
+  t.is(Buffer.from(packed).readUInt32LE(0), 0x184d2204);
+  t.is((packed[4] ?? 0) & 0xe0, 0x60);
+});
+
+test('a frame of lz4 is measured exactly before it is opened', (t) => {
+  fc.assert(
+    fc.property(content, (bytes) => lz4FrameContentBytes(compress('lz4', bytes), 1 << 30) === bytes.length),
+    { numRuns: 60 },
+  );
+  t.pass();
+});
