@@ -1,0 +1,203 @@
+/**
+ * Idempotent producers of one partition: which sequence each may send next, and where its last batches are, so that a
+ * retry is answered and not stored again. Speculative above the committed offset: `truncate` rolls it back with the tail.
+ * Rebuilt by feeding it the headers of the log in order, or from a snapshot and what follows. Never writes, never waits.
+ *
+ * Sequences and epochs follow Kafka 4 (KIP-98, KIP-360): a batch goes on where the producer's last one ended, from
+ * 2^31 - 1 to 0; a new epoch starts at sequence 0; an older epoch is fenced. A producer that is not known (its state went
+ * with the least recently used, or it is new here) may begin at any sequence: the client cannot know what was forgotten,
+ * so UNKNOWN_PRODUCER is never answered.
+ */
+import {
+  lastSequence,
+  NO_PRODUCER,
+  readBaseOffset,
+  readBaseSequence,
+  readLastOffsetDelta,
+  readNextOffset,
+  readProducerEpoch,
+  readProducerId,
+  SEQUENCE_MAX,
+} from '../model/batch.ts';
+import { type Fault, failed, fault, ok, type Result } from '../model/faults.ts';
+import type { Offset } from '../model/ids.ts';
+import { PRODUCER_BATCHES_KEPT, PRODUCERS_PER_PARTITION_MAX } from '../model/limits.ts';
+
+export type Verdict =
+  | { readonly kind: 'accept' }
+  /** Stored before: to be answered once what lies below `nextOffset` is committed. */
+  | { readonly kind: 'duplicate'; readonly baseOffset: Offset; readonly nextOffset: Offset }
+  | { readonly kind: 'fault'; readonly fault: Fault };
+
+/** Plain values, for any codec: `[producer id, [epoch, first sequence, last sequence, base offset, next offset]...]`. */
+export interface ProducersSnapshot {
+  /** All batches below it are in the snapshot. */
+  readonly upTo: number;
+  /** Least recently used first. */
+  readonly producers: readonly (readonly [producerId: number, ...batches: readonly SnapshotBatch[]])[];
+}
+type SnapshotBatch = readonly [
+  epoch: number,
+  firstSequence: number,
+  lastSequence: number,
+  baseOffset: number,
+  nextOffset: number,
+];
+
+interface Batch {
+  readonly epoch: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly baseOffset: Offset;
+  readonly nextOffset: Offset;
+}
+
+const ACCEPT: Verdict = { kind: 'accept' };
+
+export class Producers {
+  /** By producer id, in the order of their last append. Batches oldest first, at least one each. */
+  readonly #producers = new Map<number, Batch[]>();
+  #committed = 0 as Offset;
+  readonly #producersMax: number;
+
+  constructor(producersMax = PRODUCERS_PER_PARTITION_MAX) {
+    this.#producersMax = producersMax;
+  }
+
+  /** Producers known. */
+  get size(): number {
+    return this.#producers.size;
+  }
+
+  /** May the batch whose header is at `at` be appended next? Its fields were checked at the door. */
+  check(header: Uint8Array, at = 0): Verdict {
+    const producerId = readProducerId(header, at);
+    if (producerId === NO_PRODUCER) return ACCEPT;
+    const batches = this.#producers.get(producerId);
+    const last = batches?.at(-1);
+    if (batches === undefined || last === undefined) return ACCEPT;
+    const epoch = readProducerEpoch(header, at);
+    const first = readBaseSequence(header, at);
+    if (epoch < last.epoch) return refuse('PRODUCER_FENCED', producerId, `epoch ${epoch} is older than ${last.epoch}`);
+    if (epoch > last.epoch) {
+      if (first === 0) return ACCEPT;
+      return refuse('OUT_OF_ORDER_SEQUENCE', producerId, `new epoch ${epoch} begins at sequence ${first}, not 0`);
+    }
+    const expected = last.lastSequence === SEQUENCE_MAX ? 0 : last.lastSequence + 1;
+    if (first === expected) return ACCEPT;
+    const known = findDuplicate(batches, epoch, first, lastSequence(first, readLastOffsetDelta(header, at)));
+    if (known !== null) return { kind: 'duplicate', baseOffset: known.baseOffset, nextOffset: known.nextOffset };
+    return refuse('OUT_OF_ORDER_SEQUENCE', producerId, `sequence ${first} came, ${expected} was expected`);
+  }
+
+  /** Takes in the batch at `at`, which carries its offset: after it was accepted, or read from the log. */
+  append(header: Uint8Array, at = 0): void {
+    const producerId = readProducerId(header, at);
+    if (producerId === NO_PRODUCER) return;
+    const first = readBaseSequence(header, at);
+    const batch: Batch = {
+      epoch: readProducerEpoch(header, at),
+      firstSequence: first,
+      lastSequence: lastSequence(first, readLastOffsetDelta(header, at)),
+      baseOffset: readBaseOffset(header, at),
+      nextOffset: readNextOffset(header, at),
+    };
+    const batches = this.#producers.get(producerId) ?? [];
+    // Deleted and set again, the producer is the most recently used: the map keeps the order of insertion.
+    this.#producers.delete(producerId);
+    this.#producers.set(producerId, batches);
+    batches.push(batch);
+    this.#forgetBatches(batches);
+    if (this.#producers.size > this.#producersMax) this.#forgetOldest();
+  }
+
+  /** What lies below `offset` is never rolled back. */
+  commit(offset: Offset): void {
+    if (offset > this.#committed) this.#committed = offset;
+  }
+
+  /** Rolls back to `offset`: the batches from there on were cut off the log. At or above the committed offset. */
+  truncate(offset: Offset): void {
+    for (const [producerId, batches] of this.#producers) {
+      while ((batches.at(-1)?.nextOffset ?? 0) > offset) batches.pop();
+      if (batches.length === 0) this.#producers.delete(producerId);
+    }
+  }
+
+  /** State of all that lies below `upTo`, the end of a batch. */
+  snapshot(upTo: Offset): ProducersSnapshot {
+    const producers: [number, ...SnapshotBatch[]][] = [];
+    for (const [producerId, batches] of this.#producers) {
+      const below = batches.filter((batch) => batch.nextOffset <= upTo).slice(-PRODUCER_BATCHES_KEPT);
+      if (below.length > 0) producers.push([producerId, ...below.map(toPlain)]);
+    }
+    return { upTo, producers };
+  }
+
+  /** Reads what `snapshot` gave, after it was on disk: nothing about its shape is taken for granted. */
+  static restore(snapshot: unknown, producersMax = PRODUCERS_PER_PARTITION_MAX): Result<Producers> {
+    const restored = new Producers(producersMax);
+    if (typeof snapshot !== 'object' || snapshot === null) return badSnapshot('it is no map');
+    const { upTo, producers } = snapshot as { upTo?: unknown; producers?: unknown };
+    if (!isCount(upTo) || !Array.isArray(producers)) return badSnapshot('fields are missing');
+    if (producers.length > producersMax) return badSnapshot(`it has ${producers.length} producers`);
+    for (const producer of producers) {
+      if (!Array.isArray(producer) || !isCount(producer[0])) return badSnapshot('a producer has no id');
+      const batches: Batch[] = [];
+      for (const plain of producer.slice(1)) {
+        const batch = fromPlain(plain);
+        if (batch === null || batch.nextOffset > upTo)
+          return badSnapshot(`a batch of producer ${producer[0]} is wrong`);
+        batches.push(batch);
+      }
+      if (batches.length === 0) return badSnapshot(`producer ${producer[0]} has no batches`);
+      restored.#producers.set(producer[0], batches);
+    }
+    restored.#committed = upTo as Offset;
+    return ok(restored);
+  }
+
+  /** Keeps the last batches, and as many again as may be rolled back: then the ones before count once more. */
+  #forgetBatches(batches: Batch[]): void {
+    while ((batches[PRODUCER_BATCHES_KEPT]?.nextOffset ?? Number.POSITIVE_INFINITY) <= this.#committed) batches.shift();
+  }
+
+  #forgetOldest(): void {
+    for (const producerId of this.#producers.keys()) {
+      this.#producers.delete(producerId);
+      return;
+    }
+  }
+}
+
+/** The batch of the same epoch that has exactly these sequences, among all kept. */
+function findDuplicate(batches: readonly Batch[], epoch: number, first: number, last: number): Batch | null {
+  for (let index = batches.length - 1; index >= 0; index--) {
+    const batch = batches[index];
+    if (batch === undefined || batch.epoch !== epoch) return null;
+    if (batch.firstSequence === first && batch.lastSequence === last) return batch;
+  }
+  return null;
+}
+
+function refuse(code: 'PRODUCER_FENCED' | 'OUT_OF_ORDER_SEQUENCE', producerId: number, message: string): Verdict {
+  return { kind: 'fault', fault: fault(code, `producer ${producerId}: ${message}`) };
+}
+
+function badSnapshot(what: string): Result<never> {
+  return failed('DATA_DAMAGED', `snapshot of producers: ${what}`);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function toPlain(batch: Batch): SnapshotBatch {
+  return [batch.epoch, batch.firstSequence, batch.lastSequence, batch.baseOffset, batch.nextOffset];
+}
+
+function fromPlain(plain: unknown): Batch | null {
+  if (!Array.isArray(plain) || plain.length !== 5 || !plain.every(isCount)) return null;
+  const [epoch, firstSequence, last, baseOffset, nextOffset] = plain as [number, number, number, Offset, Offset];
+  return baseOffset < nextOffset ? { epoch, firstSequence, lastSequence: last, baseOffset, nextOffset } : null;
+}
