@@ -1,0 +1,81 @@
+/**
+ * Waiting that can be given up: pauses, and gates that many wait at. Leaves no listener and no timer behind, and never
+ * a rejected promise that nobody holds.
+ */
+import { aborted, type CallboardError } from './errors.ts';
+import type { Clock } from './ports.ts';
+
+/** Does nothing, for promises whose failure was told elsewhere. */
+export const ignore = (): void => undefined;
+
+/** Resolves after `ms`; rejects at once when the signal fires. */
+export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(aborted(signal));
+    const cancel = clock.after(ms, () => {
+      signal?.removeEventListener('abort', give);
+      resolve();
+    });
+    const give = (): void => {
+      cancel();
+      reject(aborted(signal as AbortSignal));
+    };
+    signal?.addEventListener('abort', give, { once: true });
+  });
+}
+
+interface Waiter {
+  resolve(): void;
+  reject(error: CallboardError): void;
+}
+
+/** Those who wait for one thing to happen. */
+export class Gate {
+  #waiters = new Set<Waiter>();
+
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** Resolves at the next `open`, or after `timeoutMs` when given; rejects with the gate's error or when the signal fires. */
+  wait(options: {
+    readonly clock: Clock;
+    readonly timeoutMs?: number;
+    readonly signal?: AbortSignal | undefined;
+  }): Promise<void> {
+    const { clock, timeoutMs, signal } = options;
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(aborted(signal));
+      let cancel = ignore;
+      const leave = (): void => {
+        this.#waiters.delete(waiter);
+        cancel();
+        signal?.removeEventListener('abort', give);
+      };
+      const waiter: Waiter = {
+        resolve: () => {
+          leave();
+          resolve();
+        },
+        reject: (error) => {
+          leave();
+          reject(error);
+        },
+      };
+      const give = (): void => waiter.reject(aborted(signal as AbortSignal));
+      this.#waiters.add(waiter);
+      if (timeoutMs !== undefined) cancel = clock.after(timeoutMs, waiter.resolve);
+      signal?.addEventListener('abort', give, { once: true });
+    });
+  }
+
+  /** Lets everyone through who waits now. */
+  open(): void {
+    for (const waiter of [...this.#waiters]) waiter.resolve();
+  }
+
+  /** Sends everyone away who waits now. */
+  fail(error: CallboardError): void {
+    for (const waiter of [...this.#waiters]) waiter.reject(error);
+  }
+}
