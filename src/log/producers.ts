@@ -90,7 +90,13 @@ export class Producers {
     return refuse('OUT_OF_ORDER_SEQUENCE', producerId, `sequence ${first} came, ${expected} was expected`);
   }
 
-  /** Takes in the batch at `at`, which carries its offset: after it was accepted, or read from the log. */
+  /** Takes in the batch at `at` of the log at start, where everything read is committed. */
+  replay(header: Uint8Array, at = 0): void {
+    this.commit(readBaseOffset(header, at));
+    this.append(header, at);
+  }
+
+  /** Takes in the batch at `at`, which was accepted and carries its offset. */
   append(header: Uint8Array, at = 0): void {
     const producerId = readProducerId(header, at);
     if (producerId === NO_PRODUCER) return;
