@@ -52,7 +52,7 @@ export type PartitionAnswer =
       readonly begin: Offset;
       readonly end: Offset;
       /** Bytes of the batches from `offset` to the end. */
-      readonly bytes: number;
+      readonly sizeBytes: number;
       /** Newest timestamp of the batch that holds `offset`; -1 at the end. */
       readonly timestamp: number;
     }
@@ -63,7 +63,7 @@ export type PartitionAnswer =
       readonly end: Offset;
       readonly durable: Offset;
       readonly appended: Offset;
-      readonly bytes: number;
+      readonly sizeBytes: number;
       readonly segments: number;
       readonly damaged: readonly (readonly [Offset, Offset])[];
     }

@@ -100,7 +100,7 @@ export interface Context<In extends Message = Message> {
   /** Answers over the reply lane, which is bounded by the requests outstanding; to an incarnation that is gone it is a dead letter. */
   reply(to: Address, message: Message): void;
   /** Delivers `message` to self once a `full` receiver may have room again. */
-  whenWritable(to: Address, message: In): void;
+  whenWritable(to: Address<never>, message: In): void;
   /** Sends `message` to self after at least `ms`. Gone with the actor. */
   after(ms: number, message: In): Timer;
   /**
@@ -108,9 +108,9 @@ export interface Context<In extends Message = Message> {
    * `unknown` when there is none, with `shard died` when its shard is away. Starts kinds on `demand`, as a message would.
    * Twice is once. Costs a ring record on another shard: watch for as long as there is business, not for each message.
    */
-  watch(address: Address): void;
+  watch(address: Address<never>): void;
   /** A `down` that is on its way still comes. */
-  unwatch(address: Address): void;
+  unwatch(address: Address<never>): void;
   /**
    * Starts a child on this shard, under the supervision that the tree states for `kind`: one of this kind's `children`
    * (ends with this actor), or one at the top of the tree that begins by `spawn` (outlives it).
