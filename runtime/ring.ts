@@ -86,12 +86,25 @@ export class RingWriter extends RingEnd {
     return at + PREFIX_BYTES;
   }
 
+  /**
+   * Still waiting for the reader to make room? A shard that goes to sleep after a full ring arms its bell first and looks
+   * here afterwards: the reader may have rung before it was armed.
+   */
+  get waits(): boolean {
+    return Atomics.load(this.control, WAITS) === 1;
+  }
+
   /** Hands the claimed record to the reader. */
   publish(): void {
     assert(this.#claimed >= 0, 'nothing claimed');
     this.#written = (this.#written + this.#claimed) >>> 0;
     this.#claimed = -1;
     Atomics.store(this.control, WRITTEN, this.#written | 0);
+  }
+
+  /** True from a claim that found the ring full until the reader says that half of it is free. */
+  get waits(): boolean {
+    return Atomics.load(this.control, WAITS) === 1;
   }
 
   #hasRoom(size: number): boolean {
