@@ -1,0 +1,285 @@
+/**
+ * An incremental fetch session: which partitions a consumer follows, how far it is in each, and what one fetch is
+ * answered with. Idle partitions cost one watch each and nothing a fetch; those that have something take turns. Values
+ * in, effects out: it reads nothing, knows no time and copies no record.
+ */
+import { assert } from '../model/assert.ts';
+import type { Fault } from '../model/faults.ts';
+import { id, type Offset, type PartitionId, type PartitionIndex, type TopicId } from '../model/ids.ts';
+import type { FetchReply, FetchRequest, Place } from './request.ts';
+
+/** Reads of one session at a time: bounds how far an answer may grow beyond what was asked for, by a batch each. */
+const READS_MAX = 4;
+const NO_BYTES = new Uint8Array(0);
+
+/** One partition of a session. Effects name it, and what is told about it names it again. */
+export class Followed implements Place {
+  readonly topic: TopicId;
+  readonly partition: PartitionIndex;
+  readonly bytesMax: number;
+  /** Where the next read begins. */
+  next: Offset;
+  /**
+   * `locating`: its id is not known. `ready`: may have records. `reading`. `watched`: has none beyond `next`, and will
+   * say when it has. `gone`: left the session; what still comes for it is dropped.
+   */
+  state: 'locating' | 'ready' | 'reading' | 'watched' | 'gone' = 'locating';
+  id: PartitionId | undefined;
+  begin: Offset = id(0);
+  end: Offset = id(0);
+  /** Bytes given in the fetch of that number. */
+  given = 0;
+  givenIn = 0;
+  /** Bytes that the read in flight may bring. */
+  reserved = 0;
+
+  constructor(place: Place, next: Offset, bytesMax: number) {
+    this.topic = place.topic;
+    this.partition = place.partition;
+    this.next = next;
+    this.bytesMax = bytesMax;
+  }
+}
+
+/** `Hold` keeps the memory of records in place, until the answer has been written or `release`. */
+export type FetchEffect<Hold> =
+  | { readonly type: 'locate'; readonly of: Followed }
+  | { readonly type: 'read'; readonly of: Followed; readonly offset: Offset; readonly bytesMax: number }
+  | { readonly type: 'watch'; readonly of: Followed; readonly offset: Offset }
+  | { readonly type: 'unwatch'; readonly of: Followed }
+  | { readonly type: 'release'; readonly hold: Hold }
+  | {
+      readonly type: 'answer';
+      readonly token: number;
+      readonly parts: FetchReply['parts'];
+      readonly holds: readonly Hold[];
+    };
+
+export interface Records {
+  readonly begin: Offset;
+  readonly end: Offset;
+  /** Behind the last batch given. */
+  readonly next: Offset;
+  readonly bytes: Uint8Array;
+}
+
+type Part = FetchReply['parts'][number];
+
+/** The fetch that is being answered. */
+interface Fetch<Hold> {
+  readonly token: number;
+  readonly bytesMin: number;
+  readonly bytesMax: number;
+  /** Waits no longer for more. */
+  expired: boolean;
+  bytes: number;
+  readonly parts: Part[];
+  readonly holds: Hold[];
+}
+
+export class FetchSession<Hold> {
+  /** What is to be done, in order; whoever does it empties it. */
+  readonly effects: FetchEffect<Hold>[] = [];
+  readonly #followed = new Map<string, Followed>();
+  /** In the order of their turns. */
+  readonly #ready = new Set<Followed>();
+  /** Have more, but have given all that one answer takes from them. */
+  readonly #spent = new Set<Followed>();
+  /** Faults of partitions that failed while no fetch was there to tell. */
+  #untold: Part[] = [];
+  #fetch: Fetch<Hold> | null = null;
+  /** Comes as soon as the present one is answered, which it hurries. */
+  #queued: { readonly token: number; readonly request: FetchRequest } | null = null;
+  /** Of the present fetch, rising. */
+  #number = 0;
+  #reads = 0;
+  #reserved = 0;
+  #locating = 0;
+
+  /** Partitions followed. */
+  get size(): number {
+    return this.#followed.size;
+  }
+
+  /**
+   * Starts a fetch; `token` comes back with its answer. One that waits is answered at once with what it has. False:
+   * another one waits for that already.
+   */
+  fetch(token: number, request: FetchRequest): boolean {
+    if (this.#fetch === null) {
+      this.#start(token, request);
+      return true;
+    }
+    if (this.#queued !== null) return false;
+    this.#queued = { token, request };
+    this.expire(this.#fetch.token);
+    return true;
+  }
+
+  /** The time of the fetch is over. */
+  expire(token: number): void {
+    if (this.#fetch === null || this.#fetch.token !== token) return;
+    this.#fetch.expired = true;
+    this.#go();
+  }
+
+  located(of: Followed, partition: PartitionId): void {
+    if (of.state !== 'locating') return;
+    this.#locating--;
+    of.id = partition;
+    of.state = 'ready';
+    this.#ready.add(of);
+    this.#go();
+  }
+
+  /** A watched partition has something. */
+  ready(of: Followed): void {
+    if (of.state !== 'watched') return;
+    of.state = 'ready';
+    this.#ready.add(of);
+    this.#go();
+  }
+
+  records(of: Followed, { begin, end, next, bytes }: Records, hold: Hold | undefined): void {
+    this.#readEnds(of);
+    if (of.state === 'gone' || this.#fetch === null || bytes.length === 0) {
+      if (hold !== undefined) this.effects.push({ type: 'release', hold });
+    } else {
+      assert(next > of.next, 'a read that gives records goes forward');
+      this.#fetch.parts.push({ topic: of.topic, partition: of.partition, begin, end, bytes });
+      if (hold !== undefined) this.#fetch.holds.push(hold);
+      this.#fetch.bytes += bytes.length;
+      of.given += bytes.length;
+    }
+    if (of.state !== 'gone') this.#goOnBehind(of, begin, end, next, bytes.length > 0);
+    this.#go();
+  }
+
+  /** The partition leaves the session, and the client hears why. */
+  failed(of: Followed, why: Fault): void {
+    if (of.state === 'reading' || of.reserved > 0) this.#readEnds(of);
+    if (of.state !== 'gone') {
+      const part = {
+        topic: of.topic,
+        partition: of.partition,
+        fault: why,
+        begin: of.begin,
+        end: of.end,
+        bytes: NO_BYTES,
+      };
+      if (this.#fetch === null) this.#untold.push(part);
+      else this.#fetch.parts.push(part);
+      this.#remove(of);
+    }
+    this.#go();
+  }
+
+  /** Answers what waits, follows nothing any more. */
+  close(): void {
+    for (const of of this.#followed.values()) this.#leave(of);
+    this.#followed.clear();
+    this.#untold = [];
+    if (this.#fetch !== null) this.#answer(this.#fetch);
+    if (this.#queued !== null) this.effects.push({ type: 'answer', token: this.#queued.token, parts: [], holds: [] });
+    this.#queued = null;
+  }
+
+  #start(token: number, request: FetchRequest): void {
+    for (const place of request.drop) {
+      const old = this.#followed.get(keyOf(place));
+      if (old !== undefined) this.#remove(old);
+    }
+    for (const added of request.add) this.#follow(added);
+    for (const of of this.#spent) this.#ready.add(of);
+    this.#spent.clear();
+    this.#number++;
+    const { bytesMin, bytesMax, waitMs } = request;
+    this.#fetch = { token, bytesMin, bytesMax, expired: waitMs === 0, bytes: 0, parts: this.#untold, holds: [] };
+    this.#untold = [];
+    this.#go();
+  }
+
+  #follow(added: FetchRequest['add'][number]): void {
+    const key = keyOf(added);
+    const old = this.#followed.get(key);
+    if (old !== undefined) this.#remove(old);
+    const of = new Followed(added, added.offset, added.bytesMax);
+    this.#followed.set(key, of);
+    this.#locating++;
+    this.effects.push({ type: 'locate', of });
+  }
+
+  /** Reads while there is room in the answer, then answers when there is enough, or nothing more to wait for. */
+  #go(): void {
+    const fetch = this.#fetch;
+    if (fetch === null) return;
+    for (const of of this.#ready) {
+      const room = fetch.bytesMax - fetch.bytes - this.#reserved;
+      if (this.#reads === READS_MAX || room <= 0) break;
+      this.#ready.delete(of);
+      if (of.givenIn !== this.#number) {
+        of.givenIn = this.#number;
+        of.given = 0;
+      }
+      if (of.given >= of.bytesMax) this.#spent.add(of);
+      else this.#read(of, Math.min(of.bytesMax - of.given, room));
+    }
+    if (this.#reads > 0 || this.#locating > 0) return;
+    const full = fetch.bytes >= Math.min(fetch.bytesMin, fetch.bytesMax) || this.#spent.size > 0;
+    if (full || fetch.expired || fetch.parts.some((part) => part.fault !== undefined)) this.#answer(fetch);
+  }
+
+  #read(of: Followed, bytesMax: number): void {
+    of.state = 'reading';
+    of.reserved = bytesMax;
+    this.#reads++;
+    this.#reserved += bytesMax;
+    this.effects.push({ type: 'read', of, offset: of.next, bytesMax });
+  }
+
+  #readEnds(of: Followed): void {
+    this.#reads--;
+    this.#reserved -= of.reserved;
+    of.reserved = 0;
+    assert(this.#reads >= 0 && this.#reserved >= 0, 'reads end once');
+  }
+
+  #goOnBehind(of: Followed, begin: Offset, end: Offset, next: Offset, gave: boolean): void {
+    of.begin = begin;
+    of.end = end;
+    of.next = next;
+    if (gave && next < end) {
+      of.state = 'ready';
+      this.#ready.add(of);
+    } else {
+      of.state = 'watched';
+      this.effects.push({ type: 'watch', of, offset: next });
+    }
+  }
+
+  #answer(fetch: Fetch<Hold>): void {
+    this.#fetch = null;
+    const { token, parts, holds } = fetch;
+    this.effects.push({ type: 'answer', token, parts, holds });
+    const queued = this.#queued;
+    this.#queued = null;
+    if (queued !== null) this.#start(queued.token, queued.request);
+  }
+
+  #remove(of: Followed): void {
+    this.#leave(of);
+    this.#followed.delete(keyOf(of));
+  }
+
+  #leave(of: Followed): void {
+    if (of.state === 'watched') this.effects.push({ type: 'unwatch', of });
+    if (of.state === 'locating') this.#locating--;
+    this.#ready.delete(of);
+    this.#spent.delete(of);
+    of.state = 'gone';
+  }
+}
+
+function keyOf(place: Place): string {
+  return `${place.topic}/${place.partition}`;
+}
