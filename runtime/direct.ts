@@ -6,7 +6,7 @@ import { close, constants, open, unlink, write } from 'node:fs';
 import { join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { BLOCK_BYTES } from '../src/model/limits.ts';
-import { createArena } from './arena.ts';
+import { createArena } from './arena-memory.ts';
 
 /** Absent outside Linux. */
 export const O_DIRECT: number = (constants as { readonly O_DIRECT?: number }).O_DIRECT ?? 0;

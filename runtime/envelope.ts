@@ -15,7 +15,8 @@ import { assert } from '../src/model/assert.ts';
 import { id, type NodeId } from '../src/model/ids.ts';
 import { INLINE_BYTES_MAX } from '../src/model/limits.ts';
 import type { Address, Message } from './actor.ts';
-import type { ArenaMap, LeaseDescriptor } from './arena.ts';
+import type { ArenaMap } from './arena-map.ts';
+import type { LeaseDescriptor } from './arena-memory.ts';
 
 const NO_BODY = 0;
 const INLINE = 1;

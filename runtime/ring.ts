@@ -102,11 +102,6 @@ export class RingWriter extends RingEnd {
     Atomics.store(this.control, WRITTEN, this.#written | 0);
   }
 
-  /** True from a claim that found the ring full until the reader says that half of it is free. */
-  get waits(): boolean {
-    return Atomics.load(this.control, WAITS) === 1;
-  }
-
   #hasRoom(size: number): boolean {
     if (this.#free() >= size) return true;
     this.#read = Atomics.load(this.control, READ) >>> 0;

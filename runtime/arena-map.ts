@@ -1,0 +1,98 @@
+/** All arenas of a node as one shard sees them: turns leases into descriptors that travel, and back. It leases nothing. */
+import { assert } from '../src/model/assert.ts';
+import type { Lease } from './actor.ts';
+import type { Arena } from './arena.ts';
+import { ArenaLease, type Home } from './arena-lease.ts';
+import { type ArenaMemory, type LeaseDescriptor, Table } from './arena-memory.ts';
+
+/** The arena of another shard, as one shard sees it. */
+class Foreign implements Home {
+  readonly index: number;
+  readonly incarnation: number;
+  readonly #table: Table;
+  readonly #ownerWaits: () => void;
+  holds = 0;
+
+  constructor(index: number, table: Table, ownerWaits: () => void) {
+    this.index = index;
+    this.#table = table;
+    this.incarnation = table.incarnation;
+    this.#ownerWaits = ownerWaits;
+  }
+
+  adopt(descriptor: LeaseDescriptor): ArenaLease {
+    this.holds += 1;
+    return new ArenaLease(
+      this,
+      descriptor.slot,
+      new Uint8Array(this.#table.pages, descriptor.offset, descriptor.length),
+    );
+  }
+
+  retained(slot: number): void {
+    this.#table.hold(slot);
+    this.holds += 1;
+  }
+
+  released(slot: number): void {
+    this.holds -= 1;
+    // The owner died and its arena was laid anew: there is nothing to give back to.
+    if (this.#table.incarnation !== this.incarnation) return;
+    if (this.#table.letGo(slot) && this.#table.pushFreed(slot)) this.#ownerWaits();
+  }
+
+  departed(): void {
+    this.holds -= 1;
+  }
+}
+
+/** All arenas of the node, as one shard sees them. Turns leases into descriptors and back. */
+export class ArenaMap {
+  readonly #own: Arena;
+  readonly #tables: readonly Table[];
+  readonly #foreign: Foreign[];
+  readonly #ringOwner: (arena: number) => void;
+
+  /** @param ringOwner wakes the shard that owns an arena, which waits for room in it. */
+  constructor(own: Arena, memories: readonly ArenaMemory[], ringOwner: (arena: number) => void) {
+    this.#own = own;
+    this.#ringOwner = ringOwner;
+    this.#tables = memories.map((memory) => new Table(memory));
+    this.#foreign = this.#tables.map((table, index) => this.#see(table, index));
+  }
+
+  /** Lets the hold of `lease` go into a descriptor of `bytes`, which lie inside it. */
+  describe(lease: Lease, bytes: Uint8Array): LeaseDescriptor {
+    assert(lease instanceof ArenaLease, 'only leases of an arena can travel');
+    lease.surrender();
+    lease.home.departed();
+    const { index, incarnation } = lease.home;
+    return { arena: index, incarnation, slot: lease.slot, offset: bytes.byteOffset, length: bytes.length };
+  }
+
+  /** Takes over the hold of a descriptor. @returns null when that arena has been laid anew since. */
+  adopt(descriptor: LeaseDescriptor): ArenaLease | null {
+    const table = this.#tables[descriptor.arena];
+    if (table === undefined || table.incarnation !== descriptor.incarnation) return null;
+    if (descriptor.arena === this.#own.index) {
+      return new ArenaLease(
+        this.#own,
+        descriptor.slot,
+        new Uint8Array(table.pages, descriptor.offset, descriptor.length),
+      );
+    }
+    const known = this.#foreign[descriptor.arena] as Foreign;
+    if (known.incarnation !== descriptor.incarnation)
+      this.#foreign[descriptor.arena] = this.#see(table, descriptor.arena);
+    return (this.#foreign[descriptor.arena] as Foreign).adopt(descriptor);
+  }
+
+  /** Holds of this shard on slots of another's arena: none may be left when that arena is laid anew. */
+  foreignHolds(arena: number): number {
+    return (this.#foreign[arena] as Foreign).holds;
+  }
+
+  #see(table: Table, index: number): Foreign {
+    return new Foreign(index, table, () => this.#ringOwner(index));
+  }
+}
