@@ -1,12 +1,20 @@
 /**
  * The cluster's map as a log of committed records: topics and their settings, producer ids. Kind `catalog`, at start.
+ * Tells every shard's directory what is committed, and nothing else; a request is answered when all of them have heard.
  * Lives on: shard 0, beside its log (partition 0). View: the cluster.
  */
 
-import type { Address } from '../runtime/actor.ts';
-import type { Fault } from '../src/model/faults.ts';
-import type { ProducerEpoch, ProducerId } from '../src/model/ids.ts';
+import type { Actor, Address, Context, Down, Drain } from '../runtime/actor.ts';
+import { Catalog } from '../src/catalog/catalog.ts';
+import { decideChange, decideProducers, PRODUCER_BLOCK, type TopicDefaults } from '../src/catalog/decide.ts';
+import { type CatalogRecord, decodeCatalogRecord } from '../src/catalog/record.ts';
+import { unreachable } from '../src/model/assert.ts';
+import { type Fault, fault } from '../src/model/faults.ts';
+import { CATALOG_PARTITION, id, type ProducerEpoch, type ProducerId, type TopicId } from '../src/model/ids.ts';
 import type { Topic, TopicSettings } from '../src/model/topic.ts';
+import { Publisher } from './catalog-publisher.ts';
+import { StateLog, type StateLogMessage, type StateMachine } from './state-log.ts';
+import type { StateCodec } from './state-record.ts';
 
 /** Answered once the change is committed and every shard's directory has applied it, so that it can be used at once. */
 export type CatalogRequest =
@@ -28,7 +36,11 @@ export type CatalogRequest =
     }
   | { readonly type: 'remove'; readonly request: number; readonly name: string }
   /** → `producer` */
-  | { readonly type: 'producer'; readonly request: number };
+  | { readonly type: 'producer'; readonly request: number }
+  /** From a directory → `copy`, then `change` and `gone` for good. */
+  | { readonly type: 'subscribe'; readonly shard: number }
+  /** From a directory, over the reply lane: it knows all up to this version. */
+  | { readonly type: 'applied'; readonly version: number };
 
 export type CatalogAnswer =
   | { readonly type: 'changed'; readonly request: number; readonly topic: Topic }
@@ -40,8 +52,193 @@ export type CatalogAnswer =
     }
   | { readonly type: 'refused'; readonly request: number; readonly fault: Fault };
 
+/**
+ * What the catalog tells directories. `version` rises with every change, in the life of one catalog actor.
+ * `nextPartition`: partitions from there on belong to topics that the directory has not heard of yet.
+ */
+export type CatalogPush =
+  /** All topics, in portions that fit a ring record. */
+  | {
+      readonly type: 'copy';
+      readonly version: number;
+      readonly nextPartition: number;
+      readonly first: boolean;
+      readonly last: boolean;
+      readonly topics: readonly Topic[];
+    }
+  | { readonly type: 'change'; readonly version: number; readonly nextPartition: number; readonly topic: Topic }
+  | {
+      readonly type: 'gone';
+      readonly version: number;
+      readonly nextPartition: number;
+      readonly topic: TopicId;
+      readonly name: string;
+    };
+
 export const catalogAddress = (node: Address['node']): Address<CatalogRequest> => ({
   node,
   name: 'catalog',
   incarnation: 0,
 });
+
+type Asked = Exclude<CatalogRequest, { readonly type: 'subscribe' | 'applied' }>;
+/** `push`: a directory's mailbox may have room again. */
+type Inbox = CatalogRequest | StateLogMessage | Down | Drain | { readonly type: 'push'; readonly shard: number };
+
+export interface CatalogInit {
+  readonly codec: StateCodec;
+  readonly defaults: TopicDefaults;
+}
+
+/** Requests that wait for the replay; a client has long timed out before this many have come. */
+const EARLY_MAX = 10_000;
+
+export function makeCatalog(context: Context<Inbox>, _key: string, init: unknown): Actor<Inbox> {
+  return new CatalogActor(context, init as CatalogInit);
+}
+
+class CatalogActor implements Actor<Inbox>, StateMachine<CatalogRecord> {
+  readonly #context: Context<Inbox>;
+  readonly #defaults: TopicDefaults;
+  readonly #log: StateLog<CatalogRecord>;
+  readonly #publisher: Publisher;
+  #catalog = new Catalog();
+  #early: { readonly message: Asked; readonly from: Address }[] = [];
+  #requests = 0;
+  #draining = false;
+
+  constructor(context: Context<Inbox>, init: CatalogInit) {
+    this.#context = context;
+    this.#defaults = init.defaults;
+    this.#publisher = new Publisher(context, (shard) => ({ type: 'push', shard }));
+    this.#log = new StateLog(context, CATALOG_PARTITION, this, init.codec, () => ++this.#requests);
+    this.#log.start();
+  }
+
+  receive(message: Inbox, from: Address): void {
+    if (!this.#log.receive(message, from)) this.#handle(message as Exclude<Inbox, StateLogMessage> | Down, from);
+    this.#log.flush();
+    if (this.#draining && this.#log.idle && this.#publisher.idle) this.#context.stop();
+  }
+
+  inspect(): unknown {
+    return { topics: this.#catalog.topicCount, partitions: this.#catalog.partitionCount };
+  }
+
+  // ---- the machine, as its log sees it
+
+  reset(): void {
+    this.#catalog = new Catalog();
+  }
+
+  apply(record: CatalogRecord): void {
+    this.#catalog.apply(record);
+  }
+
+  decode(value: unknown): CatalogRecord | null {
+    return decodeCatalogRecord(value);
+  }
+
+  snapshot(): Iterable<CatalogRecord> {
+    return this.#catalog.snapshot();
+  }
+
+  loaded(): void {
+    if (this.#log.loaded) this.#publisher.begin(this.#catalog.topics(), this.#catalog.nextPartition);
+    for (const { message, from } of this.#early.splice(0)) this.#decide(message, from);
+  }
+
+  // ---- requests
+
+  #handle(message: Exclude<Inbox, StateLogMessage> | Down, from: Address): void {
+    switch (message.type) {
+      case 'subscribe':
+        this.#publisher.subscribe(message.shard, from);
+        break;
+      case 'applied':
+        this.#publisher.applied(from, message.version);
+        break;
+      case 'down':
+        this.#publisher.down(message.address);
+        break;
+      case 'push':
+        this.#publisher.push(message.shard);
+        break;
+      case 'drain':
+        this.#draining = true;
+        break;
+      case 'create':
+      case 'alter':
+      case 'remove':
+      case 'producer':
+        this.#admit(message, from);
+        break;
+      default:
+        unreachable(message);
+    }
+  }
+
+  #admit(message: Asked, from: Address): void {
+    if (this.#draining) this.#refuse(message, from, fault('SHUTTING_DOWN', 'the node is stopping'));
+    else if (this.#log.loaded || this.#log.failure !== null) this.#decide(message, from);
+    else if (this.#early.length < EARLY_MAX) this.#early.push({ message, from });
+    else this.#refuse(message, from, fault('OVERLOADED', 'the catalog is being read and many wait for it'));
+  }
+
+  #decide(message: Asked, from: Address): void {
+    const failure = this.#log.failure;
+    if (failure !== null) this.#refuse(message, from, failure);
+    else if (message.type === 'producer') this.#allocate(message, from);
+    else this.#change(message, from);
+  }
+
+  #change(message: Exclude<Asked, { readonly type: 'producer' }>, from: Address): void {
+    const decision = decideChange(this.#catalog, message, this.#defaults, this.#context.now());
+    if (!decision.ok) {
+      this.#refuse(message, from, decision.fault);
+      return;
+    }
+    const { records, topic } = decision.value;
+    if (records.length > 0 && !this.#propose(records, message, from)) return;
+    const nextPartition = this.#catalog.nextPartition;
+    this.#log.whenCommitted((refused) => {
+      if (refused !== null) {
+        this.#refuse(message, from, refused);
+        return;
+      }
+      if (records.length > 0)
+        this.#publisher.publish(message.type === 'remove' ? 'gone' : 'change', topic, nextPartition);
+      this.#publisher.whenApplied(() => {
+        this.#answer(from, { type: 'changed', request: message.request, topic });
+      });
+    });
+  }
+
+  #allocate(message: Asked, from: Address): void {
+    if (this.#catalog.freeProducers === 0) {
+      if (!this.#propose([decideProducers(this.#catalog)], message, from)) return;
+      this.#catalog.openProducers(PRODUCER_BLOCK);
+    }
+    const producerId = this.#catalog.takeProducer();
+    this.#log.whenCommitted((refused) => {
+      if (refused !== null) this.#refuse(message, from, refused);
+      else this.#answer(from, { type: 'producer', request: message.request, producerId, epoch: id(0) });
+    });
+  }
+
+  /** False when the log takes nothing now, and who asked has been told. */
+  #propose(records: readonly CatalogRecord[], message: Asked, from: Address): boolean {
+    const refusal = this.#log.refusal;
+    if (refusal !== null) this.#refuse(message, from, refusal);
+    else for (const record of records) this.#log.propose(record);
+    return refusal === null;
+  }
+
+  #refuse(message: Asked, from: Address, reason: Fault): void {
+    this.#answer(from, { type: 'refused', request: message.request, fault: reason });
+  }
+
+  #answer(to: Address, answer: CatalogAnswer): void {
+    this.#context.reply(to, answer);
+  }
+}

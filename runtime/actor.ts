@@ -98,7 +98,7 @@ export interface Context<In extends Message = Message> {
    */
   send<To extends Message>(to: Address<To>, message: To): Sent;
   /** Answers over the reply lane, which is bounded by the requests outstanding; to an incarnation that is gone it is a dead letter. */
-  reply(to: Address, message: Message): void;
+  reply<Answer extends Message>(to: Address<never>, message: Answer): void;
   /** Delivers `message` to self once a `full` receiver may have room again. */
   whenWritable(to: Address<never>, message: In): void;
   /** Sends `message` to self after at least `ms`. Gone with the actor. */

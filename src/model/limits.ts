@@ -29,6 +29,10 @@ export const CLIENT_ID_CHARS_MAX = 255;
 export const REQUESTS_IN_FLIGHT_MAX = 256;
 /** Bytes waiting to be sent to one client; it is not served beyond until it reads. */
 export const OUTBOX_BYTES_MAX = 32 * MIB;
+/** Topics of the cluster: every shard keeps the list of all. */
+export const TOPICS_MAX = 100_000;
+/** Partitions of all topics together: every shard knows each of its own by id. */
+export const PARTITIONS_MAX = 1_000_000;
 /** Partitions of one topic: one command should not exhaust the node. */
 export const PARTITIONS_PER_TOPIC_MAX = 10_000;
 /** Partitions named in one request. */
