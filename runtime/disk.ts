@@ -8,8 +8,9 @@ import { assert } from '../src/model/assert.ts';
 import { BLOCK_BYTES } from '../src/model/limits.ts';
 import { O_DIRECT, probeDirect } from './direct.ts';
 import { diskError, fromErrno } from './disk-error.ts';
-import { folderOf, refusePath } from './disk-path.ts';
+import { assertAligned, refuseEntry, refusePath } from './disk-rules.ts';
 import type { Disk, DiskEntry, DiskFile, DiskSpace, Done, DoneWith, OpenOptions } from './ports.ts';
+import { Replacements } from './replacement.ts';
 
 /** Owner writes, group reads: other users of the machine have no business here. */
 const FILE_MODE = 0o640;
@@ -53,27 +54,30 @@ class NodeFile implements DiskFile {
 export interface NodeDiskOptions {
   /** The data folder; must exist. */
   readonly folder: string;
-  /** Told once when direct I/O was asked for and the file system refused it. */
+  /** Told when direct I/O was asked for and is not to be had: once for the folder, again for a file elsewhere below it. */
   readonly buffered?: (reason: string) => void;
+  /** How to find out whether the folder takes direct I/O. */
+  readonly probe?: typeof probeDirect;
 }
 
 export class NodeDisk implements Disk {
   readonly #folder: string;
   readonly #buffered: (reason: string) => void;
+  readonly #probe: typeof probeDirect;
   #incarnation = 0;
   /** Null until the first direct open has found out. */
   #takesDirect: boolean | null = null;
   #probeWaiters: (() => void)[] = [];
-  /** Replacements by path, the first of each in work: two at once would share a temporary. */
-  readonly #replacements = new Map<string, (() => void)[]>();
+  readonly #replacements = new Replacements(this);
 
   constructor(options: NodeDiskOptions) {
     this.#folder = options.folder;
     this.#buffered = options.buffered ?? (() => {});
+    this.#probe = options.probe ?? probeDirect;
   }
 
   open(path: string, options: OpenOptions, done: DoneWith<DiskFile>): void {
-    const full = this.#within(path, done);
+    const full = this.#entry(path, done);
     if (full === null) return;
     if (options.direct !== true) this.#open(path, full, options.mode, false, done);
     else this.#whenProbed(() => this.#open(path, full, options.mode, this.#takesDirect === true, done));
@@ -134,19 +138,27 @@ export class NodeDisk implements Disk {
     const full = this.#within(path, done);
     if (full === null) return;
     // Windows opens no folders; NTFS keeps its own order of names there.
-    if (process.platform === 'win32') setImmediate(done, null);
-    else syncOpened(full, fs.constants.O_RDONLY, fs.fsync, done);
+    if (process.platform === 'win32') {
+      setImmediate(done, null);
+      return;
+    }
+    fs.open(full, fs.constants.O_RDONLY, (openError, descriptor) => {
+      if (openError) return done(fromErrno(openError));
+      fs.fsync(descriptor, (syncError) => {
+        fs.close(descriptor, (closeError) => answer(done)(syncError ?? closeError ?? null));
+      });
+    });
   }
 
   rename(from: string, to: string, done: Done): void {
-    const source = this.#within(from, done);
+    const source = this.#entry(from, done);
     if (source === null) return;
-    const target = this.#within(to, done);
+    const target = this.#entry(to, done);
     if (target !== null) fs.rename(source, target, answer(done));
   }
 
   remove(path: string, done: Done): void {
-    const full = this.#within(path, done);
+    const full = this.#entry(path, done);
     if (full !== null) fs.rm(full, { recursive: true, force: true }, answer(done));
   }
 
@@ -175,15 +187,7 @@ export class NodeDisk implements Disk {
   }
 
   replace(path: string, bytes: Uint8Array, done: Done): void {
-    const full = this.#within(path, done);
-    if (full === null) return;
-    const run = (): void => this.#replace(path, full, bytes, done);
-    const waiting = this.#replacements.get(path);
-    if (waiting !== undefined) waiting.push(run);
-    else {
-      this.#replacements.set(path, []);
-      run();
-    }
+    this.#replacements.replace(path, bytes, done);
   }
 
   space(done: DoneWith<DiskSpace>): void {
@@ -193,9 +197,16 @@ export class NodeDisk implements Disk {
     });
   }
 
-  /** The full path, or null after `done` was told the refusal. */
+  /** The full path of the data folder or something in it, or null when `done` will be told the refusal. */
   #within(path: string, done: Done): string | null {
-    const refusal = refusePath(path);
+    return this.#full(path, refusePath(path), done);
+  }
+
+  #entry(path: string, done: Done): string | null {
+    return this.#full(path, refuseEntry(path), done);
+  }
+
+  #full(path: string, refusal: string | null, done: Done): string | null {
     if (refusal === null) return join(this.#folder, path);
     setImmediate(done, diskError('EACCES', refusal));
     return null;
@@ -221,7 +232,7 @@ export class NodeDisk implements Disk {
     }
     this.#probeWaiters.push(then);
     if (this.#probeWaiters.length > 1) return;
-    probeDirect(this.#folder, (refusal) => {
+    this.#probe(this.#folder, (refusal) => {
       this.#takesDirect = refusal === null;
       if (refusal !== null) this.#buffered(refusal);
       const waiters = this.#probeWaiters;
@@ -256,23 +267,6 @@ export class NodeDisk implements Disk {
       else this.#readOn(file, into, total, position, done);
     });
   }
-
-  #replace(path: string, full: string, bytes: Uint8Array, done: Done): void {
-    const temporary = `${full}.new`;
-    const finish: Done = (error) => {
-      const next = this.#replacements.get(path)?.shift();
-      if (next === undefined) this.#replacements.delete(path);
-      else next();
-      done(error);
-    };
-    fs.writeFile(temporary, bytes, { mode: FILE_MODE, flush: true }, (writeError) => {
-      if (writeError) return finish(fromErrno(writeError));
-      fs.rename(temporary, full, (renameError) => {
-        if (renameError) finish(fromErrno(renameError));
-        else this.syncFolder(folderOf(path), finish);
-      });
-    });
-  }
 }
 
 function own(file: DiskFile): NodeFile {
@@ -284,17 +278,6 @@ function answer(done: Done): (error: NodeJS.ErrnoException | null) => void {
   return (error) => done(error && fromErrno(error));
 }
 
-function assertAligned(views: readonly Uint8Array[], position: number): void {
-  assert(position % BLOCK_BYTES === 0, `direct I/O at ${position}, which is inside a block`);
-  for (const view of views) {
-    assert(view.length % BLOCK_BYTES === 0, `direct I/O of ${view.length} bytes, which are no whole blocks`);
-    assert(
-      view.byteOffset % BLOCK_BYTES === 0,
-      `direct I/O from memory at ${view.byteOffset}, which is inside a block`,
-    );
-  }
-}
-
 /** What is left of `views` after the first `count` bytes. */
 function rest(views: readonly Uint8Array[], count: number): Uint8Array[] {
   const left: Uint8Array[] = [];
@@ -304,23 +287,6 @@ function rest(views: readonly Uint8Array[], count: number): Uint8Array[] {
     skip = Math.max(0, skip - view.length);
   }
   return left;
-}
-
-function syncOpened(
-  full: string,
-  flags: number,
-  sync: (descriptor: number, then: (error: NodeJS.ErrnoException | null) => void) => void,
-  done: Done,
-): void {
-  fs.open(full, flags, (openError, descriptor) => {
-    if (openError) return done(fromErrno(openError));
-    sync(descriptor, (syncError) => {
-      fs.close(descriptor, (closeError) => {
-        const error = syncError ?? closeError;
-        done(error && fromErrno(error));
-      });
-    });
-  });
 }
 
 function byName(a: DiskEntry, b: DiskEntry): number {
