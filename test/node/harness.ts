@@ -1,0 +1,151 @@
+/**
+ * A real node in a process of its own, for tests that kill, stop and start it: temporary folder, free ports, ended by
+ * its process id. Nothing of a node is imported here: it is what a user has, a command and its ports.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const BIN = fileURLToPath(new URL('../../bin/callboard.js', import.meta.url));
+const READY_MS_MAX = 30_000;
+const EXIT_MS_MAX = 30_000;
+
+export interface NodeOptions {
+  readonly shards?: number;
+  readonly flags?: readonly string[];
+  /** Kept from another run; else a fresh temporary one. */
+  readonly data?: string;
+}
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command to its end. */
+export async function callboard(
+  args: readonly string[],
+  options: { readonly input?: string; readonly server?: string } = {},
+): Promise<Finished> {
+  const env = options.server === undefined ? process.env : { ...process.env, CALLBOARD_SERVER: options.server };
+  const child = spawn(process.execPath, [BIN, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env });
+  child.stdin.on('error', () => child.stdin.destroy());
+  child.stdin.end(options.input ?? '');
+  const [stdout, stderr] = [gather(child.stdout), gather(child.stderr)];
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  return { code, stdout: stdout(), stderr: stderr() };
+}
+
+function gather(stream: NodeJS.ReadableStream): () => string {
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return () => Buffer.concat(chunks).toString();
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+export class TestNode {
+  readonly data: string;
+  readonly port: number;
+  readonly adminPort: number;
+  readonly #flags: readonly string[];
+  #child: ChildProcess | null = null;
+  #exited: Promise<number | null> = Promise.resolve(null);
+  #output: () => string = () => '';
+  #errors: () => string = () => '';
+
+  private constructor(data: string, port: number, adminPort: number, flags: readonly string[]) {
+    this.data = data;
+    this.port = port;
+    this.adminPort = adminPort;
+    this.#flags = flags;
+  }
+
+  /** Starts a node and waits until it takes requests. */
+  static async start(options: NodeOptions = {}): Promise<TestNode> {
+    const data = options.data ?? (await mkdtemp(join(tmpdir(), 'callboard-')));
+    const flags = [
+      ...(options.shards === undefined ? [] : ['--shards', String(options.shards)]),
+      ...(options.flags ?? []),
+    ];
+    const node = new TestNode(data, await freePort(), await freePort(), flags);
+    await node.startAgain();
+    return node;
+  }
+
+  get server(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error('the node does not run');
+    return pid;
+  }
+  get output(): string {
+    return this.#output() + this.#errors();
+  }
+
+  async startAgain(flags: readonly string[] = this.#flags): Promise<void> {
+    const ports = ['--native-port', String(this.port), '--admin-port', String(this.adminPort)];
+    const child = spawn(process.execPath, [BIN, 'start', '--data', this.data, ...ports, ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child = child;
+    this.#output = gather(child.stdout);
+    this.#errors = gather(child.stderr);
+    this.#exited = new Promise((resolve) => child.on('exit', (code) => resolve(code)));
+    await this.#untilReady();
+  }
+
+  /** As a power switch for the process. */
+  async kill(): Promise<void> {
+    this.#child?.kill('SIGKILL');
+    await this.#exited;
+    this.#child = null;
+  }
+
+  /** Asks it to stop and answers its exit code. */
+  async stop(): Promise<number | null> {
+    this.#child?.kill('SIGTERM');
+    const late = setTimeout(() => this.#child?.kill('SIGKILL'), EXIT_MS_MAX);
+    const code = await this.#exited;
+    clearTimeout(late);
+    this.#child = null;
+    return code;
+  }
+
+  /** Ends it if it still runs, and removes its folder. */
+  async dispose(): Promise<void> {
+    if (this.#child !== null) await this.kill();
+    await rm(this.data, { recursive: true, force: true });
+  }
+
+  async #untilReady(): Promise<void> {
+    const deadline = Date.now() + READY_MS_MAX;
+    let exited = false;
+    void this.#exited.then(() => {
+      exited = true;
+    });
+    while (Date.now() < deadline) {
+      if (exited) throw new Error(`the node ended at once:\n${this.output}`);
+      const answer = await fetch(`http://127.0.0.1:${this.adminPort}/health/ready`).catch(() => null);
+      if (answer?.status === 200) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error(`the node is not ready after ${READY_MS_MAX} ms:\n${this.output}`);
+  }
+}
