@@ -5,6 +5,7 @@
  */
 import { FRAME_BYTES_MAX, GIB, KIB, MIB } from './model/limits.ts';
 import { TOPIC_DEFAULTS, TOPIC_SETTING_RULES, type TopicSettings } from './model/topic.ts';
+import { BYTE_UNITS, NO_UNITS, parseQuantity, showBytes, TIME_UNITS, type Units, unitsOf } from './model/units.ts';
 
 /** What defaults are taken from. */
 export interface Machine {
@@ -34,34 +35,19 @@ const setting = <T>(description: string, form: Form<T>, byDefault: T): Rule<T> =
 });
 
 function whole(least: number, most: number): Form<number> {
-  return inUnits({}, `a whole number from ${least} to ${most}`, (value) => value >= least && value <= most);
+  return inUnits(NO_UNITS, `a whole number from ${least} to ${most}`, (value) => value >= least && value <= most);
 }
-
-const BYTE_UNITS = { B: 1, KiB: KIB, MiB: MIB, GiB: GIB, TiB: 1024 * GIB };
-const TIME_UNITS = { ms: 1, s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
 
 function bytes(least: number, most: number): Form<number> {
   const allowed = `bytes from ${showBytes(least)} to ${showBytes(most)}, as a number or like 64KiB, 16MiB, 2GiB`;
   return inUnits(BYTE_UNITS, allowed, (value) => value >= least && value <= most);
 }
 
-function showBytes(count: number): string {
-  const unit = (['GiB', 'MiB', 'KiB'] as const).find((name) => count % BYTE_UNITS[name] === 0);
-  return unit === undefined ? `${count}` : `${count / BYTE_UNITS[unit]}${unit}`;
-}
-
 /** A whole number, by itself or followed by a unit. */
-function inUnits(
-  units: Readonly<Record<string, number>>,
-  allowed: string,
-  check: (value: number) => boolean,
-): Form<number> {
+function inUnits(units: Units, allowed: string, check: (value: number) => boolean): Form<number> {
   const parse = (given: unknown): number | undefined => {
-    const [, digits, unit = ''] = /^(-?\d+) ?([A-Za-z]*)$/.exec(String(given).trim()) ?? [];
-    const factor = unit === '' ? 1 : Object.hasOwn(units, unit) ? units[unit] : undefined;
-    if (typeof given === 'boolean' || digits === undefined || factor === undefined) return undefined;
-    const value = Number(digits) * factor;
-    return Number.isSafeInteger(value) && check(value) ? value : undefined;
+    const value = parseQuantity(given, units);
+    return value !== undefined && check(value) ? value : undefined;
   };
   return { allowed, parse };
 }
@@ -95,16 +81,15 @@ function oneOf<const T extends string>(...choices: readonly T[]): Form<T> {
 /** The default that a new topic gets; the topic's own rules decide what is allowed, units are understood on top. */
 function topicDefault<K extends keyof TopicSettings>(name: K, description: string): Rule<TopicSettings[K]> {
   const rule = TOPIC_SETTING_RULES[name];
-  const units = name.endsWith('Ms') ? TIME_UNITS : name.includes('Bytes') ? BYTE_UNITS : undefined;
+  const units = unitsOf(name);
   const unitText = units === TIME_UNITS ? ' (ms, or like 500ms, 90s, 12h, 7d)' : ' (bytes, or like 64KiB, 256MiB)';
-  const number = inUnits(units ?? {}, rule.allowed, () => true);
   const parse = (given: unknown): TopicSettings[K] | undefined => {
-    const value = units === undefined ? given : number.parse(given);
+    const value = units === NO_UNITS ? given : parseQuantity(given, units);
     return rule.check(value) ? (value as TopicSettings[K]) : undefined;
   };
   return setting(
     description,
-    { allowed: units === undefined ? rule.allowed : rule.allowed + unitText, parse },
+    { allowed: units === NO_UNITS ? rule.allowed : rule.allowed + unitText, parse },
     TOPIC_DEFAULTS[name],
   );
 }
@@ -208,6 +193,6 @@ export const settingDescriptions: readonly SettingDescription[] = settingKeys.ma
 
 /** A value as a person would write it. */
 export function showValue(key: SettingKey, value: unknown): string {
-  const inBytes = key === 'memory' || /Bytes(Max|Min)?$/.test(key);
+  const inBytes = key === 'memory' || unitsOf(key) === BYTE_UNITS;
   return inBytes && typeof value === 'number' && value > 0 ? showBytes(value) : String(value);
 }
