@@ -193,7 +193,8 @@ export interface Supervision {
 }
 /** One kind of actor in the tree. Names are `kind` or `kind/key`. */
 export interface Kind {
-  readonly make: ActorFactory<never>;
+  /** An {@link ActorFactory}; declared as a method, so that one of any inbox will do. */
+  make(context: Context<never>, key: string, init: unknown): Actor<never>;
   readonly supervision: Supervision;
   /**
    * The shard that `key` lives on. Absent: on the shard that spawned it, and the name says which:

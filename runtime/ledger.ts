@@ -1,0 +1,205 @@
+/**
+ * What one incarnation of an actor holds of the machine: leases, timers, open files, sockets, listeners, operations in
+ * flight. When it ends everything is waited for or taken back, in this order: timers, sockets and listeners at once;
+ * memory and files once nothing is in flight that could still touch them. It never decides what happens next.
+ */
+import { assert } from '../src/model/assert.ts';
+import type { Timer } from './actor.ts';
+import type { ArenaLease, LeaseKeeper } from './arena-lease.ts';
+import type { Clock, DiskFile, Listening, Ports, Socket, TimerHandle } from './ports.ts';
+
+/** An orderly end lets the other side read what was sent; one that does not is cut off after this. Longer than the socket's own patience. */
+const LINGER_MS = 3_000;
+
+export interface Held {
+  readonly leases: number;
+  readonly timers: number;
+  readonly files: number;
+  readonly sockets: number;
+  readonly operations: number;
+}
+
+export class Ledger implements LeaseKeeper {
+  // Made when first needed: most actors hold nothing most of the time.
+  #leases: Set<ArenaLease> | null = null;
+  #timers: Set<ActorTimer> | null = null;
+  #files: Set<DiskFile> | null = null;
+  #sockets: Set<Socket> | null = null;
+  #listenings: Set<Listening> | null = null;
+  #operations = 0;
+  #ports: Ports | null = null;
+  #settled: (() => void) | null = null;
+  #released = false;
+
+  get ended(): boolean {
+    return this.#ports !== null;
+  }
+
+  get held(): Held {
+    return {
+      leases: this.#leases?.size ?? 0,
+      timers: this.#timers?.size ?? 0,
+      files: this.#files?.size ?? 0,
+      sockets: this.#sockets?.size ?? 0,
+      operations: this.#operations,
+    };
+  }
+
+  // ---- leases
+
+  keep(lease: ArenaLease): void {
+    assert(!this.#released, 'a lease for an actor that is gone');
+    this.#leases ??= new Set();
+    this.#leases.add(lease);
+  }
+
+  forget(lease: ArenaLease): void {
+    this.#leases?.delete(lease);
+  }
+
+  holdsOf(arena: number): boolean {
+    if (this.#leases === null) return false;
+    for (const lease of this.#leases) if (lease.home.index === arena) return true;
+    return false;
+  }
+
+  // ---- operations
+
+  begin(): void {
+    assert(!this.#released, 'an operation of an actor that is gone');
+    this.#operations += 1;
+  }
+
+  /** @returns false when the actor has ended meanwhile: nobody wants the answer. */
+  finish(): boolean {
+    assert(this.#operations > 0, 'finished what was not begun');
+    this.#operations -= 1;
+    if (!this.ended) return true;
+    this.#settle();
+    return false;
+  }
+
+  // ---- timers, files, sockets
+
+  startTimer(clock: Clock, ms: number, run: () => void): Timer {
+    this.#timers ??= new Set();
+    const timer = new ActorTimer(this.#timers, run);
+    timer.handle = clock.after(ms, timer.fire);
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  addFile(file: DiskFile): void {
+    this.#files ??= new Set();
+    this.#files.add(file);
+  }
+
+  removeFile(file: DiskFile): void {
+    this.#files?.delete(file);
+  }
+
+  addSocket(socket: Socket): void {
+    this.#sockets ??= new Set();
+    this.#sockets.add(socket);
+  }
+
+  /** Its connection is over, or it belongs to somebody else now. */
+  removeSocket(socket: Socket): void {
+    this.#sockets?.delete(socket);
+    if (this.ended) this.#settle();
+  }
+
+  addListening(listening: Listening): void {
+    this.#listenings ??= new Set();
+    this.#listenings.add(listening);
+    if (this.ended) this.#closeListenings();
+  }
+
+  removeListening(listening: Listening): void {
+    this.#listenings?.delete(listening);
+  }
+
+  // ---- the end
+
+  /**
+   * The actor has ended.
+   * @param orderly what was written to sockets is still sent; otherwise they are cut.
+   * @param settled called once, perhaps before this returns, when nothing is held any more.
+   */
+  end(ports: Ports, orderly: boolean, settled: () => void): void {
+    assert(!this.ended, 'ended twice');
+    this.#ports = ports;
+    this.#settled = settled;
+    for (const timer of this.#timers ?? []) timer.cancel();
+    this.#closeListenings();
+    this.#closeSockets(ports.clock, orderly);
+    this.#settle();
+  }
+
+  #closeListenings(): void {
+    for (const listening of this.#listenings ?? []) {
+      this.begin();
+      listening.close(() => this.finish());
+    }
+    this.#listenings = null;
+  }
+
+  #closeSockets(clock: Clock, orderly: boolean): void {
+    if (this.#sockets === null) return;
+    // A copy: some are gone before destroy() has returned.
+    const sockets = [...this.#sockets];
+    for (const socket of sockets) {
+      if (orderly) socket.end();
+      else socket.destroy();
+    }
+    if (!orderly) return;
+    clock.after(LINGER_MS, () => {
+      for (const socket of sockets) if (this.#sockets?.has(socket)) socket.destroy();
+    });
+  }
+
+  #settle(): void {
+    if (this.#operations > 0 || (this.#sockets !== null && this.#sockets.size > 0)) return;
+    if (!this.#released) this.#release();
+    if (this.#operations > 0) return;
+    const settled = this.#settled;
+    this.#settled = null;
+    settled?.();
+  }
+
+  /** Nothing is in flight: what it could have touched is given back. */
+  #release(): void {
+    const ports = this.#ports;
+    assert(ports !== null, 'releases only at the end');
+    this.#released = true;
+    for (const lease of this.#leases ?? []) lease.release();
+    for (const file of this.#files ?? []) {
+      this.#operations += 1;
+      ports.disk.close(file, (error) => {
+        if (error !== null) ports.logger.warn({ path: file.path, error }, 'a file left open was not closed cleanly');
+        this.finish();
+      });
+    }
+    this.#files = null;
+  }
+}
+
+class ActorTimer implements Timer {
+  readonly #among: Set<ActorTimer>;
+  readonly #run: () => void;
+  handle: TimerHandle | null = null;
+
+  constructor(among: Set<ActorTimer>, run: () => void) {
+    this.#among = among;
+    this.#run = run;
+  }
+
+  readonly fire = (): void => {
+    this.#among.delete(this);
+    this.#run();
+  };
+
+  cancel(): void {
+    if (this.#among.delete(this)) this.handle?.cancel();
+  }
+}
