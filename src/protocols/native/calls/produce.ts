@@ -18,6 +18,14 @@ const requestFields = struct<RequestFields>({
   parts: parts(struct<RequestFields['parts'][number]>({ ...placeFields, length: integer(1, FRAME_BYTES_MAX) })),
 });
 
+/** Two batches of one partition in one request would have no order that a retry keeps. */
+function namesTwice(places: readonly Place[]): boolean {
+  if (places.length < 2) return false;
+  const seen = new Set<string>();
+  for (const { topic, partition } of places) seen.add(`${topic}/${partition}`);
+  return seen.size < places.length;
+}
+
 type Appended = Place & { readonly baseOffset: Offset; readonly beginOffset: Offset };
 const appended = struct<Appended>({ ...placeFields, baseOffset: natural(), beginOffset: natural() });
 const replyFields = struct<{ readonly parts: readonly (Appended | (Place & { readonly fault: Fault }))[] }>({
@@ -38,6 +46,7 @@ export const produce: Call<'produce'> = {
     read(fields, raw, reading) {
       const value = requestFields.read(fields, reading);
       if (value === undefined) return undefined;
+      if (namesTwice(value.parts)) return reading.refuse('parts: a partition stands there twice');
       const joined = splitRaw(value.parts, raw, reading, ({ topic, partition }, batch) => ({
         topic,
         partition,

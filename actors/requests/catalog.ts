@@ -1,0 +1,146 @@
+/** Topics and producer ids: what is asked of the directory and the catalog, and describeTopic, which asks every partition. */
+import type { Result } from '../../src/model/faults.ts';
+import type { PartitionId, PartitionIndex } from '../../src/model/ids.ts';
+import type { Topic } from '../../src/model/topic.ts';
+import type {
+  AlterTopicRequest,
+  CreateTopicRequest,
+  DeleteTopicRequest,
+  DescribeTopicReply,
+  OffsetsReply,
+  OffsetsRequest,
+  PartitionReport,
+  Reply,
+  ResolveReply,
+  TopicChange,
+} from '../../src/protocols/request.ts';
+import { type CatalogAnswer, type CatalogRequest, catalogAddress } from '../catalog.ts';
+import type { PartitionAnswer, PartitionRequest } from '../partition.ts';
+import { ANSWER_MS_MAX, type Desk, type Done, gather, NO_HOLDS, refuse } from './desk.ts';
+import { partitionAt } from './topics.ts';
+
+type Asked<T> = T & { readonly request: number };
+type Changed = Extract<CatalogAnswer, { readonly type: 'changed' }>;
+type Producer = Extract<CatalogAnswer, { readonly type: 'producer' }>;
+type Found = Extract<PartitionAnswer, { readonly type: 'found' }>;
+type Described = Extract<PartitionAnswer, { readonly type: 'described' }>;
+
+export function resolve(desk: Desk, names: readonly string[], create: boolean, done: Done): void {
+  const settle = gather<ResolveReply['topics'][number]>(names.length, (topics) =>
+    done({ call: 'resolve', topics }, NO_HOLDS),
+  );
+  names.forEach((name, index) => {
+    desk.topics.byName(name, create, (found) =>
+      settle(index, found.ok ? { topic: found.value } : { name, fault: found.fault }),
+    );
+  });
+}
+
+export function topics(desk: Desk, done: Done): void {
+  desk.topics.list((found) => {
+    if (found.ok) done({ call: 'topics', topics: found.value }, NO_HOLDS);
+    else refuse(done, found.fault);
+  });
+}
+
+/** createTopic, alterTopic, deleteTopic. */
+export function changeTopic(
+  desk: Desk,
+  request: CreateTopicRequest | AlterTopicRequest | DeleteTopicRequest,
+  done: Done,
+): void {
+  const call: TopicChange = request.call;
+  desk.asker.ask<Asked<CatalogRequest>, Changed>(
+    catalogAddress(desk.node) as never,
+    (number) => changeOf(request, number),
+    (answer) => {
+      // Each member of the union has its own name of the call.
+      if (answer.type === 'changed') done({ call, topic: answer.topic } as Reply, NO_HOLDS);
+      else refuse(done, answer.fault);
+    },
+    desk.monotonic() + ANSWER_MS_MAX,
+  );
+}
+
+function changeOf(
+  request: CreateTopicRequest | AlterTopicRequest | DeleteTopicRequest,
+  number: number,
+): Asked<CatalogRequest> {
+  const { call, ...fields } = request;
+  switch (request.call) {
+    case 'createTopic':
+      return { ...(fields as Omit<CreateTopicRequest, 'call'>), type: 'create', request: number, onDemand: false };
+    case 'alterTopic':
+      return { ...(fields as Omit<AlterTopicRequest, 'call'>), type: 'alter', request: number };
+    case 'deleteTopic':
+      return { type: 'remove', request: number, name: request.name };
+  }
+}
+
+export function producer(desk: Desk, done: Done): void {
+  desk.asker.ask<Asked<CatalogRequest>, Producer>(
+    catalogAddress(desk.node) as never,
+    (request) => ({ type: 'producer', request }),
+    (answer) => {
+      if (answer.type === 'refused') refuse(done, answer.fault);
+      else done({ call: 'producer', producerId: answer.producerId, epoch: answer.epoch }, NO_HOLDS);
+    },
+    desk.monotonic() + ANSWER_MS_MAX,
+  );
+}
+
+export function offsets(desk: Desk, { parts }: OffsetsRequest, done: Done): void {
+  const settle = gather<OffsetsReply['parts'][number]>(parts.length, (found) =>
+    done({ call: 'offsets', parts: found }, NO_HOLDS),
+  );
+  parts.forEach(({ topic, partition, at }, index) => {
+    desk.topics.lookUp(topic, (known) => {
+      const where = known.ok ? partitionAt(known.value, { topic, partition }) : known;
+      if (!where.ok) {
+        settle(index, { topic, partition, fault: where.fault });
+        return;
+      }
+      desk.asker.ask<Asked<PartitionRequest>, Found>(
+        desk.topics.addressOf(where.value) as never,
+        (request) => ({ type: 'find', request, at: typeof at === 'string' ? at : at.timestamp }),
+        (answer) => {
+          if (answer.type === 'refused') settle(index, { topic, partition, fault: answer.fault });
+          else settle(index, { topic, partition, offset: answer.offset, timestamp: answer.timestamp });
+        },
+        desk.monotonic() + ANSWER_MS_MAX,
+      );
+    });
+  });
+}
+
+export function describeTopic(desk: Desk, name: string, done: Done): void {
+  desk.topics.byName(name, false, (topic: Result<Topic>) => {
+    if (topic.ok) describePartitions(desk, topic.value, done);
+    else refuse(done, topic.fault);
+  });
+}
+
+function describePartitions(desk: Desk, topic: Topic, done: Done): void {
+  const settle = gather<DescribeTopicReply['partitions'][number]>(topic.partitions.length, (partitions) =>
+    done({ call: 'describeTopic', topic, partitions }, NO_HOLDS),
+  );
+  topic.partitions.forEach((id, index) => {
+    const partition = index as PartitionIndex;
+    desk.asker.ask<Asked<PartitionRequest>, Described>(
+      desk.topics.addressOf(id) as never,
+      (request) => ({ type: 'describe', request }),
+      (answer) => {
+        settle(
+          index,
+          answer.type === 'described' ? reportOf(partition, id, answer) : { partition, fault: answer.fault },
+        );
+      },
+      desk.monotonic() + ANSWER_MS_MAX,
+    );
+  });
+}
+
+function reportOf(partition: PartitionIndex, id: PartitionId, described: Described): PartitionReport {
+  const { begin, end, durable, appended, sizeBytes, segments, damaged } = described;
+  return { partition, id, begin, end, durable, appended, bytes: sizeBytes, segments, damaged };
+}

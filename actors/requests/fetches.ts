@@ -1,0 +1,198 @@
+/**
+ * fetch: the sessions of one connection, and the effects of their machine as questions to partitions. Records go from
+ * the partition's memory to the socket by lease; none is copied here.
+ */
+import type { Lease } from '../../runtime/actor.ts';
+import { assert, unreachable } from '../../src/model/assert.ts';
+import { fault } from '../../src/model/faults.ts';
+import { FETCH_SESSIONS_MAX, PARTITIONS_PER_REQUEST_MAX } from '../../src/model/limits.ts';
+import { type FetchEffect, FetchSession, type Followed } from '../../src/protocols/fetching.ts';
+import type { FetchRequest } from '../../src/protocols/request.ts';
+import type { PartitionAnswer, PartitionRequest } from '../partition.ts';
+import { ANSWER_MS_MAX, type Desk, type Done, NO_HOLDS, refuse } from './desk.ts';
+import { partitionAt } from './topics.ts';
+
+type Records = Extract<PartitionAnswer, { readonly type: 'records' }>;
+type Ready = Extract<PartitionAnswer, { readonly type: 'ready' }>;
+
+interface Waiting {
+  readonly done: Done;
+  readonly alarm: number;
+}
+
+/** A session, and what is under way for it. */
+class Following {
+  readonly number: number;
+  readonly machine = new FetchSession<Lease>();
+  /** Fetches by token: the one being answered and the one queued behind it. */
+  readonly waiting = new Map<number, Waiting>();
+  /** Numbers of the watches at partitions. */
+  readonly watches = new Map<Followed, number>();
+  busy = false;
+
+  constructor(number: number) {
+    this.number = number;
+  }
+}
+
+export class Fetches {
+  readonly #desk: Desk;
+  readonly #sessions = new Map<number, Following>();
+  #lastSession = 0;
+  #token = 0;
+
+  constructor(desk: Desk) {
+    this.#desk = desk;
+  }
+
+  start(request: FetchRequest, done: Done): void {
+    const session = this.#session(request, done);
+    if (session === undefined) return;
+    if (request.close === true) {
+      this.#close(session);
+      done({ call: 'fetch', session: session.number, parts: [] }, NO_HOLDS);
+      return;
+    }
+    const token = ++this.#token;
+    const until = this.#desk.monotonic() + request.waitMs;
+    const alarm = this.#desk.asker.alarm(until, () => this.#step(session, () => session.machine.expire(token)));
+    session.waiting.set(token, { done, alarm });
+    this.#step(session, () => {
+      if (session.machine.fetch(token, request)) return;
+      this.#desk.asker.forget(alarm);
+      session.waiting.delete(token);
+      refuse(done, fault('TOO_MANY_REQUESTS', `two fetches of session ${session.number} wait already`));
+    });
+  }
+
+  /** Answers every fetch with what it has and ends the sessions. */
+  closeAll(): void {
+    for (const session of this.#sessions.values()) this.#close(session);
+  }
+
+  /** Finds or opens the session, or refuses. */
+  #session(request: FetchRequest, done: Done): Following | undefined {
+    const session = this.#sessions.get(request.session);
+    if (session === undefined && request.session !== 0) {
+      refuse(done, fault('INVALID_REQUEST', `session: there is no session ${request.session}`));
+      return undefined;
+    }
+    if ((session?.machine.size ?? 0) + request.add.length - request.drop.length > PARTITIONS_PER_REQUEST_MAX) {
+      refuse(done, fault('INVALID_REQUEST', `add: a session follows ${PARTITIONS_PER_REQUEST_MAX} partitions at most`));
+      return undefined;
+    }
+    if (session !== undefined) return session;
+    if (this.#sessions.size >= FETCH_SESSIONS_MAX) {
+      refuse(done, fault('TOO_MANY_REQUESTS', `this connection has ${FETCH_SESSIONS_MAX} fetch sessions; close one`));
+      return undefined;
+    }
+    const opened = new Following(++this.#lastSession);
+    this.#sessions.set(opened.number, opened);
+    return opened;
+  }
+
+  #close(session: Following): void {
+    this.#sessions.delete(session.number);
+    this.#step(session, () => session.machine.close());
+  }
+
+  /** One input to the machine, then its effects; an effect that leads to another input at once is put behind. */
+  #step(session: Following, input: () => void): void {
+    input();
+    if (session.busy) return;
+    session.busy = true;
+    const effects = session.machine.effects;
+    for (let next = 0; next < effects.length; next++) {
+      const effect = effects[next];
+      assert(effect !== undefined, 'effects are dense');
+      this.#perform(session, effect);
+    }
+    effects.length = 0;
+    session.busy = false;
+  }
+
+  #perform(session: Following, effect: FetchEffect<Lease>): void {
+    switch (effect.type) {
+      case 'locate':
+        this.#locate(session, effect.of);
+        break;
+      case 'read':
+        this.#read(session, effect.of, effect);
+        break;
+      case 'watch':
+        this.#watch(session, effect.of, effect.offset);
+        break;
+      case 'unwatch':
+        this.#unwatch(session, effect.of);
+        break;
+      case 'release':
+        effect.hold.release();
+        break;
+      case 'answer':
+        this.#answer(session, effect);
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #locate(session: Following, of: Followed): void {
+    this.#desk.topics.lookUp(of.topic, (topic) => {
+      const where = topic.ok ? partitionAt(topic.value, of) : topic;
+      this.#step(session, () => {
+        if (where.ok) session.machine.located(of, where.value);
+        else session.machine.failed(of, where.fault);
+      });
+    });
+  }
+
+  #read(session: Following, of: Followed, { offset, bytesMax }: { offset: Followed['next']; bytesMax: number }): void {
+    this.#desk.asker.ask<PartitionRequest & { readonly request: number }, Records>(
+      this.#address(of),
+      (request) => ({ type: 'read', request, offset, bytesMax }),
+      (answer) =>
+        this.#step(session, () => {
+          if (answer.type === 'refused') session.machine.failed(of, answer.fault);
+          else session.machine.records(of, answer, answer.lease);
+        }),
+      this.#desk.monotonic() + ANSWER_MS_MAX,
+    );
+  }
+
+  #watch(session: Following, of: Followed, offset: Followed['next']): void {
+    const number = this.#desk.asker.ask<PartitionRequest & { readonly request: number }, Ready>(
+      this.#address(of),
+      (request) => ({ type: 'watch', request, offset }),
+      (answer) => {
+        session.watches.delete(of);
+        // A partition that went down is read again, which starts it or tells why not.
+        if (answer.type === 'ready' || answer.fault.code === 'UNAVAILABLE')
+          this.#step(session, () => session.machine.ready(of));
+        else this.#step(session, () => session.machine.failed(of, answer.fault));
+      },
+      Number.POSITIVE_INFINITY,
+    );
+    session.watches.set(of, number);
+  }
+
+  #unwatch(session: Following, of: Followed): void {
+    const number = session.watches.get(of);
+    if (number === undefined) return;
+    session.watches.delete(of);
+    this.#desk.asker.forget(number);
+    this.#desk.asker.tell<PartitionRequest>(this.#address(of), { type: 'unwatch', request: number });
+  }
+
+  #answer(session: Following, effect: Extract<FetchEffect<Lease>, { readonly type: 'answer' }>): void {
+    const waiting = session.waiting.get(effect.token);
+    assert(waiting !== undefined, 'a fetch is answered once');
+    session.waiting.delete(effect.token);
+    this.#desk.asker.forget(waiting.alarm);
+    waiting.done({ call: 'fetch', session: session.number, parts: effect.parts }, effect.holds);
+  }
+
+  #address(of: Followed) {
+    assert(of.id !== undefined, 'located before it is asked');
+    return this.#desk.topics.addressOf(of.id);
+  }
+}

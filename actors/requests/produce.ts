@@ -1,0 +1,113 @@
+/**
+ * produce: `validate` each batch, `append` it at its partition, gather the answers. Requests of one connection reach a
+ * partition in the order in which they came, also when a topic must be looked up first. Copies no batch.
+ */
+import type { Lease } from '../../runtime/actor.ts';
+import { checkBatch } from '../../src/model/batch-check.ts';
+import { fault, type Result } from '../../src/model/faults.ts';
+import { id, type PartitionId, type TopicId } from '../../src/model/ids.ts';
+import type { Topic } from '../../src/model/topic.ts';
+import type { Place, ProduceReply, ProduceRequest } from '../../src/protocols/request.ts';
+import type { PartitionAnswer, PartitionRequest } from '../partition.ts';
+import type { Refused } from './asker.ts';
+import { type Desk, type Done, gather, NO_HOLDS } from './desk.ts';
+import { partitionAt } from './topics.ts';
+
+type Part = ProduceReply['parts'][number];
+type Append = Extract<PartitionRequest, { readonly type: 'append' }>;
+type Appended = Extract<PartitionAnswer, { readonly type: 'appended' }>;
+
+/** A request on its way to its partitions. */
+interface Entry {
+  readonly request: ProduceRequest;
+  /** The frame that the batches lie in; none for small frames, which lie in private memory. */
+  readonly lease: Lease | undefined;
+  readonly deadline: number;
+  readonly done: Done;
+  /** Topics that had to be looked up. */
+  readonly found: Map<TopicId, Result<Topic>>;
+  missing: number;
+}
+
+/** The requests of one connection in their order. */
+export class ProduceLine {
+  readonly #desk: Desk;
+  readonly #waiting: Entry[] = [];
+
+  constructor(desk: Desk) {
+    this.#desk = desk;
+  }
+
+  /** Takes over the lease. */
+  start(request: ProduceRequest, lease: Lease | undefined, done: Done): void {
+    const deadline = this.#desk.monotonic() + request.timeoutMs;
+    const entry: Entry = { request, lease, deadline, done, found: new Map(), missing: 0 };
+    this.#waiting.push(entry);
+    for (const { topic } of request.parts) {
+      if (this.#desk.topics.known(topic) !== undefined || entry.found.has(topic)) continue;
+      entry.found.set(topic, { ok: false, fault: fault('UNAVAILABLE', `topic ${topic} is being looked up`) });
+      entry.missing++;
+      this.#desk.topics.lookUp(topic, (found) => {
+        entry.found.set(topic, found);
+        entry.missing--;
+        this.#advance();
+      });
+    }
+    this.#advance();
+  }
+
+  #advance(): void {
+    for (let head = this.#waiting[0]; head !== undefined && head.missing === 0; head = this.#waiting[0]) {
+      this.#waiting.shift();
+      this.#append(head);
+    }
+  }
+
+  #append(entry: Entry): void {
+    const { request, lease, done } = entry;
+    const settle = gather<Part>(request.parts.length, (parts) =>
+      done(request.acks === 'none' ? null : { call: 'produce', parts }, NO_HOLDS),
+    );
+    request.parts.forEach((part, index) => {
+      const { topic, partition } = part;
+      const where = this.#locate(part, entry.found);
+      const wrong = where.ok ? checkBatch(part.batch, this.#desk.crc32c) : where.fault;
+      if (!where.ok || wrong !== null) {
+        settle(index, { topic, partition, fault: wrong ?? fault('INTERNAL', 'no partition') });
+      } else {
+        this.#send(entry, part.batch, where.value, (answer) => {
+          if (answer.type === 'refused') settle(index, { topic, partition, fault: answer.fault });
+          else settle(index, { topic, partition, baseOffset: answer.baseOffset, beginOffset: answer.begin });
+        });
+      }
+    });
+    lease?.release();
+  }
+
+  /** One hold on the frame goes with each batch. */
+  #send(
+    { request, lease, deadline }: Entry,
+    batch: Uint8Array,
+    partition: PartitionId,
+    settle: (answer: Pick<Appended, 'type' | 'baseOffset' | 'begin'> | Refused) => void,
+  ): void {
+    const { asker, topics } = this.#desk;
+    const to = topics.addressOf(partition);
+    const body = lease === undefined ? { bytes: batch } : { bytes: batch, lease: lease.retain() };
+    if (request.acks === 'none') {
+      asker.tell<PartitionRequest>(to, { type: 'append', request: 0, acks: 'none', ...body });
+      settle({ type: 'appended', baseOffset: id(0), begin: id(0) });
+    } else {
+      const make = (number: number): Append => ({ type: 'append', request: number, acks: 'all', ...body });
+      asker.ask<Append, Appended>(to as never, make, settle, deadline);
+    }
+  }
+
+  #locate(place: Place, found: ReadonlyMap<TopicId, Result<Topic>>): Result<PartitionId> {
+    const known = this.#desk.topics.known(place.topic);
+    if (known !== undefined) return partitionAt(known, place);
+    const topic = found.get(place.topic);
+    if (topic === undefined) return { ok: false, fault: fault('UNAVAILABLE', `topic ${place.topic} has just changed`) };
+    return topic.ok ? partitionAt(topic.value, place) : topic;
+  }
+}
