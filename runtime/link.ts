@@ -50,6 +50,7 @@ interface Waiting {
 export class Link {
   readonly #arenas: ArenaMap;
   readonly #writer: EnvelopeWriter;
+  readonly #changed: () => void;
   #ends: LinkEnds;
   /** The other shard is dead and not replaced yet. */
   #away = false;
@@ -58,9 +59,11 @@ export class Link {
   #held: Envelope[] = [];
   #published = false;
 
-  constructor(ends: LinkEnds, arenas: ArenaMap) {
+  /** @param changed told when there is something to flush. */
+  constructor(ends: LinkEnds, arenas: ArenaMap, changed: () => void) {
     this.#ends = ends;
     this.#arenas = arenas;
+    this.#changed = changed;
     this.#writer = new EnvelopeWriter(arenas);
   }
 
@@ -75,7 +78,10 @@ export class Link {
 
   /** Something to do that does not come with a ring of the bell. */
   get busy(): boolean {
-    return !this.#ends.repliesIn.empty || !this.#ends.requestsIn.empty || this.#held.length > 0;
+    if (this.#held.length > 0) return true;
+    if (this.#away) return false;
+    const { repliesIn, requestsIn, repliesOut } = this.#ends;
+    return !repliesIn.empty || !requestsIn.empty || (this.#replies.length > 0 && !repliesOut.waits);
   }
 
   /** @returns false when there is no room: nothing was taken. */
@@ -94,6 +100,7 @@ export class Link {
 
   /** Sends what waits, and wakes the other side if there is anything new for it. Once a turn. */
   flush(): void {
+    if (this.#away) return;
     for (let next = this.#replies.first(); next !== undefined; next = this.#replies.first()) {
       if (!this.#write(this.#ends.repliesOut, next.kind, next.target, next.sender, next.message)) break;
       this.#replies.shift();
@@ -151,6 +158,7 @@ export class Link {
     this.#writer.write(ring.bytes, at);
     ring.publish();
     this.#published = true;
+    this.#changed();
     return true;
   }
 }

@@ -70,6 +70,7 @@ export class Shard implements Host {
   readonly #ready = new Fifo<Cell>();
   #leaseWaiters: { readonly context: ActorContext; readonly message: Message }[] = [];
   #scheduled = false;
+  #inTurn = false;
   #asleep = false;
   /** It failed, or was abandoned: no handler runs any more. */
   #dead = false;
@@ -87,7 +88,7 @@ export class Shard implements Host {
     this.ports = parts.ports;
     this.arena = parts.arena;
     this.#places = new Places(parts.tree, parts.shards);
-    this.#links = parts.links.map((ends) => (ends === null ? null : new Link(ends, parts.arenas)));
+    this.#links = parts.links.map((ends) => (ends === null ? null : new Link(ends, parts.arenas, this.#published)));
     const { node, shard } = parts;
     const begin = (name: string, place: Place) => this.#demand(name, place);
     this.post = new Post({
@@ -130,6 +131,7 @@ export class Shard implements Host {
   readonly #turn = (): void => {
     this.#scheduled = false;
     if (this.#dead) return;
+    this.#inTurn = true;
     try {
       this.#takeIn();
       const handled = this.#runReady();
@@ -138,8 +140,15 @@ export class Shard implements Host {
     } catch (error) {
       this.failed(error instanceof Error ? error : new Error(String(error)));
       return;
+    } finally {
+      this.#inTurn = false;
     }
     this.#sleep();
+  };
+
+  /** Code of an actor that runs in a callback of the machine may send, too: a turn is to flush it. */
+  readonly #published = (): void => {
+    if (!this.#inTurn) this.#schedule();
   };
 
   #takeIn(): void {

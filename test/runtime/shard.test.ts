@@ -1,0 +1,178 @@
+/** Messages, addresses, back-pressure and dead letters on one shard and between shards. */
+import test from 'ava';
+import type { Context, Message } from '../../runtime/actor.ts';
+import { address, kind, World } from './kernel-world.ts';
+
+type Any = Message & Record<string, unknown>;
+
+/** Two kinds: `echo` answers what it gets; `driver` does what the test tells it, outside of its own code. */
+function drivenWorld(shards: number, echo = kind((message, context, from) => context.reply(from, message))) {
+  const heard: Any[] = [];
+  const contexts: Context[] = [];
+  const driver = kind(
+    (message) => void heard.push(message),
+    { begins: 'start', keys: () => ['0'] },
+    (context) => {
+      contexts.push(context);
+    },
+  );
+  const world = new World({ driver, echo }, { shards });
+  return { world, heard, context: contexts[0] as Context };
+}
+
+for (const [where, shards, key] of [
+  ['on the same shard', 1, '0'],
+  ['on another shard', 2, '1'],
+] as const) {
+  test(`a message ${where} begins its actor on demand and is answered`, (t) => {
+    const { world, heard, context } = drivenWorld(shards);
+    t.is(context.send(address<Any>(`echo/${key}`), { type: 'hello', n: 1 }), 'sent');
+    t.deepEqual(heard, [], 'send never runs the receiver');
+    world.clock.settle();
+    t.deepEqual(heard, [{ type: 'hello', n: 1 }]);
+    t.true(world.alive(Number(key)).includes(`echo/${key}`));
+  });
+
+  test(`a full receiver ${where} says so, and the sender hears when there is room`, (t) => {
+    const { world, heard, context } = drivenWorld(
+      shards,
+      kind(() => {}, { mailboxMax: 4 }),
+    );
+    const echo = address<Any>(`echo/${key}`);
+    const body = new Uint8Array(20_000);
+    let sent = 0;
+    while (context.send(echo, { type: 'hello', bytes: body }) === 'sent') sent += 1;
+    t.true(sent >= 3 && sent <= 4, `${sent} fitted`);
+    context.whenWritable(echo, { type: 'again' });
+    t.deepEqual(heard, []);
+    world.clock.settle();
+    t.deepEqual(heard, [{ type: 'again' }]);
+    t.is(context.send(echo, { type: 'hello' }), 'sent');
+  });
+
+  test(`bytes in a lease move ${where} to the receiver, which alone releases them`, (t) => {
+    const seen: number[] = [];
+    const { world, context } = drivenWorld(
+      shards,
+      kind((message) => {
+        seen.push(message.bytes?.[0] as number);
+        message.lease?.release();
+      }),
+    );
+    for (const length of [100, 10_000]) {
+      const lease = context.lease(length);
+      if (lease === null) return t.fail('no room');
+      lease.bytes.fill(length & 0xff);
+      context.send(address<Any>(`echo/${key}`), { type: 'take', bytes: lease.bytes, lease });
+      t.is(
+        world.shards
+          .shard(0)
+          .inspect()
+          .actors.find(({ name }) => name === 'driver/0')?.held.leases,
+        0,
+      );
+      if (shards > 1) t.throws(() => lease.release());
+    }
+    world.clock.settle();
+    t.deepEqual(seen, [100, 10_000 & 0xff]);
+    return undefined;
+  });
+
+  test(`an answer for an incarnation ${where} that is gone is a dead letter`, (t) => {
+    const { world, context } = drivenWorld(shards);
+    const echo = address<Any>(`echo/${key}`);
+    context.send(echo, { type: 'hello' });
+    world.clock.settle();
+    context.reply({ ...echo, incarnation: 999_999 }, { type: 'late' });
+    world.clock.settle();
+    t.deepEqual(world.deadLetters(Number(key)), { total: 1, kinds: [{ what: 'late to echo: gone', count: 1 }] });
+    t.is(world.counters.get('dead_letters'), 1);
+  });
+}
+
+test('a name that the tree does not have is a dead letter, logged once for its kind', (t) => {
+  const { world, context } = drivenWorld(1);
+  for (let i = 0; i < 3; i++) context.send(address<Any>(`nobody/${i}`), { type: 'hello' });
+  world.clock.settle();
+  t.deepEqual(world.deadLetters(), { total: 3, kinds: [{ what: 'hello to nobody: not there', count: 3 }] });
+  t.is(world.logged.filter((line) => line.includes('could not be delivered')).length, 1);
+  world.clock.advance(60_000);
+  t.is(world.logged.filter((line) => line.includes('could not be delivered')).length, 2);
+});
+
+test('replies come before requests that wait', (t) => {
+  const order: string[] = [];
+  const actor = kind((message, context) => {
+    order.push(message.type);
+    if (message.type !== 'first') return;
+    context.reply(context.self, { type: 'answer' });
+  });
+  const { world, context } = drivenWorld(1, actor);
+  const to = address<Any>('echo/0');
+  for (const type of ['first', 'second', 'third']) context.send(to, { type });
+  world.clock.settle();
+  t.deepEqual(order, ['first', 'answer', 'second', 'third']);
+});
+
+test('messages from one sender to one receiver on another shard keep their order, also through a full mailbox', (t) => {
+  const seen: unknown[] = [];
+  const { world, context } = drivenWorld(
+    2,
+    kind((message) => void seen.push(message.n), { mailboxMax: 2 }),
+  );
+  for (let n = 0; n < 500; n++) t.is(context.send(address<Any>('echo/1'), { type: 'count', n }), 'sent');
+  world.clock.settle();
+  t.deepEqual(
+    seen,
+    Array.from({ length: 500 }, (_, n) => n),
+  );
+});
+
+test('replies that the ring has no room for wait and arrive in order', (t) => {
+  const { world, heard, context } = drivenWorld(
+    2,
+    kind((message, own, from) => {
+      const bytes = new Uint8Array(3_000);
+      for (let n = 0; n < 200; n++) own.reply(from, { type: message.type, n, bytes } as Message);
+    }),
+  );
+  context.send(address<Any>('echo/1'), { type: 'flood' });
+  world.clock.settle();
+  t.deepEqual(
+    heard.map(({ n }) => n),
+    Array.from({ length: 200 }, (_, n) => n),
+  );
+});
+
+test('a timer comes to its actor after its time, and not once cancelled', (t) => {
+  const { world, heard, context } = drivenWorld(1);
+  context.after(50, { type: 'due' });
+  context.after(50, { type: 'cancelled' }).cancel();
+  world.clock.advance(49);
+  t.deepEqual(heard, []);
+  world.clock.advance(1);
+  t.deepEqual(heard, [{ type: 'due' }]);
+});
+
+test('who found the arena full hears when a lease was released, also by another shard', (t) => {
+  const { world, heard, context } = drivenWorld(
+    2,
+    kind((message) => message.lease?.release()),
+  );
+  const lease = context.lease(1 << 20);
+  if (lease === null) return t.fail('no room');
+  t.is(context.lease(8_192), null);
+  context.whenLeasable({ type: 'room' });
+  context.send(address<Any>('echo/1'), { type: 'take', bytes: lease.bytes, lease });
+  t.deepEqual(heard, []);
+  world.clock.settle();
+  t.deepEqual(heard, [{ type: 'room' }]);
+  t.not(context.lease(8_192), null);
+  return undefined;
+});
+
+test('a shard at rest does nothing', (t) => {
+  const { world } = drivenWorld(2);
+  t.is(world.clock.timers, 0);
+  t.notThrows(() => world.clock.settle());
+});
