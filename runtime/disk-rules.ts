@@ -30,6 +30,11 @@ export function folderOf(path: string): string {
   return slash < 0 ? '.' : path.slice(0, slash);
 }
 
+/** @throws AssertionError for a place in a file that is none. */
+export function assertPosition(position: number): void {
+  assert(Number.isSafeInteger(position) && position >= 0, `position or length in a file is ${position}`);
+}
+
 /** @throws AssertionError when the device could not take the bytes past the page cache. */
 export function assertAligned(views: readonly Uint8Array[], position: number): void {
   assert(position % BLOCK_BYTES === 0, `direct I/O at ${position}, which is inside a block`);

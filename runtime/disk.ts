@@ -8,7 +8,7 @@ import { assert } from '../src/model/assert.ts';
 import { BLOCK_BYTES } from '../src/model/limits.ts';
 import { O_DIRECT, probeDirect } from './direct.ts';
 import { diskError, fromErrno } from './disk-error.ts';
-import { assertAligned, refuseEntry, refusePath } from './disk-rules.ts';
+import { assertAligned, assertPosition, refuseEntry, refusePath } from './disk-rules.ts';
 import type { Disk, DiskEntry, DiskFile, DiskSpace, Done, DoneWith, OpenOptions } from './ports.ts';
 import { Replacements } from './replacement.ts';
 
@@ -93,6 +93,7 @@ export class NodeDisk implements Disk {
 
   write(file: DiskFile, views: readonly Uint8Array[], position: number, done: Done): void {
     const node = own(file);
+    assertPosition(position);
     if (node.direct) assertAligned(views, position);
     const left = views.filter((view) => view.length > 0);
     this.#writeAll(node, left, position, done);
@@ -100,6 +101,7 @@ export class NodeDisk implements Disk {
 
   read(file: DiskFile, into: Uint8Array, position: number, done: DoneWith<number>): void {
     const node = own(file);
+    assertPosition(position);
     if (node.direct) assertAligned([into], position);
     this.#readOn(node, into, 0, position, done);
   }
@@ -123,6 +125,7 @@ export class NodeDisk implements Disk {
 
   truncate(file: DiskFile, length: number, done: Done): void {
     const node = own(file);
+    assertPosition(length);
     fs.ftruncate(node.enter(), length, (error) => {
       node.leave();
       done(error && fromErrno(error));
