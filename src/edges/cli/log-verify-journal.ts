@@ -1,0 +1,128 @@
+/**
+ * The journal's part of `log verify`: every group of every file. What does not match is damage where the group was durable;
+ * in what was written last it may as well be torn, and only bytes that are wrong in one single place speak for damage.
+ */
+
+import { readEntry } from '../../log/entry.ts';
+import { firstNonZero } from '../../log/inspect.ts';
+import { type GroupFault, type GroupView, inspectGroup, Journaled, stretchesOf } from '../../log/inspect-journal.ts';
+import { JOURNAL_FOLDER, type JournalName, journalPath, parseJournalName } from '../../log/paths.ts';
+import type { Verification } from './log-verify.ts';
+
+/** The groups that one shard wrote, under one number of shards: their numbers rise by one. */
+interface Chain {
+  /** Groups up to this one were durable, as far as later ones tell. */
+  durable: number;
+  last: number;
+  /** Where the last group ended. */
+  file: string;
+  end: number;
+}
+
+/** What did not match in a place that may be torn or damaged, until it is known what was durable. */
+interface Suspect {
+  readonly chain: string;
+  readonly file: string;
+  /** Number of the group that is hit. */
+  readonly number: number;
+  readonly faults: readonly GroupFault[];
+}
+
+export async function verifyJournal(verification: Verification): Promise<Journaled> {
+  const walk = new JournalWalk(verification);
+  for (const name of journalNames(verification)) await walk.file(name);
+  walk.reportSuspects();
+  return walk.journaled;
+}
+
+/** Files of the journal by sequence; others in its folder are reported. */
+function journalNames({ files, report }: Verification): JournalName[] {
+  const names: JournalName[] = [];
+  for (const { path } of files) {
+    if (!path.startsWith(`${JOURNAL_FOLDER}/`)) continue;
+    const base = path.slice(JOURNAL_FOLDER.length + 1);
+    const name = parseJournalName(base);
+    if (name !== null) names.push(name);
+    else if (base.endsWith('.damaged'))
+      report({ kind: 'damage', file: path, position: 0, what: 'was set aside by the node: it has damaged groups' });
+    else report({ kind: 'note', file: path, position: 0, what: 'is no file of the journal' });
+  }
+  return names.sort((one, other) => one.sequence - other.sequence);
+}
+
+class JournalWalk {
+  readonly journaled = new Journaled();
+  readonly #verification: Verification;
+  readonly #chains = new Map<string, Chain>();
+  readonly #suspects: Suspect[] = [];
+
+  constructor(verification: Verification) {
+    this.#verification = verification;
+  }
+
+  async file(name: JournalName): Promise<void> {
+    const { reader, crc32c, count } = this.#verification;
+    const file = journalPath(name.shard, name.sequence);
+    const bytes = await reader.whole(file);
+    /** The chain of the file's groups; unknown until the first one was read. */
+    let chain: string | null = null;
+    let lost: { at: number; end: number } | null = null;
+    let previous = -1;
+    for (const stretch of stretchesOf(bytes, name.sequence, crc32c)) {
+      if (stretch.kind === 'group') {
+        if (previous >= 0 || lost !== null) this.#reportJump(file, stretch.group, previous, lost);
+        chain = this.#group(file, bytes, stretch.group);
+        previous = stretch.group.header.number;
+        lost = null;
+      } else if (stretch.kind === 'lost') lost = stretch;
+      else if (firstNonZero(bytes.subarray(stretch.at)) >= 0) count('bytesUncovered', bytes.length - stretch.at);
+    }
+    if (chain === null && bytes.length > 0) this.#unread(file, bytes);
+  }
+
+  /** Groups of one file follow each other: in number, and without bytes in between. */
+  #reportJump(file: string, group: GroupView, previous: number, lost: { at: number; end: number } | null): void {
+    const { number } = group.header;
+    const position = lost?.at ?? group.at;
+    if (lost === null && number === previous + 1) return;
+    const what =
+      lost === null ? `group ${previous} comes before it` : `${lost.end - lost.at} bytes before it cannot be read`;
+    this.#suspects.push({ chain: chainOf(group), file, number: number - 1, faults: [{ position, what }] });
+  }
+
+  #group(file: string, bytes: Uint8Array, group: GroupView): string {
+    const { number, durable } = group.header;
+    const key = chainOf(group);
+    const chain = this.#chains.get(key);
+    const faults = inspectGroup(bytes, group, this.#verification.crc32c);
+    if (faults.length > 0) this.#suspects.push({ chain: key, file, number, faults });
+    for (const { entryAt } of group.entries) if (entryAt >= 0) this.journaled.note(readEntry(bytes, entryAt));
+    this.#verification.count('groups', 1);
+    this.#chains.set(key, { durable: Math.max(chain?.durable ?? -1, durable), last: number, file, end: group.end });
+    return key;
+  }
+
+  /** A file without a single group: new, emptied, or one whose first group was torn. */
+  #unread(file: string, bytes: Uint8Array): void {
+    if (firstNonZero(bytes.subarray(0, 4)) < 0) return;
+    this.#verification.report({ kind: 'note', file, position: 0, what: 'holds no group of its own' });
+  }
+
+  reportSuspects(): void {
+    for (const { chain, file, number, faults } of this.#suspects) {
+      const wasDurable = number <= (this.#chains.get(chain)?.durable ?? -1);
+      const kind = wasDurable || faults.length === 1 ? 'damage' : 'torn';
+      for (const { position, entry, what } of faults) {
+        const hit = entry === undefined ? {} : { partition: entry.partition, offset: entry.base, next: entry.next };
+        this.#verification.report({ kind, file, position, ...hit, what: `group ${number}: ${what}` });
+      }
+    }
+    for (const { durable, last, file, end } of this.#chains.values()) {
+      if (durable <= last) continue;
+      const what = `groups ${last + 1} to ${durable} were durable and are not there`;
+      this.#verification.report({ kind: 'damage', file, position: end, what });
+    }
+  }
+}
+
+const chainOf = ({ header }: GroupView): string => `${header.shard}/${header.shards}`;

@@ -1,0 +1,196 @@
+/**
+ * A partition's part of `log verify`: manifest, snapshot of producers, sidecars, and every batch of every segment against
+ * its entry; then, whether sidecars and journal together hold every offset.
+ */
+import { decodeChecked } from '../../log/checked.ts';
+import { type Entry, mismatch } from '../../log/entry.ts';
+import type { Inspected, Range, Reached } from '../../log/inspect.ts';
+import * as inspect from '../../log/inspect.ts';
+import type { Journaled } from '../../log/inspect-journal.ts';
+import { decodeManifest, type Manifest, type SegmentRecord } from '../../log/manifest.ts';
+import * as paths from '../../log/paths.ts';
+import type { Offset, PartitionId } from '../../model/ids.ts';
+import { MIB } from '../../model/limits.ts';
+import type { OpenFile } from './log-files.ts';
+import type { Verification } from './log-verify.ts';
+
+/** Bytes of a segment that are read at once; a batch that is larger is read alone. */
+const WINDOW_BYTES = 8 * MIB;
+
+export async function verifyPartition(
+  verification: Verification,
+  partition: PartitionId,
+  journaled: Journaled,
+): Promise<void> {
+  await new PartitionWalk(verification, partition, journaled).run();
+}
+
+class PartitionWalk {
+  readonly #verification: Verification;
+  readonly #partition: PartitionId;
+  readonly #journaled: Journaled;
+  /** Files of the partition's folder by path, with their sizes. */
+  readonly #files = new Map<string, number>();
+  /** Offsets that sidecars and journal hold. */
+  readonly #ranges: Range[] = [];
+  /** Offsets that were reported: not to be told once more as missing. */
+  readonly #reported = new Set<Offset>();
+
+  constructor(verification: Verification, partition: PartitionId, journaled: Journaled) {
+    this.#verification = verification;
+    this.#partition = partition;
+    this.#journaled = journaled;
+    this.#ranges.push(...journaled.ranges(partition));
+    const folder = `${paths.partitionFolder(partition)}/`;
+    for (const { path, bytes } of verification.files) if (path.startsWith(folder)) this.#files.set(path, bytes);
+  }
+
+  async run(): Promise<void> {
+    this.#verification.count('partitions', 1);
+    const manifest = await this.#manifest();
+    await this.#producers();
+    const records = new Map(manifest?.segments.map((record) => [record.base, record]));
+    for (const base of this.#bases(manifest)) await this.#segment(base, records.get(base), manifest?.clean ?? false);
+    const first =
+      manifest?.begin ?? this.#ranges.reduce((least, [from]) => Math.min(least, from), Number.MAX_SAFE_INTEGER);
+    for (const [from, to] of inspect.gapsIn(this.#ranges, first as Offset)) {
+      if (this.#reported.has(from)) continue;
+      inspect.reportGap(from, to, { ...this.#inspected(paths.manifestPath(this.#partition), from), position: 0 });
+    }
+  }
+
+  async #manifest(): Promise<Manifest | null> {
+    const file = paths.manifestPath(this.#partition);
+    const { reader, crc32c, report } = this.#verification;
+    if (!this.#files.has(file)) return null;
+    const manifest = decodeManifest(await reader.whole(file), crc32c);
+    const what =
+      typeof manifest === 'string'
+        ? `manifest: ${manifest}`
+        : `manifest: it belongs to partition ${manifest.partition}`;
+    if (typeof manifest !== 'string' && manifest.partition === this.#partition) return manifest;
+    report({ kind: 'damage', file, position: 0, partition: this.#partition, what });
+    return null;
+  }
+
+  async #producers(): Promise<void> {
+    const file = paths.producersPath(this.#partition);
+    const { reader, crc32c, report } = this.#verification;
+    if (!this.#files.has(file)) return;
+    const snapshot = decodeChecked(await reader.whole(file), crc32c);
+    if (typeof snapshot !== 'string') return;
+    report({
+      kind: 'damage',
+      file,
+      position: 0,
+      partition: this.#partition,
+      what: `snapshot of producers: ${snapshot}`,
+    });
+  }
+
+  /** Segments that the manifest names or whose files are there; what retention was about to remove is only counted. */
+  #bases(manifest: Manifest | null): Offset[] {
+    const bases = new Set<Offset>(manifest?.segments.map((record) => record.base));
+    const first = manifest?.segments[0]?.base ?? 0;
+    for (const [path, bytes] of this.#files) {
+      const name = path.slice(path.lastIndexOf('/') + 1);
+      const segment = paths.parseSegmentName(name);
+      if (segment === null) this.#noteStranger(path, name);
+      else if (segment.base >= first) bases.add(segment.base);
+      else this.#verification.count('bytesUncovered', bytes);
+    }
+    return [...bases].sort((one, other) => one - other);
+  }
+
+  #noteStranger(file: string, name: string): void {
+    if (name === 'manifest' || name === 'producers') return;
+    this.#verification.report({
+      kind: 'note',
+      file,
+      position: 0,
+      partition: this.#partition,
+      what: 'is no file of a partition',
+    });
+  }
+
+  async #segment(base: Offset, record: SegmentRecord | undefined, clean: boolean): Promise<void> {
+    const { reader, count } = this.#verification;
+    const sidecar = this.#inspected(paths.sidecarPath(this.#partition, base), base);
+    const segment = this.#inspected(paths.segmentPath(this.#partition, base), base);
+    count('segments', 1);
+    const entries = this.#files.has(sidecar.file)
+      ? inspect.inspectSidecar(await reader.whole(sidecar.file), sidecar)
+      : [];
+    if (record !== undefined) inspect.inspectRecord(record, entries, sidecar);
+    for (const entry of entries) this.#cover(entry);
+    count('batches', entries.length);
+    if (this.#files.has(segment.file))
+      await reader.using(segment.file, (file) => this.#batches(file, entries, segment, clean));
+    else if (entries.length > 0)
+      segment.report({
+        kind: 'damage',
+        file: segment.file,
+        position: 0,
+        partition: this.#partition,
+        offset: base,
+        what: 'the segment is missing',
+      });
+  }
+
+  async #batches(file: OpenFile, entries: readonly Entry[], segment: Inspected, clean: boolean): Promise<void> {
+    let reached: Reached = { position: 0, offset: segment.base };
+    for (let from = 0; from < entries.length; ) {
+      let to = from + 1;
+      while (to < entries.length && endOf(entries[to]) - reached.position <= WINDOW_BYTES) to++;
+      const bytes = await file.range(reached.position, endOf(entries[to - 1]));
+      inspect.inspectBatches(entries.slice(from, to), bytes, reached, segment);
+      reached = { position: endOf(entries[to - 1]), offset: entries[to - 1]?.next ?? reached.offset };
+      from = to;
+    }
+    await this.#unlisted(file, reached, segment, clean);
+  }
+
+  /** What lies behind the last batch of the sidecar: large batches that the journal names, or nothing of value. */
+  async #unlisted(file: OpenFile, listed: Reached, segment: Inspected, clean: boolean): Promise<void> {
+    let position = listed.position;
+    for (const entry of this.#journaled.direct(this.#partition)) {
+      if (entry.segment !== segment.base || entry.position < position) continue;
+      await this.#directBatch(file, entry, segment);
+      position = endOf(entry);
+    }
+    for (; position < file.size; position += WINDOW_BYTES) {
+      const rest = await file.range(position, position + WINDOW_BYTES);
+      if (clean) inspect.inspectZeros(rest, position, segment, listed.offset);
+      else if (inspect.firstNonZero(rest) >= 0) this.#verification.count('bytesUncovered', rest.length);
+    }
+  }
+
+  async #directBatch(file: OpenFile, entry: Entry, segment: Inspected): Promise<void> {
+    const bytes = await file.range(entry.position, endOf(entry));
+    const wrong = mismatch(entry, bytes, 0, this.#verification.crc32c);
+    this.#verification.count('batches', 1);
+    if (wrong === null) return;
+    // Its entry may have been durable before its bytes were: only what later entries say of the partition tells.
+    const kind = entry.next <= this.#journaled.durable(this.#partition) ? 'damage' : 'torn';
+    inspect.reportBatch(entry, wrong, { ...segment, report: (finding) => segment.report({ ...finding, kind }) });
+  }
+
+  #cover(entry: Entry): void {
+    const last = this.#ranges.at(-1);
+    if (last !== undefined && last[1] === entry.base) this.#ranges[this.#ranges.length - 1] = [last[0], entry.next];
+    else this.#ranges.push([entry.base, entry.next]);
+  }
+
+  #inspected(file: string, base: Offset): Inspected {
+    const { crc32c, report } = this.#verification;
+    const remember = (finding: inspect.Finding): void => {
+      if (finding.offset !== undefined) this.#reported.add(finding.offset);
+      report(finding);
+    };
+    return { file, partition: this.#partition, base, crc32c, report: remember };
+  }
+}
+
+function endOf(entry: Entry | undefined): number {
+  return entry === undefined ? 0 : entry.position + entry.length;
+}

@@ -1,0 +1,105 @@
+/**
+ * `callboard log verify`: reads every byte of a data folder and reports what is not as it was written. Offline and read
+ * only; on the folder of a node that runs the newest bytes change under it. What the bytes mean is src/log's affair.
+ *
+ * Covered by a checksum, a copy or a check for zeros: segments up to their last batch, sidecars, manifests, snapshots of
+ * producers, and the journal's groups with their padding; after a clean stop also what is behind a segment's last batch.
+ * Not covered, because it carries nothing: what a journal file still holds of an earlier use, and behind the last batch of
+ * a segment what a flush had begun when the node died. Those bytes are counted as `bytesUncovered`.
+ */
+
+import type { Finding } from '../../log/inspect.ts';
+import { PARTITIONS_FOLDER, parsePartitionName } from '../../log/paths.ts';
+import type { Crc32c } from '../../model/crc.ts';
+import type { PartitionId } from '../../model/ids.ts';
+import { FolderReader, type FoundFile, listFiles } from './log-files.ts';
+import { verifyJournal } from './log-verify-journal.ts';
+import { verifyPartition } from './log-verify-partition.ts';
+
+export interface VerifyOptions {
+  readonly folder: string;
+  readonly crc32c: Crc32c;
+  /** Hears of every finding as it is made. */
+  report(finding: Finding): void;
+  /** Hears how far it is, in bytes of the folder. */
+  progress?(bytesDone: number, bytesTotal: number): void;
+}
+
+export interface VerifySummary {
+  readonly partitions: number;
+  readonly segments: number;
+  readonly batches: number;
+  readonly groups: number;
+  readonly bytes: number;
+  /** Bytes that carry nothing and that nothing covers. */
+  readonly bytesUncovered: number;
+  readonly damage: number;
+  readonly torn: number;
+  readonly notes: number;
+}
+
+/** What the parts of a verification share. */
+export interface Verification {
+  readonly reader: FolderReader;
+  readonly files: readonly FoundFile[];
+  readonly crc32c: Crc32c;
+  report(finding: Finding): void;
+  count(what: 'partitions' | 'segments' | 'batches' | 'groups' | 'bytesUncovered', by: number): void;
+}
+
+/** @throws when the folder or a file of it cannot be read at all. */
+export async function verifyFolder(options: VerifyOptions): Promise<VerifySummary> {
+  const files = await listFiles(options.folder);
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const summary = {
+    partitions: 0,
+    segments: 0,
+    batches: 0,
+    groups: 0,
+    bytes,
+    bytesUncovered: 0,
+    damage: 0,
+    torn: 0,
+    notes: 0,
+  };
+  let done = 0;
+  const verification: Verification = {
+    files,
+    crc32c: options.crc32c,
+    reader: new FolderReader(options.folder, (read) => {
+      done += read;
+      options.progress?.(Math.min(done, bytes), bytes);
+    }),
+    report: (finding) => {
+      summary[finding.kind === 'note' ? 'notes' : finding.kind]++;
+      options.report(finding);
+    },
+    count: (what, by) => {
+      summary[what] += by;
+    },
+  };
+  const journaled = await verifyJournal(verification);
+  for (const partition of partitionsOf(files, journaled.partitions))
+    await verifyPartition(verification, partition, journaled);
+  reportStrangers(verification);
+  return summary;
+}
+
+/** Partitions with a folder, and those that are in the journal alone. */
+function partitionsOf(files: readonly FoundFile[], journaled: readonly PartitionId[]): PartitionId[] {
+  const partitions = new Set<PartitionId>(journaled);
+  for (const { path } of files) {
+    const [folder, name] = path.split('/');
+    const partition = folder === PARTITIONS_FOLDER ? parsePartitionName(name ?? '') : null;
+    if (partition !== null) partitions.add(partition);
+  }
+  return [...partitions].sort((one, other) => one - other);
+}
+
+/** Names in the folder that belong neither to the journal nor to a partition. */
+function reportStrangers({ files, report }: Verification): void {
+  for (const { path } of files) {
+    const known = path === 'node.json' || /^(journal|partitions\/\d+)\//.test(path);
+    if (!known) report({ kind: 'note', file: path, position: 0, what: 'is no file of the log' });
+  }
+}
