@@ -13,30 +13,27 @@ export interface BackoffOptions {
 
 export class Backoff {
   readonly #random: Random;
-  readonly #firstMs: number;
-  readonly #mostMs: number;
+  readonly #options: BackoffOptions;
   #failures = 0;
 
   constructor(random: Random, options: BackoffOptions = {}) {
     this.#random = random;
-    this.#firstMs = options.firstMs ?? 50;
-    this.#mostMs = options.mostMs ?? 2_000;
+    this.#options = options;
   }
 
-  /** How often in a row it failed. */
-  get failures(): number {
-    return this.#failures;
-  }
-
-  /** The pause before the next attempt, ms: between half and all of a ceiling that doubles with each failure. */
+  /** The pause before the next attempt, ms. */
   nextMs(): number {
-    const ceiling = Math.min(this.#mostMs, this.#firstMs * 2 ** Math.min(this.#failures, 30));
-    this.#failures += 1;
-    return ceiling * (0.5 + 0.5 * this.#random.next());
+    return pauseMs(this.#failures++, this.#random, this.#options);
   }
 
   /** It worked: start small again. */
   reset(): void {
     this.#failures = 0;
   }
+}
+
+/** The pause after so many failures, ms: between half and all of a ceiling that doubles with each. */
+export function pauseMs(failures: number, random: Random, { firstMs = 50, mostMs = 2_000 }: BackoffOptions): number {
+  const ceiling = Math.min(mostMs, firstMs * 2 ** Math.min(failures, 30));
+  return ceiling * (0.5 + 0.5 * random.next());
 }

@@ -79,3 +79,14 @@ export class Gate {
     for (const waiter of [...this.#waiters]) waiter.reject(error);
   }
 }
+
+/** The same outcome, unless the signal fires before: then the caller is let go while the work goes on for others. */
+export function abortable<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const give = (): void => reject(aborted(signal));
+    if (signal.aborted) give();
+    else signal.addEventListener('abort', give, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', give));
+  });
+}
