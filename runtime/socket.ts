@@ -47,15 +47,16 @@ export class TcpSocket implements Socket {
     const finished = (error: Error | null | undefined): void => {
       done(error ? { code: 'OTHER', message: error.message } : null);
     };
+    const socket = this.#socket;
     const last = views.length - 1;
-    if (last < 0) {
-      setImmediate(done, null);
+    if (!socket.writable || last < 0) {
+      setImmediate(finished, socket.writable ? null : new Error('the connection is closed'));
       return;
     }
-    if (last > 0) this.#socket.cork();
-    for (let index = 0; index < last; index += 1) this.#socket.write(views[index] as Uint8Array);
-    this.#socket.write(views[last] as Uint8Array, finished);
-    if (last > 0) this.#socket.uncork();
+    if (last > 0) socket.cork();
+    for (let index = 0; index < last; index += 1) socket.write(views[index] as Uint8Array);
+    socket.write(views[last] as Uint8Array, finished);
+    if (last > 0) socket.uncork();
   }
 
   pause(): void {

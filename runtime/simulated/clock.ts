@@ -137,6 +137,47 @@ export class SimulatedClock implements Clock {
   }
 }
 
+/**
+ * The clock as one host has it: its wall clock can jump by itself, and when the host crashes nothing of what was asked
+ * for happens any more.
+ */
+export class HostClock implements Clock {
+  readonly #world: SimulatedClock;
+  #offsetMs = 0;
+  #stopped = false;
+
+  constructor(world: SimulatedClock) {
+    this.#world = world;
+  }
+
+  now(): number {
+    return this.#world.now() + this.#offsetMs;
+  }
+
+  monotonic(): number {
+    return this.#world.monotonic();
+  }
+
+  after(ms: number, run: () => void): TimerHandle {
+    return this.#world.after(ms, () => {
+      if (!this.#stopped) run();
+    });
+  }
+
+  soon(run: () => void): void {
+    this.after(0, run);
+  }
+
+  /** Moves this host's wall clock alone, forth or back. */
+  jump(ms: number): void {
+    this.#offsetMs += ms;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+}
+
 function before(a: Due, b: Due): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }

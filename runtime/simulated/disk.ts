@@ -190,7 +190,7 @@ export class SimulatedDisk implements Disk {
     this.#named('list', path, refusePath(path), done, () => {
       const { node, error } = this.#tree.folder(path);
       if (error !== undefined) return { error };
-      const entries = [...node.entries].map(([name, { kind }]) => ({ name, kind }));
+      const entries: DiskEntry[] = [...node.entries].map(([name, { kind }]) => ({ name, kind }));
       return { value: entries.sort((a, b) => (a.name < b.name ? -1 : 1)) };
     });
   }
