@@ -1,0 +1,215 @@
+/**
+ * What of a partition is to be written next, and what it means once it was. One piece of work is in flight at a time; the
+ * order is the invariant: bytes fsynced in the segment, then named by the fsynced sidecar, then the manifest, and only then
+ * may the journal forget them. Names the work as values; never touches a disk.
+ */
+import { assert } from '../model/assert.ts';
+import type { Offset } from '../model/ids.ts';
+import { MIB } from '../model/limits.ts';
+import { type Chunk, ceilBlock, floorBlock, type Memory } from './chunk.ts';
+import { ENTRY_BYTES } from './entry.ts';
+import { encodeManifest, type Manifest } from './manifest.ts';
+import type { PartitionLog } from './partition-log.ts';
+import { isSealed, type Segment, toRecord } from './segment.ts';
+
+/** Large batches lie in their segment long before the journal wants them flushed: name them after so many bytes at the latest. */
+const UNLISTED_BYTES_MAX = 16 * MIB;
+
+export type Work =
+  /** Write whole blocks at `position` of the segment file, then fsync it. */
+  | {
+      readonly kind: 'segment';
+      readonly segment: Segment;
+      readonly views: readonly Uint8Array[];
+      /** What the views lie in: to be held until the write is over. */
+      readonly memories: readonly Memory[];
+      readonly position: number;
+      readonly syncedTo: number;
+      readonly era: number;
+    }
+  /** Write entries at `position` of the sidecar, then fsync it. */
+  | {
+      readonly kind: 'sidecar';
+      readonly segment: Segment;
+      readonly bytes: Uint8Array;
+      readonly position: number;
+      readonly listed: number;
+      readonly listedTo: Offset;
+    }
+  /** Replace the manifest, then remove the files of these segments. */
+  | { readonly kind: 'manifest'; readonly bytes: Uint8Array; readonly remove: readonly Segment[] };
+
+export class Flushing {
+  readonly #log: PartitionLog;
+  /** Everything committed below this is wanted in the segments. */
+  #wanted = 0;
+  #manifestDue = false;
+  /** What the manifest on disk says about itself. */
+  #cleanOnDisk = false;
+  #cleanWanted = false;
+  #removed: Segment[] = [];
+
+  constructor(log: PartitionLog, manifest: Manifest | null) {
+    this.#log = log;
+    this.#cleanOnDisk = manifest?.clean ?? false;
+  }
+
+  /** Asks for everything below `offset` to be moved to the segments. */
+  want(offset: number): void {
+    if (offset > this.#wanted) this.#wanted = offset;
+  }
+
+  /** Everything that was asked for, and could be, is on disk and named. */
+  reached(offset: number): boolean {
+    return this.#log.listedTo() >= Math.min(offset, this.#log.end);
+  }
+
+  manifestDue(): void {
+    this.#manifestDue = true;
+  }
+
+  /** The partition stops: its manifest is to say that no journal has anything of it. */
+  wantClean(): void {
+    this.#cleanWanted = true;
+    this.#manifestDue = true;
+  }
+
+  /** These segments went from the log: their files go once the manifest no longer names them. */
+  remove(segments: readonly Segment[]): void {
+    if (this.#log.inMemory) return;
+    this.#removed.push(...segments);
+    this.#manifestDue = true;
+  }
+
+  /** The next piece of work, or null when there is none now. */
+  next(): Work | null {
+    if (this.#log.inMemory) return null;
+    const work = this.#nextBytes();
+    // Before the first byte is written the manifest must stop to say that the partition rests.
+    if (work !== null && this.#cleanOnDisk) return this.#manifest(false);
+    if (work !== null) return work;
+    return this.#manifestDue ? this.#manifest(this.#cleanWanted) : null;
+  }
+
+  #nextBytes(): Work | null {
+    const direct = this.#log.direct[0];
+    if (direct !== undefined) return this.#segmentWork(direct.segment);
+    for (const segment of this.#log.segments) {
+      if (isSealed(segment) || segment.listedTo === segment.end) continue;
+      if (!this.#isWanted(segment)) return null;
+      const sidecar = this.#sidecarWork(segment);
+      if (sidecar !== null) return sidecar;
+      return segment.synced < segment.bytes ? this.#segmentWork(segment) : null;
+    }
+    return null;
+  }
+
+  #isWanted(segment: Segment): boolean {
+    if (segment.rolled || segment.listedTo < Math.min(this.#wanted, this.#log.committed)) return true;
+    return segment.synced - this.#listedBytes(segment) >= UNLISTED_BYTES_MAX;
+  }
+
+  #listedBytes(segment: Segment): number {
+    for (const chunk of this.#log.chunks) {
+      if (chunk.segment !== segment || chunk.next <= segment.listedTo) continue;
+      const index = chunk.indexOf(segment.listedTo);
+      return index === 0 ? Math.min(chunk.used, segment.synced) : chunk.endAt(index - 1);
+    }
+    return segment.synced;
+  }
+
+  /** Everything placed in the segment that is not fsynced there, in whole blocks. */
+  #segmentWork(segment: Segment): Work {
+    const chunks = this.#log.chunks.filter((chunk) => chunk.segment === segment && chunk.used > segment.synced);
+    const first = chunks[0];
+    assert(first !== undefined && first.start <= floorBlock(segment.synced), 'what is not on disk is in memory');
+    const views = chunks.map((chunk, index) => blocksOf(chunk, segment.synced, chunks[index + 1]));
+    return {
+      kind: 'segment',
+      segment,
+      views,
+      memories: chunks.map((chunk) => chunk.memory),
+      position: Math.max(first.start, floorBlock(segment.synced)),
+      syncedTo: segment.bytes,
+      era: this.#log.era,
+    };
+  }
+
+  /** Entries of batches that are committed and fsynced in the segment. */
+  #sidecarWork(segment: Segment): Work | null {
+    const parts: Uint8Array[] = [];
+    let count = 0;
+    let listedTo = segment.listedTo;
+    for (const chunk of this.#log.chunks) {
+      if (chunk.segment !== segment || chunk.next <= segment.listedTo) continue;
+      const from = chunk.indexOf(segment.listedTo);
+      let to = from;
+      while (to < chunk.count && chunk.nextAt(to) <= this.#log.committed && chunk.endAt(to) <= segment.synced) to++;
+      if (to === from) break;
+      parts.push(chunk.entries.slice(from * ENTRY_BYTES, to * ENTRY_BYTES));
+      count += to - from;
+      listedTo = chunk.nextAt(to - 1);
+    }
+    if (count === 0) return null;
+    const position = segment.listed * ENTRY_BYTES;
+    return { kind: 'sidecar', segment, bytes: join(parts), position, listed: segment.listed + count, listedTo };
+  }
+
+  #manifest(clean: boolean): Work {
+    this.#manifestDue = false;
+    this.#cleanOnDisk = clean;
+    const remove = this.#removed;
+    this.#removed = [];
+    const { partition, begin, tools } = this.#log;
+    const segments = this.#log.segments.filter((segment) => segment.created).map(toListedRecord);
+    return { kind: 'manifest', bytes: encodeManifest({ partition, begin, clean, segments }, tools.crc32c), remove };
+  }
+
+  /** The work was done and is durable. */
+  done(work: Work): void {
+    switch (work.kind) {
+      case 'segment':
+        // Bytes that were cut off meanwhile may have been written, and others are in their place now.
+        if (work.era === this.#log.era) this.#log.synced(work.segment, work.syncedTo);
+        return;
+      case 'sidecar':
+        this.#listed(work.segment, work.listed, work.listedTo);
+        return;
+      case 'manifest':
+        return;
+    }
+  }
+
+  #listed(segment: Segment, listed: number, listedTo: Offset): void {
+    const isNew = segment.listed === 0;
+    segment.listed = listed;
+    segment.listedTo = listedTo;
+    segment.created = true;
+    if (isNew || isSealed(segment)) this.#manifestDue = true;
+    this.#log.settle();
+  }
+}
+
+/** The last segment may have more than its sidecar names: the manifest tells what is on disk. */
+function toListedRecord(segment: Segment): ReturnType<typeof toRecord> {
+  return { ...toRecord(segment), end: segment.listedTo, entries: segment.listed };
+}
+
+/** The blocks of `chunk` from `from` on; the block that the next chunk begins with is left to that one. */
+function blocksOf(chunk: Chunk, from: number, next: Chunk | undefined): Uint8Array {
+  const first = Math.max(chunk.start, floorBlock(from)) - chunk.start;
+  const last = (next?.start ?? ceilBlock(chunk.used)) - chunk.start;
+  const bytes = chunk.memory.bytes;
+  if (next === undefined) bytes.fill(0, chunk.used - chunk.start, last);
+  return bytes.subarray(first, last);
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,146 @@
+/**
+ * Which files a shard's journal has: the one that is written, older ones that partitions still need, free ones that are
+ * used again. Keeps count of who needs what; decides nothing about what is written.
+ */
+import type { Offset, PartitionId } from '../model/ids.ts';
+import { MIB } from '../model/limits.ts';
+
+/** Partitions that are asked to flush at a time: their files are open and their writes compete. */
+const FLUSHES_MAX = 32;
+/** Free files kept for use again: overwriting costs no change of metadata. */
+const FREE_MAX = 2;
+/** Large batches lie in their segments, but must be read at a start while the journal alone names them. */
+const DIRECT_BYTES_MAX = 256 * MIB;
+
+interface JournalFile {
+  readonly sequence: number;
+  /** Of each partition in it: the offset behind its last batch there. Emptied by `flushed`. */
+  readonly needs: Map<PartitionId, Offset>;
+  /** Of another layout, or with damage: never used again. */
+  readonly keep: 'recycle' | 'remove';
+}
+
+export class JournalFiles {
+  readonly #bytesMax: number;
+  readonly #filesMax: number;
+  #current: JournalFile | null = null;
+  #position = 0;
+  #directBytes = 0;
+  #old: JournalFile[] = [];
+  #free: number[] = [];
+  #nextSequence: number;
+  #preparing: { readonly sequence: number; readonly recycle: number | null } | null = null;
+  readonly #asked = new Map<PartitionId, Offset>();
+
+  constructor(bytesMax: number, filesMax: number, nextSequence: number) {
+    this.#bytesMax = bytesMax;
+    this.#filesMax = filesMax;
+    this.#nextSequence = nextSequence;
+  }
+
+  get sequence(): number {
+    return this.#current?.sequence ?? -1;
+  }
+  get position(): number {
+    return this.#position;
+  }
+  get room(): number {
+    return this.#bytesMax - this.#position;
+  }
+  /** Number of files that are not written any more and still needed. */
+  get old(): number {
+    return this.#old.length;
+  }
+  /** Nobody needs anything of any file. */
+  get empty(): boolean {
+    return this.#old.length === 0 && (this.#current?.needs.size ?? 0) === 0;
+  }
+  get all(): readonly number[] {
+    const current = this.#current === null ? [] : [this.#current.sequence];
+    return [...this.#old.map((file) => file.sequence), ...this.#free, ...current];
+  }
+
+  /** A file that was found at start. */
+  adopt(sequence: number, needs: ReadonlyMap<PartitionId, Offset>, keep: 'recycle' | 'remove'): void {
+    this.#old.push({ sequence, needs: new Map(needs), keep });
+  }
+
+  full(bytes: number): boolean {
+    return this.#current === null || this.room < bytes || this.#directBytes >= DIRECT_BYTES_MAX;
+  }
+
+  /** The current file is not written any more. @returns its sequence, null when there is none. */
+  retire(): number | null {
+    const current = this.#current;
+    if (current === null) return null;
+    this.#current = null;
+    this.#old.push(current);
+    return current.sequence;
+  }
+
+  /** What the next file is to be made of; null while there are as many as may be, and all are needed. */
+  prepare(): { readonly sequence: number; readonly recycle: number | null } | null {
+    const recycle = this.#free.shift() ?? null;
+    if (recycle === null && this.#old.length >= this.#filesMax) return null;
+    this.#preparing = { sequence: this.#nextSequence, recycle };
+    this.#nextSequence++;
+    return this.#preparing;
+  }
+
+  /** @param done false: the free file, if one was to be used, is left alone from now on. */
+  prepared(done: boolean): void {
+    const preparing = this.#preparing;
+    this.#preparing = null;
+    if (!done || preparing === null) return;
+    this.#current = { sequence: preparing.sequence, needs: new Map(), keep: 'recycle' };
+    this.#position = 0;
+    this.#directBytes = 0;
+  }
+
+  wrote(partition: PartitionId, upTo: Offset, directBytes: number): void {
+    this.#current?.needs.set(partition, upTo);
+    this.#directBytes += directBytes;
+  }
+
+  advance(bytes: number): void {
+    this.#position += bytes;
+  }
+
+  /** @returns sequences of files that are not needed any more and are to be removed. */
+  flushed(partition: PartitionId, upTo: number): readonly number[] {
+    this.#asked.delete(partition);
+    for (const file of this.#current === null ? this.#old : [...this.#old, this.#current])
+      if ((file.needs.get(partition) ?? Number.POSITIVE_INFINITY) <= upTo) file.needs.delete(partition);
+    return this.collect();
+  }
+
+  /** Sorts out files that nobody needs. @returns those to be removed. */
+  collect(): readonly number[] {
+    const remove: number[] = [];
+    for (const file of this.#old) {
+      if (file.needs.size > 0) continue;
+      if (file.keep === 'recycle' && this.#free.length < FREE_MAX) this.#free.push(file.sequence);
+      else remove.push(file.sequence);
+    }
+    this.#old = this.#old.filter((file) => file.needs.size > 0);
+    return remove;
+  }
+
+  /** Partitions that are to be asked now to flush, oldest file first, a bounded number at a time. */
+  toFlush(): readonly (readonly [PartitionId, Offset])[] {
+    const asks: [PartitionId, Offset][] = [];
+    for (const file of this.#old) {
+      for (const [partition, upTo] of file.needs) {
+        if (this.#asked.size >= FLUSHES_MAX) return asks;
+        if (this.#asked.has(partition)) continue;
+        this.#asked.set(partition, upTo);
+        asks.push([partition, upTo]);
+      }
+    }
+    return asks;
+  }
+
+  forgetAsked(): void {
+    this.#asked.clear();
+  }
+}

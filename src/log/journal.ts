@@ -1,0 +1,365 @@
+/**
+ * A shard's journal as a machine: everything that arrives while one write is in flight forms the next group, one write and
+ * one fsync for all partitions of the shard. Decides when to write, sync, change files, what to answer and whom to ask to
+ * flush; never touches a disk and never looks into a batch. `Client` is whatever the answers are sent to.
+ */
+import { assert } from '../model/assert.ts';
+import type { Crc32c } from '../model/crc.ts';
+import { type Fault, fault } from '../model/faults.ts';
+import { FIRST_USER_PARTITION, type Offset, type PartitionId } from '../model/ids.ts';
+import { MIB } from '../model/limits.ts';
+import type { Memory } from './chunk.ts';
+import { readEntryLength, readEntryNext } from './entry.ts';
+import { GroupWriter, groupBytes } from './group.ts';
+import { JournalFiles } from './journal-files.ts';
+
+/** One write. Larger ones would keep the small ones of other partitions waiting. */
+export const GROUP_BYTES_MAX = MIB;
+/** Entries that wait for the next groups; whoever comes later hears OVERLOADED. */
+const QUEUE_MAX = 65_536;
+
+export interface Store<Client> {
+  readonly partition: PartitionId;
+  /** Of the partition's log: rises when it gave appended batches up. */
+  readonly era: number;
+  /** 64 bytes, sealed for the sidecar. */
+  readonly entry: Uint8Array;
+  /** Null for a batch that goes to its segment directly. */
+  readonly body: Uint8Array | null;
+  /** What `body` and `entry` lie in. */
+  readonly memory: Memory | null;
+  /** 0: fsync with the write. Else ms within which it is to be fsynced. */
+  readonly flushIntervalMs: number;
+  readonly client: Client;
+}
+
+export type JournalEffect<Client> =
+  /** Write `bytes` at `position` of the current file. → `written` */
+  | { readonly kind: 'write'; readonly bytes: Uint8Array; readonly position: number }
+  /** Fsync the current file. → `synced` */
+  | { readonly kind: 'sync' }
+  /** Call `syncDue` after so many ms. */
+  | { readonly kind: 'syncLater'; readonly ms: number }
+  /** Make a file of this sequence ready, out of the free one `recycle` where there is one. → `prepared` */
+  | { readonly kind: 'prepare'; readonly sequence: number; readonly recycle: number | null }
+  /** The file is not written any more. */
+  | { readonly kind: 'retire'; readonly sequence: number }
+  /** Everything of the partition below `upTo` is to get to its segments. → `flushed` */
+  | { readonly kind: 'flush'; readonly partition: PartitionId; readonly upTo: Offset }
+  /** The file has nothing that is needed; it is not kept for use again. */
+  | { readonly kind: 'remove'; readonly sequence: number }
+  /** The journal has everything of the client's era below `upTo`. */
+  | {
+      readonly kind: 'stored';
+      readonly client: Client;
+      readonly partition: PartitionId;
+      readonly era: number;
+      readonly upTo: Offset;
+      readonly durable: boolean;
+    }
+  /** Nothing of the client's era that was not answered is stored, nor will be. */
+  | {
+      readonly kind: 'failed';
+      readonly client: Client;
+      readonly partition: PartitionId;
+      readonly era: number;
+      readonly fault: Fault;
+    };
+
+/** `full`: the disk has no room; else the disk's own error. */
+export type JournalError = { readonly full: boolean; readonly message: string };
+
+interface Written<Client> {
+  readonly client: Client;
+  readonly partition: PartitionId;
+  readonly era: number;
+  upTo: Offset;
+}
+
+export interface JournalOptions {
+  readonly shard: number;
+  readonly shards: number;
+  /** A file is changed when it has grown to this. */
+  readonly fileBytes: number;
+  readonly filesMax: number;
+  readonly crc32c: Crc32c;
+  /** {@link GROUP_BYTES_MAX} bytes, page-aligned: every group is put together here. */
+  readonly memory: Uint8Array;
+  /** Number that the next group gets, and sequence that the next file gets. */
+  readonly nextNumber: number;
+  readonly nextSequence: number;
+}
+
+export class Journal<Client> {
+  readonly outbox: JournalEffect<Client>[] = [];
+  readonly files: JournalFiles;
+  readonly #options: JournalOptions;
+  readonly #writer: GroupWriter;
+  #queue: Store<Client>[] = [];
+  /** What is in the file but not fsynced, by partition; the group in flight comes to it once it was written. */
+  #unsynced = new Map<PartitionId, Written<Client>>();
+  #group: Store<Client>[] = [];
+  #number: number;
+  #durableNumber: number;
+  #busy: 'no' | 'write' | 'sync' | 'prepare' = 'no';
+  #syncTimer = false;
+  #syncWanted = false;
+  /** Eras that were told that they failed: what still comes of them is refused. */
+  readonly #brokenEras = new Map<PartitionId, number>();
+  #refusing: Fault | null = null;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#writer = new GroupWriter(options.memory, options.crc32c);
+    this.#number = options.nextNumber;
+    this.#durableNumber = options.nextNumber - 1;
+    this.files = new JournalFiles(options.fileBytes, options.filesMax, options.nextSequence);
+  }
+
+  get idle(): boolean {
+    return this.#busy === 'no' && this.#queue.length === 0 && this.#unsynced.size === 0;
+  }
+
+  /** Disk watermark: user partitions are refused while set; the node's own logs may still write, to make room. */
+  refuse(reason: Fault | null): void {
+    this.#refusing = reason;
+  }
+
+  /** Takes a batch for the next group. It is answered by `stored`, or by `failed` for its era. */
+  store(request: Store<Client>): void {
+    if ((this.#brokenEras.get(request.partition) ?? 0) >= request.era) {
+      release(request);
+      return;
+    }
+    const refusal = this.#refusal(request.partition);
+    if (refusal !== null) this.#refuseOne(request, refusal);
+    else this.#queue.push(request);
+    this.#advance();
+  }
+
+  #refusal(partition: PartitionId): Fault | null {
+    if (this.#refusing !== null && partition >= FIRST_USER_PARTITION) return this.#refusing;
+    if (this.#queue.length < QUEUE_MAX) return null;
+    return fault('OVERLOADED', 'the journal has too many batches waiting');
+  }
+
+  /** Nothing of the partition's era is stored from here on. */
+  #refuseOne(request: Store<Client>, reason: Fault): void {
+    this.#breakEra(request.partition, request.era);
+    const { client, partition, era } = request;
+    this.outbox.push({ kind: 'failed', client, partition, era, fault: reason });
+    release(request);
+  }
+
+  #breakEra(partition: PartitionId, era: number): void {
+    if (era > (this.#brokenEras.get(partition) ?? 0)) this.#brokenEras.set(partition, era);
+  }
+
+  // ---- one thing at a time: prepare a file, write a group, sync
+
+  #advance(): void {
+    if (this.#busy !== 'no') return;
+    if (this.#syncWanted && this.#unsynced.size > 0) this.#sync();
+    else if (this.#queue.length === 0) return;
+    else if (this.files.full(this.#nextGroupBytes())) this.#changeFile();
+    else this.#writeGroup();
+  }
+
+  #changeFile(): void {
+    // The first group of the next file says that everything before it is durable.
+    if (this.#unsynced.size > 0) {
+      this.#sync();
+      return;
+    }
+    this.#retire();
+    const plan = this.files.prepare();
+    if (plan === null) return;
+    this.#busy = 'prepare';
+    this.outbox.push({ kind: 'prepare', ...plan });
+  }
+
+  #retire(): void {
+    const retired = this.files.retire();
+    if (retired === null) return;
+    this.outbox.push({ kind: 'retire', sequence: retired });
+    this.#askToFlush();
+  }
+
+  #nextGroupBytes(): number {
+    const first = this.#queue[0];
+    return first === undefined ? 0 : groupBytes(1, first.body?.length ?? 0);
+  }
+
+  #writeGroup(): void {
+    const room = Math.min(GROUP_BYTES_MAX, this.files.room);
+    let count = 0;
+    let bodies = 0;
+    for (const request of this.#queue) {
+      const body = request.body?.length ?? 0;
+      if (groupBytes(count + 1, bodies + body) > room) break;
+      count++;
+      bodies += body;
+    }
+    this.#group = this.#queue.splice(0, count);
+    assert(count > 0, 'a group has at least one entry');
+    this.#writer.begin(count);
+    for (const request of this.#group) this.#writer.copyIntoGroup(request.entry, request.body);
+    const { shard, shards } = this.#options;
+    const place = { shard, shards, sequence: this.files.sequence, number: this.#number, durable: this.#durableNumber };
+    this.#busy = 'write';
+    this.outbox.push({ kind: 'write', bytes: this.#writer.finish(place), position: this.files.position });
+  }
+
+  /** The write is over. */
+  written(error: JournalError | null, bytes: number): void {
+    assert(this.#busy === 'write', 'nothing was being written');
+    this.#busy = 'no';
+    if (error?.full === true) this.#failGroup(error);
+    else if (error !== null) this.#failFile(error);
+    else this.#groupWritten(bytes);
+    this.#advance();
+  }
+
+  #groupWritten(bytes: number): void {
+    this.#number++;
+    let intervalMs = Number.POSITIVE_INFINITY;
+    for (const request of this.#group) {
+      const upTo = readEntryNext(request.entry, 0);
+      this.files.wrote(request.partition, upTo, request.body === null ? readEntryLength(request.entry, 0) : 0);
+      this.#note(request, upTo);
+      intervalMs = Math.min(intervalMs, request.flushIntervalMs);
+    }
+    this.files.advance(bytes);
+    if (intervalMs === 0) this.#sync();
+    else this.#answerWritten(intervalMs);
+    for (const request of this.#group) release(request);
+    this.#group = [];
+  }
+
+  #note(request: Store<Client>, upTo: Offset): void {
+    const { client, partition, era } = request;
+    const noted = this.#unsynced.get(partition);
+    if (noted?.era === era) noted.upTo = upTo;
+    else this.#unsynced.set(partition, { client, partition, era, upTo });
+  }
+
+  #answerWritten(intervalMs: number): void {
+    const told = new Set<PartitionId>();
+    for (const { partition } of this.#group) {
+      const noted = this.#unsynced.get(partition);
+      if (noted !== undefined && !told.has(partition)) this.outbox.push({ kind: 'stored', ...noted, durable: false });
+      told.add(partition);
+    }
+    if (this.#syncTimer) return;
+    this.#syncTimer = true;
+    this.outbox.push({ kind: 'syncLater', ms: intervalMs });
+  }
+
+  /** The time of `syncLater` has come. */
+  syncDue(): void {
+    this.#syncTimer = false;
+    this.#syncWanted = true;
+    this.#advance();
+  }
+
+  #sync(): void {
+    this.#busy = 'sync';
+    this.#syncWanted = false;
+    this.outbox.push({ kind: 'sync' });
+  }
+
+  synced(error: JournalError | null): void {
+    assert(this.#busy === 'sync', 'nothing was being synced');
+    this.#busy = 'no';
+    if (error !== null) this.#failFile(error);
+    else {
+      this.#durableNumber = this.#number - 1;
+      for (const noted of this.#unsynced.values()) this.outbox.push({ kind: 'stored', ...noted, durable: true });
+      this.#unsynced.clear();
+    }
+    this.#advance();
+  }
+
+  prepared(error: JournalError | null): void {
+    assert(this.#busy === 'prepare', 'nothing was being prepared');
+    this.#busy = 'no';
+    this.files.prepared(error === null);
+    if (error !== null) this.#failQueue(storageFault(error));
+    this.#advance();
+  }
+
+  // ---- failures
+
+  /** No room: nothing of the group is stored, the next one goes to the same place. */
+  #failGroup(error: JournalError): void {
+    const reason = storageFault(error);
+    for (const request of this.#group) this.#refuseOne(request, reason);
+    this.#group = [];
+    this.#dropBroken();
+  }
+
+  /** Final for the file: nothing since the last fsync counts, and the numbers of those groups are given again. */
+  #failFile(error: JournalError): void {
+    const reason = storageFault(error);
+    for (const { client, partition, era } of this.#unsynced.values()) {
+      this.#breakEra(partition, era);
+      this.outbox.push({ kind: 'failed', client, partition, era, fault: reason });
+    }
+    this.#unsynced.clear();
+    this.#number = this.#durableNumber + 1;
+    this.#failGroup(error);
+    this.#failQueue(reason);
+    this.#retire();
+  }
+
+  #failQueue(reason: Fault): void {
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const request of queue) this.#refuseOne(request, reason);
+  }
+
+  /** Batches behind a refused one of the same partition would leave a hole. */
+  #dropBroken(): void {
+    const kept: Store<Client>[] = [];
+    for (const request of this.#queue) {
+      if ((this.#brokenEras.get(request.partition) ?? 0) >= request.era) release(request);
+      else kept.push(request);
+    }
+    this.#queue = kept;
+  }
+
+  // ---- files that are no longer written
+
+  /** The partition has everything below `upTo` in its segments; `Infinity` when it is gone for good. */
+  flushed(partition: PartitionId, upTo: number): void {
+    for (const sequence of this.files.flushed(partition, upTo)) this.outbox.push({ kind: 'remove', sequence });
+    this.#askToFlush();
+    this.#advance();
+  }
+
+  /** Memory is short: what is journaled is to get to its segments soon. */
+  hurry(): void {
+    if (this.#busy !== 'no' || this.#unsynced.size > 0 || this.files.old > 0) return;
+    this.#retire();
+  }
+
+  /** Asks again: an answer may have been lost with its partition. */
+  remind(): void {
+    this.files.forgetAsked();
+    this.#askToFlush();
+  }
+
+  #askToFlush(): void {
+    for (const [partition, upTo] of this.files.toFlush()) this.outbox.push({ kind: 'flush', partition, upTo });
+  }
+}
+
+function release<Client>(request: Store<Client>): void {
+  request.memory?.release();
+}
+
+function storageFault(error: JournalError): Fault {
+  return error.full
+    ? fault('DISK_FULL', `the journal could not be written: ${error.message}`)
+    : fault('STORAGE_FAILED', `the journal could not be written: ${error.message}`);
+}

@@ -1,0 +1,70 @@
+/** One segment of a partition, as it is known in memory: how far it was filled, fsynced, and named by its sidecar. Decides nothing. */
+import type { Offset } from '../model/ids.ts';
+import type { SegmentRecord } from './manifest.ts';
+
+export interface Segment {
+  readonly base: Offset;
+  /** When its first batch came, ms since 1970. */
+  readonly openedAt: number;
+
+  // filled: in memory at least
+  /** Offset behind the last batch placed in it. */
+  end: Offset;
+  bytes: number;
+  entries: number;
+  /** Newest timestamp of its records; -1 when none has one. */
+  maxTimestamp: number;
+  /** Nothing is placed in it any more. */
+  rolled: boolean;
+
+  // on disk
+  /** Both files are there and so are their names. */
+  created: boolean;
+  /** Bytes from its beginning that are fsynced in the segment file. */
+  synced: number;
+  /** Offset up to which the fsynced sidecar names its batches, and how many these are. Such batches are not needed elsewhere. */
+  listedTo: Offset;
+  listed: number;
+}
+
+export function openSegment(base: Offset, now: number): Segment {
+  return {
+    base,
+    openedAt: now,
+    end: base,
+    bytes: 0,
+    entries: 0,
+    maxTimestamp: -1,
+    rolled: false,
+    created: false,
+    synced: 0,
+    listedTo: base,
+    listed: 0,
+  };
+}
+
+/** Full and wholly on disk: only reads and retention touch it. */
+export function isSealed(segment: Segment): boolean {
+  return segment.rolled && segment.listedTo === segment.end;
+}
+
+export function fromRecord(record: SegmentRecord): Segment {
+  return {
+    base: record.base,
+    openedAt: record.openedAt,
+    end: record.end,
+    bytes: record.bytes,
+    entries: record.entries,
+    maxTimestamp: record.maxTimestamp,
+    rolled: record.sealed,
+    created: true,
+    synced: record.bytes,
+    listedTo: record.end,
+    listed: record.entries,
+  };
+}
+
+export function toRecord(segment: Segment): SegmentRecord {
+  const { base, end, bytes, entries, maxTimestamp, openedAt } = segment;
+  return { base, end, bytes, entries, maxTimestamp, openedAt, sealed: isSealed(segment) };
+}
