@@ -41,6 +41,17 @@ export function takeLock(folder: string, self: LockHolder, token: string): Promi
   return process.platform === 'win32' ? takePipe(folder, self) : takeSocket(folder, self, token);
 }
 
+/** Who holds the lock of `folder`, without taking it; `dead` when nobody does, null when the holder does not say. */
+export async function lockHolder(folder: string): Promise<LockHolder | null | 'dead'> {
+  if (process.platform === 'win32') return ask(pipeOf(folder));
+  const highest = highestLock(folder);
+  if (highest === 0) return 'dead';
+  const sockets = new SocketFolder(folder);
+  const held = await ask(sockets.path(`lock.${highest}`));
+  sockets.close();
+  return held;
+}
+
 async function takeSocket(folder: string, self: LockHolder, token: string): Promise<LockAnswer> {
   const sockets = new SocketFolder(folder);
   const server = answering(self);
@@ -140,8 +151,7 @@ class SocketFolder {
 
 /** On Windows a named pipe can be created first only once, and goes with its process. */
 async function takePipe(folder: string, self: LockHolder): Promise<LockAnswer> {
-  const digest = createHash('sha256').update(fs.realpathSync.native(folder).toLowerCase()).digest('hex');
-  const path = `\\\\.\\pipe\\callboard-${digest.slice(0, 32)}`;
+  const path = pipeOf(folder);
   const server = answering(self);
   try {
     await listen(server, path);
@@ -151,6 +161,11 @@ async function takePipe(folder: string, self: LockHolder): Promise<LockAnswer> {
     if (held === 'dead') throw error;
     return { heldBy: held };
   }
+}
+
+function pipeOf(folder: string): string {
+  const digest = createHash('sha256').update(fs.realpathSync.native(folder).toLowerCase()).digest('hex');
+  return `\\\\.\\pipe\\callboard-${digest.slice(0, 32)}`;
 }
 
 function answering(self: LockHolder): Server {

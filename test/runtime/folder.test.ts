@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { NodeClock } from '../../runtime/clock.ts';
 import { type DataFolder, FolderError, openFolder } from '../../runtime/folder.ts';
-import { takeLock } from '../../runtime/lock.ts';
+import { lockHolder, takeLock } from '../../runtime/lock.ts';
 import { NodeRandom } from '../../runtime/random.ts';
 
 const world = { clock: new NodeClock(), random: new NodeRandom() };
@@ -182,4 +182,13 @@ test('the same folder by another path is the same folder', async (t) => {
   const own = await openFolder(join(base, 'data'), { nodeId: 1 }, world);
   t.is((await refusal(join(base, 'link'))).code, 'LOCKED');
   await own.release();
+});
+
+test('tells who has a folder without taking it', async (t) => {
+  const folder = temporary(t);
+  t.is(await lockHolder(folder), 'dead');
+  const answer = await takeLock(folder, self, '0c');
+  t.deepEqual(await lockHolder(folder), self);
+  if ('lock' in answer) await answer.lock.release();
+  t.is(await lockHolder(folder), 'dead');
 });
