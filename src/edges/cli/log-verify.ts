@@ -19,6 +19,8 @@ import { verifyPartition } from './log-verify-partition.ts';
 export interface VerifyOptions {
   readonly folder: string;
   readonly crc32c: Crc32c;
+  /** Stops the work with an error when it fires. */
+  readonly signal?: AbortSignal;
   /** Hears of every finding as it is made. */
   report(finding: Finding): void;
   /** Hears how far it is, in bytes of the folder. */
@@ -67,6 +69,7 @@ export async function verifyFolder(options: VerifyOptions): Promise<VerifySummar
     files,
     crc32c: options.crc32c,
     reader: new FolderReader(options.folder, (read) => {
+      options.signal?.throwIfAborted();
       done += read;
       options.progress?.(Math.min(done, bytes), bytes);
     }),
