@@ -1,0 +1,214 @@
+/**
+ * A node's shards, as main sees them: starts them, replaces those that die while the others go on, stops them phase by
+ * phase. It owns the shared memory. Messages never pass here.
+ */
+import { setTimeout } from 'node:timers/promises';
+import type { NodeId } from '../src/model/ids.ts';
+import type { Supervision } from './actor.ts';
+import { CounterBoard, type CounterDefinition, createCounterMemory } from './counters.ts';
+import { kernelCounters } from './kernel-counters.ts';
+import { createNodeMemory, layAnew, type NodeMemory } from './node-memory.ts';
+import type { CounterRows, PortSettings } from './node-ports.ts';
+import type { Logger } from './ports.ts';
+import type { ShardView } from './shard.ts';
+import type { ShardStart } from './shard-host.ts';
+import { CrashHistory } from './supervision.ts';
+import { type ShardThread, startHere, startWorker } from './thread.ts';
+
+export interface SystemOptions {
+  readonly node: NodeId;
+  /** One runs in the caller's thread, several in workers. */
+  readonly shards: number;
+  /** URL of a module that exports `compose` (see shard-host.ts). */
+  readonly treeUrl: string;
+  /** Structured-cloneable; handed to `compose` in every shard. */
+  readonly init: unknown;
+  /** Of each shard. */
+  readonly arenaBytes: number;
+  /** Of each ring, a power of two; a message's fields must fit half of it. */
+  readonly ringBytes: number;
+  /** A worker whose heap needs more dies and is replaced; null: Node's default. */
+  readonly heapMibMax: number | null;
+  readonly ports: PortSettings;
+  /** Beside the kernel's own. */
+  readonly counters: readonly CounterDefinition[];
+  readonly logger: Logger;
+  /** Of the shards themselves; {@link shardSupervision} where absent. Directive `restart`. */
+  readonly supervision?: Supervision;
+  /** Shards died more often than the budget allows: the system has stopped. */
+  readonly failed: (error: Error) => void;
+}
+
+export interface SystemShardView {
+  readonly shard: number;
+  /** Counts its replacements, from 1. */
+  readonly incarnation: number;
+  readonly state: 'running' | 'starting';
+  /** Null while it is starting. */
+  readonly view: ShardView | null;
+}
+
+/** Deaths of shards that a node survives within the window; with more it would only burn the machine. */
+export const shardSupervision: Supervision = {
+  directive: 'restart',
+  crashesMax: 10,
+  windowMs: 60_000,
+  backoffMs: [50, 5_000],
+};
+
+interface Slot {
+  incarnation: number;
+  /** Null while it is dead. */
+  thread: ShardThread | null;
+}
+
+export async function startSystem(options: SystemOptions): Promise<System> {
+  const system = new System(options);
+  await system.start();
+  return system;
+}
+
+export class System {
+  readonly counters: CounterBoard;
+  readonly #options: SystemOptions;
+  readonly #memory: NodeMemory;
+  readonly #counterRows: CounterRows;
+  readonly #slots: readonly Slot[];
+  readonly #crashes = new CrashHistory();
+  /** Replacements happen one after the other. */
+  #replacing: Promise<void> = Promise.resolve();
+  #stopping = false;
+  #stopped: Promise<string[]> | null = null;
+  #askToStop: () => void = () => {};
+  readonly #stopAsked = new Promise<void>((resolve) => {
+    this.#askToStop = resolve;
+  });
+  #phases: readonly number[] = [];
+
+  constructor(options: SystemOptions) {
+    this.#options = options;
+    this.#memory = createNodeMemory(options.node, options.shards, options.arenaBytes, options.ringBytes);
+    const definitions = [...kernelCounters, ...options.counters];
+    const memory = createCounterMemory(definitions, options.shards);
+    this.#counterRows = { definitions, memory };
+    this.counters = new CounterBoard(definitions, memory, options.shards);
+    this.#slots = Array.from({ length: options.shards }, () => ({ incarnation: 0, thread: null }));
+  }
+
+  /** All shards run. */
+  get ready(): boolean {
+    return !this.#stopping && this.#slots.every(({ thread }) => thread !== null);
+  }
+
+  /** @throws when a shard does not come up; all are ended then. */
+  async start(): Promise<void> {
+    try {
+      await Promise.all(this.#slots.map((_, shard) => this.#startShard(shard)));
+    } catch (error) {
+      this.#stopping = true;
+      await this.#endAll();
+      throw error;
+    }
+    for (const shard of this.#slots.keys()) this.#watchOver(shard);
+  }
+
+  async inspect(): Promise<SystemShardView[]> {
+    return Promise.all(
+      this.#slots.map(async ({ incarnation, thread }, shard) => {
+        const view = thread === null ? null : await answer(thread, thread.control.inspect());
+        return { shard, incarnation, state: view === null ? 'starting' : 'running', view };
+      }),
+    );
+  }
+
+  /**
+   * Clean stop: phase by phase, each on all shards before the next, all of it within `deadlineMs`.
+   * @returns the names of actors that were not done in time.
+   */
+  stop(deadlineMs: number): Promise<string[]> {
+    this.#stopped ??= this.#stop(deadlineMs);
+    return this.#stopped;
+  }
+
+  async #stop(deadlineMs: number): Promise<string[]> {
+    this.#stopping = true;
+    this.#askToStop();
+    const deadline = performance.now() + deadlineMs;
+    const remaining = (): number => Math.max(0, deadline - performance.now());
+    await this.#replacing;
+    const left: string[] = [];
+    for (const phase of this.#phases)
+      left.push(...(await this.#askAll((thread) => thread.control.drain(phase, remaining()))).flat());
+    left.push(...(await this.#askAll((thread) => thread.control.stop(remaining()))).flat());
+    await this.#endAll();
+    if (left.length > 0) this.#options.logger.warn({ actors: left }, 'stopped before these actors were done');
+    return left;
+  }
+
+  async #startShard(shard: number): Promise<void> {
+    const { shards, heapMibMax, treeUrl, init, ports } = this.#options;
+    const slot = this.#slots[shard] as Slot;
+    const thread = shards === 1 ? startHere() : startWorker(shard, heapMibMax);
+    slot.incarnation += 1;
+    slot.thread = thread;
+    const away = this.#slots.flatMap((other, index) => (other.incarnation > 0 && other.thread === null ? [index] : []));
+    const start: ShardStart = { shard, memory: this.#memory, treeUrl, init, ports, counters: this.#counterRows, away };
+    const failure = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
+    const phases = await Promise.race([thread.control.start(start).catch(failure), thread.ended]);
+    if (!(phases instanceof Error)) {
+      this.#phases = phases;
+      return;
+    }
+    await thread.end();
+    throw new Error(`shard ${shard} did not start: ${phases.message}`, { cause: phases });
+  }
+
+  /** From now on its death is followed by a replacement. */
+  #watchOver(shard: number): void {
+    const slot = this.#slots[shard] as Slot;
+    const thread = slot.thread as ShardThread;
+    void thread.ended.then((reason) => {
+      slot.thread = null;
+      if (this.#stopping) return;
+      const verdict = this.#crashes.judge(this.#options.supervision ?? shardSupervision, performance.now());
+      this.#options.logger.error({ shard, incarnation: slot.incarnation, error: reason }, 'a shard died');
+      if (verdict.directive === 'restart') {
+        this.#replacing = this.#replacing.then(() => this.#replace(shard, verdict.waitMs));
+        return;
+      }
+      const error = new Error(`shards died too often, the last one of: ${reason.message}`, { cause: reason });
+      void this.stop(0).then(() => this.#options.failed(error));
+    });
+  }
+
+  async #replace(shard: number, waitMs: number): Promise<void> {
+    await this.#askAll((thread) => thread.control.shardDied(shard));
+    await Promise.race([setTimeout(waitMs, undefined, { ref: false }), this.#stopAsked]);
+    if (this.#stopping) return;
+    layAnew(this.#memory, shard);
+    await this.#askAll((thread) => thread.control.shardCameBack(shard));
+    try {
+      await this.#startShard(shard);
+      this.#options.logger.info({ shard }, 'the shard was replaced');
+    } catch (error) {
+      this.#options.logger.error({ shard, error }, 'a replacement did not start');
+    }
+    this.#watchOver(shard);
+  }
+
+  /** Asks the shards that are alive; one that dies meanwhile has no answer. */
+  async #askAll<T>(ask: (thread: ShardThread) => Promise<T>): Promise<T[]> {
+    const threads = this.#slots.flatMap(({ thread }) => (thread === null ? [] : [thread]));
+    const answers = await Promise.all(threads.map((thread) => answer(thread, ask(thread))));
+    return answers.filter((given) => given !== null);
+  }
+
+  async #endAll(): Promise<void> {
+    await Promise.all(this.#slots.map(({ thread }) => thread?.end()));
+  }
+}
+
+/** @returns null when the thread ends before it answers. */
+function answer<T>(thread: ShardThread, asked: Promise<T>): Promise<T | null> {
+  return Promise.race([asked, thread.ended.then(() => null)]);
+}

@@ -1,0 +1,48 @@
+/**
+ * Where a shard runs: a worker thread, or the caller's own where there is only one. It ends once; whoever started it
+ * decides what then.
+ */
+import { Worker } from 'node:worker_threads';
+import { controlOf } from './control.ts';
+import { type ShardControl, ShardHost } from './shard-host.ts';
+
+export interface ShardThread {
+  readonly control: ShardControl;
+  /** Why it ended, when it has: nothing of it runs any more, its files and sockets are closed. */
+  readonly ended: Promise<Error>;
+  /** Ends it at once. */
+  end(): Promise<void>;
+}
+
+/** `.ts` in a clone, `.js` in a build. */
+const WORKER_URL = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+/** A shard in the caller's thread that failed gives its actors this long to let go of what they hold. */
+const COLLAPSE_MS_MAX = 10_000;
+
+/** @param heapMibMax a worker that needs more dies, and is replaced. */
+export function startWorker(shard: number, heapMibMax: number | null): ShardThread {
+  const worker = new Worker(WORKER_URL, {
+    name: `shard ${shard}`,
+    ...(heapMibMax === null ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMibMax } }),
+  });
+  let reason: Error | null = null;
+  worker.on('error', (error) => {
+    reason ??= error instanceof Error ? error : new Error(String(error));
+  });
+  const ended = new Promise<Error>((resolve) => {
+    worker.once('exit', (code) => resolve(reason ?? new Error(`its thread exited with ${code}`)));
+  });
+  const end = async (): Promise<void> => {
+    await worker.terminate();
+  };
+  return { control: controlOf(worker), ended, end };
+}
+
+export function startHere(): ShardThread {
+  let over: (reason: Error) => void = () => {};
+  const ended = new Promise<Error>((resolve) => {
+    over = resolve;
+  });
+  const control = new ShardHost((error) => void control.stop(COLLAPSE_MS_MAX).then(() => over(error)));
+  return { control, ended, end: async () => over(new Error('ended')) };
+}

@@ -1,0 +1,161 @@
+/**
+ * Actors for tests of shards as threads: pingers on every shard talk to counters on every shard, inline and by lease, and
+ * a saboteur on the last shard kills its thread in the way it is told, once a run.
+ */
+import type { Actor, Address, Context, Message, Tree } from '../../runtime/actor.ts';
+import { deadLetters } from '../../runtime/dead-letters.ts';
+import type { Composition } from '../../runtime/shard-host.ts';
+
+export type Sabotage = 'exit' | 'uncaught' | 'memory' | 'escalate' | 'crash' | 'none';
+export interface TestInit {
+  readonly sabotage: Sabotage;
+  /** Word 0: sabotages so far. Word 1: a bound on them. Shared by all shards and their replacements. */
+  readonly words: SharedArrayBuffer;
+}
+
+type CounterInbox = { readonly type: 'ping'; readonly n: number; readonly bytes?: Uint8Array } & Message;
+type PingerInbox =
+  | { readonly type: 'pong'; readonly n: number; readonly sum: number }
+  | { readonly type: 'down'; readonly address: Address; readonly reason: string }
+  | { readonly type: 'tick' }
+  | { readonly type: 'drain' };
+
+export interface PingerView {
+  readonly pongs: readonly number[];
+  readonly downs: readonly string[];
+  readonly wrong: number;
+}
+
+const LARGE_BYTES = 50_000;
+const TICK_MS = 2;
+
+class Counter implements Actor<CounterInbox> {
+  readonly #context: Context<CounterInbox>;
+
+  constructor(context: Context<CounterInbox>) {
+    this.#context = context;
+  }
+
+  receive({ n, bytes, lease }: CounterInbox, from: Address): void {
+    const sum = (bytes?.[0] ?? 0) + (bytes?.at(-1) ?? 0);
+    lease?.release();
+    this.#context.reply(from, { type: 'pong', n, sum } as Message);
+  }
+}
+
+/** One ping in flight to each counter; a lost one is sent again when the counter is down. */
+class Pinger implements Actor<PingerInbox> {
+  readonly #context: Context<PingerInbox>;
+  readonly #pongs: number[];
+  readonly #waiting: number[];
+  readonly #downs: string[] = [];
+  #wrong = 0;
+  #n = 0;
+
+  constructor(context: Context<PingerInbox>) {
+    this.#context = context;
+    this.#pongs = new Array(context.shards).fill(0);
+    this.#waiting = new Array(context.shards).fill(0);
+    context.after(0, { type: 'tick' });
+  }
+
+  receive(message: PingerInbox): void {
+    switch (message.type) {
+      case 'tick':
+        for (let shard = 0; shard < this.#waiting.length; shard++) this.#ping(shard);
+        this.#context.after(TICK_MS, { type: 'tick' });
+        break;
+      case 'pong': {
+        const shard = this.#waiting.indexOf(message.n);
+        if (shard < 0 || message.sum !== this.#expected(message.n)) this.#wrong += 1;
+        else this.#pongs[shard] = (this.#pongs[shard] as number) + 1;
+        if (shard >= 0) this.#waiting[shard] = 0;
+        break;
+      }
+      case 'down':
+        this.#downs.push(`${message.address.name} ${message.reason}`);
+        this.#waiting[Number(message.address.name.split('/')[1])] = 0;
+        break;
+      case 'drain':
+        this.#context.stop();
+        break;
+    }
+  }
+
+  inspect(): PingerView {
+    return { pongs: this.#pongs, downs: this.#downs, wrong: this.#wrong };
+  }
+
+  #expected(n: number): number {
+    return n % 2 === 0 ? 2 * (n & 0x7f) : 0;
+  }
+
+  #ping(shard: number): void {
+    if (this.#waiting[shard] !== 0) return;
+    const to: Address<CounterInbox> = { node: this.#context.node, name: `counter/${shard}`, incarnation: 0 };
+    const n = ++this.#n;
+    let ping: CounterInbox = { type: 'ping', n };
+    const lease = n % 2 === 0 ? this.#context.lease(LARGE_BYTES) : null;
+    if (lease !== null) {
+      lease.bytes.fill(n & 0x7f);
+      ping = { ...ping, bytes: lease.bytes, lease };
+    } else if (n % 2 === 0) return;
+    this.#context.watch(to);
+    if (this.#context.send(to, ping) === 'sent') this.#waiting[shard] = n;
+    else lease?.release();
+  }
+}
+
+function sabotage(context: Context, { sabotage, words }: TestInit): Actor {
+  const counts = new Int32Array(words);
+  if (sabotage !== 'none' && Atomics.load(counts, 0) < Atomics.load(counts, 1)) context.after(150, { type: 'now' });
+  return {
+    receive() {
+      Atomics.add(counts, 0, 1);
+      if (sabotage === 'exit') process.exit(3);
+      if (sabotage === 'uncaught')
+        setImmediate(() => {
+          throw new Error('sabotage');
+        });
+      if (sabotage === 'escalate' || sabotage === 'crash') throw new Error('sabotage');
+      const hoard: number[][] = [];
+      while (sabotage === 'memory') hoard.push(new Array(100_000).fill(hoard.length));
+    },
+  };
+}
+
+const keys = (shards: number): string[] => Array.from({ length: shards }, (_, shard) => String(shard));
+const place = (key: string): number => Number(key);
+
+export function compose(init: unknown): Composition {
+  const test = init as TestInit;
+  const restart = { directive: 'restart', crashesMax: 5, windowMs: 10_000, backoffMs: [10, 100] } as const;
+  const escalate = { ...restart, directive: 'escalate' } as const;
+  const tree: Tree = {
+    'dead-letters': deadLetters,
+    counter: {
+      make: (context: Context<CounterInbox>) => new Counter(context),
+      supervision: restart,
+      place,
+      begins: 'demand',
+      mailboxMax: 10,
+    },
+    pinger: {
+      make: (context: Context<PingerInbox>) => new Pinger(context),
+      supervision: restart,
+      place,
+      begins: 'start',
+      keys,
+      mailboxMax: 10,
+      stops: 1,
+    },
+    saboteur: {
+      make: (context: Context) => sabotage(context, test),
+      supervision: test.sabotage === 'escalate' ? escalate : restart,
+      place: (_, shards) => shards - 1,
+      begins: 'start',
+      mailboxMax: 10,
+    },
+  };
+  return { tree, init };
+}

@@ -1,0 +1,141 @@
+/** Shards as threads, for real: messages flow between them while one dies, is replaced, and all stop in the end. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
+import type { Logger } from '../../runtime/ports.ts';
+import { type System, type SystemOptions, shardSupervision, startSystem } from '../../runtime/system.ts';
+import { id } from '../../src/model/ids.ts';
+import type { PingerView, Sabotage } from './system-tree.ts';
+
+const quiet = (): void => {};
+const logger: Logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+
+interface Running {
+  readonly system: System;
+  readonly failures: Error[];
+  readonly words: Int32Array;
+}
+
+async function start(
+  t: ExecutionContext,
+  sabotage: Sabotage,
+  options: Partial<SystemOptions> & { readonly times?: number } = {},
+): Promise<Running> {
+  const folder = await mkdtemp(join(tmpdir(), 'callboard-system-'));
+  const words = new SharedArrayBuffer(8);
+  new Int32Array(words)[1] = options.times ?? 1;
+  const failures: Error[] = [];
+  const system = await startSystem({
+    node: id(1),
+    shards: 2,
+    treeUrl: new URL('./system-tree.ts', import.meta.url).href,
+    init: { sabotage, words },
+    arenaBytes: 1 << 20,
+    ringBytes: 1 << 16,
+    heapMibMax: sabotage === 'memory' ? 64 : null,
+    ports: { folder, log: { level: 'error', format: 'json' }, jobs: {}, jobThreadsMax: 1, jobsWaitingMax: 10 },
+    counters: [],
+    logger,
+    failed: (error) => failures.push(error),
+    ...options,
+  });
+  t.teardown(async () => {
+    await system.stop(1_000);
+    await rm(folder, { recursive: true });
+  });
+  return { system, failures, words: new Int32Array(words) };
+}
+
+async function until(t: ExecutionContext, what: string, condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) t.fail(`waited in vain until ${what}`);
+    await sleep(20);
+  }
+}
+
+async function pinger(system: System, shard: number): Promise<PingerView | null> {
+  const view = (await system.inspect())[shard]?.view;
+  return (view?.actors.find(({ name }) => name === `pinger/${shard}`)?.view as PingerView | undefined) ?? null;
+}
+
+/** So many pongs from each shard, beyond those in `before`. */
+const flowed = (view: PingerView | null, before: readonly number[], pongs: number): boolean =>
+  (view?.pongs ?? [-1]).every((count, shard) => count >= (before[shard] ?? 0) + pongs);
+
+for (const [sabotage, what] of [
+  ['exit', 'calls process.exit'],
+  ['uncaught', 'throws outside of any actor'],
+  ['memory', 'runs out of memory'],
+  ['escalate', 'has an actor that escalates at the top of the tree'],
+] as const) {
+  test(`a worker that ${what} is replaced while the others go on`, async (t) => {
+    const { system, words, failures } = await start(t, sabotage);
+    await until(t, 'messages flow before the crash', async () => flowed(await pinger(system, 0), [], 5));
+    await until(t, 'the crash', async () => words[0] === 1 && (await system.inspect())[1]?.incarnation === 2);
+    await until(t, 'the replacement runs', async () => system.ready);
+    const before = (await pinger(system, 0)) as PingerView;
+    for (const shard of [0, 1])
+      await until(t, 'messages flow both ways again', async () =>
+        flowed(await pinger(system, shard), shard === 0 ? before.pongs : [], 20),
+      );
+    const after = (await pinger(system, 0)) as PingerView;
+    t.true(after.downs.includes('counter/1 shard died'), after.downs.join());
+    t.is(after.wrong, 0);
+    t.is((await system.inspect())[0]?.incarnation, 1, 'the other shard went on');
+    t.deepEqual(failures, []);
+  });
+}
+
+test('an actor that throws is restarted on its thread, which goes on', async (t) => {
+  const { system, words } = await start(t, 'crash', { times: 3 });
+  await until(t, 'three crashes', async () => words[0] === 3);
+  await until(t, 'messages flow', async () => flowed(await pinger(system, 0), [], 5));
+  t.deepEqual(
+    (await system.inspect()).map(({ incarnation }) => incarnation),
+    [1, 1],
+  );
+  t.is(system.counters.total('actor_crashes'), 3);
+});
+
+test("one shard runs in the caller's thread and is replaced there", async (t) => {
+  const { system } = await start(t, 'escalate', { shards: 1 });
+  await until(t, 'the replacement', async () => (await system.inspect())[0]?.incarnation === 2 && system.ready);
+  await until(t, 'messages flow', async () => flowed(await pinger(system, 0), [], 5));
+  t.pass();
+});
+
+test('shards that die again and again stop the system with an error that says why', async (t) => {
+  const { failures, system } = await start(t, 'escalate', {
+    shards: 1,
+    times: 100,
+    supervision: { ...shardSupervision, crashesMax: 3, backoffMs: [10, 20] },
+  });
+  await until(t, 'the system gives up', async () => failures.length > 0);
+  t.regex(failures[0]?.message ?? '', /died too often.*saboteur escalated: sabotage/);
+  t.false(system.ready);
+});
+
+test('a tree that cannot be composed fails the start and leaves no thread', async (t) => {
+  const missing = new URL('./no-such-tree.ts', import.meta.url).href;
+  await t.throwsAsync(start(t, 'none', { treeUrl: missing }), { message: /did not start.*no-such-tree/ });
+});
+
+test('an idle system uses next to no processor time', async (t) => {
+  const { system } = await start(t, 'none', { treeUrl: new URL('./idle-tree.ts', import.meta.url).href });
+  await sleep(300);
+  const before = process.cpuUsage();
+  await sleep(1_000);
+  const { user, system: kernel } = process.cpuUsage(before);
+  t.true(system.ready);
+  t.true(user + kernel < 50_000, `${(user + kernel) / 1000} ms of CPU in a second`);
+});
+
+test('a clean stop leaves nobody behind', async (t) => {
+  const { system } = await start(t, 'none');
+  await until(t, 'messages flow', async () => flowed(await pinger(system, 1), [], 5));
+  t.deepEqual(await system.stop(5_000), []);
+  t.false(system.ready);
+});
