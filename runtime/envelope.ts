@@ -37,6 +37,22 @@ export function decodeValue(bytes: Uint8Array): unknown {
   return decoder.decode(bytes);
 }
 
+/** For the fields of frames from clients, whose bytes are nobody's fault but theirs. */
+export const fieldsCodec = {
+  /** Lies in memory that the next call uses again. */
+  encode(value: unknown): Uint8Array {
+    return encoder.encodeSharedRef(value);
+  },
+  /** `undefined` for what is no msgpack value. Decodes a copy: the text decoder refuses shared memory. */
+  decode(bytes: Uint8Array): unknown {
+    try {
+      return decoder.decode(bytes.slice());
+    } catch {
+      return undefined;
+    }
+  },
+};
+
 export interface Envelope {
   /** What the record is: the kernel's own numbers; 0 is a message over the request lane. */
   readonly kind: number;

@@ -128,9 +128,9 @@ export class Asker {
     for (const request of late) this.#refuse(request, null);
   }
 
-  /** Settles everything that is open. */
-  refuseAll(why: Fault): void {
-    for (const request of [...this.#open.keys()]) this.#refuse(request, why);
+  /** Settles a question before its answer; that is dropped when it comes. */
+  giveUp(request: number, why: Fault): void {
+    this.#refuse(request, why);
   }
 
   #refuse(request: number, why: Fault | null): void {

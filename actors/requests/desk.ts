@@ -24,9 +24,9 @@ export interface Desk {
   readonly asker: Asker;
   readonly topics: Topics;
   readonly crc32c: Crc32c;
-  /** Key of the coordinator that a group belongs to. */
-  readonly coordinatorOf: (group: string) => number;
   readonly facts: NodeFacts;
+  /** Questions that are held open on purpose, to be given up when the connection ends. */
+  readonly longPolls: Set<number>;
   /** Client id of the connection. */
   client(): string;
   /** Ms; never goes back. */

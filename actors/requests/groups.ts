@@ -1,4 +1,5 @@
 /** Consumer groups: each call goes to the coordinator of its group; `groups` asks all of them. */
+import { coordinatorOf } from '../../src/group/hash.ts';
 import type { Result } from '../../src/model/faults.ts';
 import { GROUP_PARTITIONS } from '../../src/model/ids.ts';
 import type { GroupSummary } from '../../src/protocols/request.ts';
@@ -16,7 +17,7 @@ type Answered = Extract<CoordinatorAnswer, { readonly type: 'answered' }>;
 /** All but `groups`. */
 export function groupCall(desk: Desk, request: Exclude<GroupRequest, { readonly call: 'groups' }>, done: Done): void {
   const waitMs = request.call === 'heartbeat' ? request.waitMs : 0;
-  ask(desk, desk.coordinatorOf(request.group), request, waitMs, (answer) => {
+  ask(desk, coordinatorOf(request.group), request, waitMs, (answer) => {
     if (answer.ok) done(answer.value, NO_HOLDS);
     else refuse(done, answer.fault);
   });
@@ -47,11 +48,14 @@ function ask(
   waitMs: number,
   then: (answer: Result<GroupReply>) => void,
 ): void {
-  desk.asker.ask<CoordinatorRequest, Answered>(
+  const number = desk.asker.ask<CoordinatorRequest, Answered>(
     coordinatorAddress(desk.node, coordinator),
-    (number) => ({ type: 'ask', request: number, client: desk.client(), ask: request }),
-    (answer) =>
-      then(answer.type === 'answered' ? { ok: true, value: answer.reply } : { ok: false, fault: answer.fault }),
+    (asked) => ({ type: 'ask', request: asked, client: desk.client(), ask: request }),
+    (answer) => {
+      desk.longPolls.delete(number);
+      then(answer.type === 'answered' ? { ok: true, value: answer.reply } : { ok: false, fault: answer.fault });
+    },
     desk.monotonic() + waitMs + ANSWER_MS_MAX,
   );
+  if (waitMs > 0) desk.longPolls.add(number);
 }

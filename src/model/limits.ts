@@ -33,6 +33,18 @@ export const OUTBOX_BYTES_MAX = 32 * MIB;
 export const TOPICS_MAX = 100_000;
 /** Partitions of all topics together: every shard knows each of its own by id. */
 export const PARTITIONS_MAX = 1_000_000;
+/** Bytes of requests of one connection that wait for an answer: one connection should not hold all memory. */
+export const REQUEST_BYTES_IN_FLIGHT_MAX = 64 * MIB;
+/** A connection that has not said hello by then is closed, ms. */
+export const HELLO_MS_MAX = 10_000;
+/** A frame that has begun must have ended by then, ms: nobody holds memory by sending a byte now and then. */
+export const FRAME_MS_MAX = 30_000;
+/** A connection without requests is closed after this, ms; as Kafka's. */
+export const IDLE_MS_MAX = 600_000;
+/** The operating system must have taken a write of at most {@link WRITE_BYTES_MAX} by then, ms: the client does not read. */
+export const WRITE_MS_MAX = 60_000;
+/** Bytes handed to a socket at a time, so that slow clients are told from those that do not read. */
+export const WRITE_BYTES_MAX = MIB;
 /** Partitions of one topic: one command should not exhaust the node. */
 export const PARTITIONS_PER_TOPIC_MAX = 10_000;
 /** Partitions named in one request. */
@@ -43,6 +55,8 @@ export const NAMES_PER_REQUEST_MAX = 1_000;
 export const FETCH_SESSIONS_MAX = 16;
 /** Longest wait that a client may ask for. */
 export const WAIT_MS_MAX = 60_000;
+/** Groups of one coordinator, of which there are 16: clients make groups by naming them. */
+export const GROUPS_PER_COORDINATOR_MAX = 10_000;
 /** Members of one group. */
 export const GROUP_MEMBERS_MAX = 10_000;
 /** Topics one member may subscribe to. */

@@ -1,0 +1,288 @@
+/**
+ * One client's connection: frames in, requests carried out, answers out in whatever order they come. Kind `connection`,
+ * key `<shard>.<n>`, spawned by its listener with the socket. Bounds what the client may have in flight, leave unread or
+ * leave unsaid; interprets no record.
+ * Lives on: the shard that accepted it. View: one client.
+ */
+import type { Actor, Context, Drain, Lease, Timer } from '../runtime/actor.ts';
+import type { DiskError, Socket } from '../runtime/ports.ts';
+import { assert } from '../src/model/assert.ts';
+import { type Fault, fault } from '../src/model/faults.ts';
+import { FRAME_MS_MAX, HELLO_MS_MAX, IDLE_MS_MAX, OUTBOX_BYTES_MAX, WRITE_MS_MAX } from '../src/model/limits.ts';
+import type { Conversation, Request } from '../src/protocols/request.ts';
+import { Intake, type IntakeMessage } from './intake.ts';
+import { Outbox } from './outbox.ts';
+import { type RequestServices, Requests, type RequestsMessage } from './requests/requests.ts';
+
+export type Inbox =
+  | IntakeMessage
+  | RequestsMessage
+  | Drain
+  | { readonly type: 'leasable' }
+  | { readonly type: 'written'; readonly error: DiskError | null }
+  | { readonly type: 'tick' };
+
+export interface ConnectionInit {
+  readonly socket: Socket;
+  readonly conversation: Conversation;
+  readonly services: RequestServices;
+}
+
+/** After its last words a connection waits so long for the client to close, so that they are not lost, ms. */
+const LINGER_MS_MAX = 3_000;
+/** Requests in flight get so long after the client has gone, ms. */
+const ORPHANS_MS_MAX = 5_000;
+const NEVER = Number.POSITIVE_INFINITY;
+
+/**
+ * `open`: reads and answers. `draining`: answers what is in flight, then speaks no more. `ending`: writes its last words,
+ * then waits for the other side to close. `gone`: nobody listens.
+ */
+type State = 'open' | 'draining' | 'ending' | 'gone';
+
+class Connection implements Actor<Inbox> {
+  readonly #context: Context<Inbox>;
+  readonly #socket: Socket;
+  readonly #conversation: Conversation;
+  readonly #requests: Requests;
+  readonly #outbox: Outbox;
+  readonly #intake: Intake;
+  #state: State = 'open';
+  #begun = false;
+  #inFlight = 0;
+  /** The client's end has been sent. */
+  #finished = false;
+  #timer: Timer | null = null;
+  #wakesAt = NEVER;
+  /** When time is over, ms on the monotonic clock: for hello or all requests, the frame begun, the write, the ending. */
+  #idleAt: number;
+  #frameAt = NEVER;
+  #frameNumber = 0;
+  #framesBeforeIdle = 0;
+  #writeAt = NEVER;
+  #endAt = NEVER;
+
+  constructor(context: Context<Inbox>, { socket, conversation, services }: ConnectionInit) {
+    this.#context = context;
+    this.#socket = socket;
+    this.#conversation = conversation;
+    this.#requests = new Requests(context, services, () => conversation.client);
+    this.#outbox = new Outbox((views) => this.#write(views));
+    this.#idleAt = context.monotonic() + HELLO_MS_MAX;
+    let intake: Intake | undefined;
+    context.network.attach(socket, (deliver) => {
+      const mayRead = (): boolean => this.#outbox.bytes < OUTBOX_BYTES_MAX;
+      intake = new Intake(socket, conversation, (length) => context.lease(length), mayRead, deliver);
+      return intake;
+    });
+    assert(intake !== undefined, 'attached at once');
+    this.#intake = intake;
+    this.#arm();
+  }
+
+  receive(message: Inbox): void {
+    switch (message.type) {
+      case 'frame':
+        this.#frame(message.bytes, message.lease);
+        break;
+      case 'broken':
+        this.#lastWords(message.fault, this.#conversation.refuse(Uint8Array.from(message.head), message.fault));
+        break;
+      case 'unfinished':
+        this.#watchFrame();
+        break;
+      case 'starved':
+        this.#context.whenLeasable({ type: 'leasable' });
+        break;
+      case 'leasable':
+        this.#intake.leasable();
+        break;
+      case 'closed':
+        this.#clientGone();
+        break;
+      case 'written':
+        this.#written(message.error);
+        break;
+      case 'tick':
+        this.#tick();
+        break;
+      case 'drain':
+        this.#drain();
+        break;
+      default:
+        this.#requests.receive(message);
+    }
+    this.#goOn();
+  }
+
+  inspect(): unknown {
+    return {
+      remote: this.#socket.remote,
+      client: this.#conversation.client,
+      state: this.#state,
+      inFlight: this.#inFlight,
+      unsentBytes: this.#outbox.bytes,
+    };
+  }
+
+  // ---- frames in, answers out
+
+  #frame(bytes: Uint8Array, lease: Lease | undefined): void {
+    if (this.#state === 'ending' || this.#state === 'gone') {
+      lease?.release();
+      this.#intake.finished(bytes.length);
+      return;
+    }
+    const said = this.#conversation.take(bytes);
+    if (said.type === 'request') {
+      this.#start(said.correlation, said.request, bytes.length, lease);
+      return;
+    }
+    lease?.release();
+    this.#intake.finished(bytes.length);
+    if (said.type === 'end') this.#lastWords(said.fault, said.views);
+    else {
+      this.#outbox.send(said.views, []);
+      if (said.begun) this.#begun = true;
+    }
+  }
+
+  #start(correlation: number, request: Request, frameBytes: number, lease: Lease | undefined): void {
+    if (this.#state === 'draining') {
+      lease?.release();
+      this.#intake.finished(frameBytes);
+      const why = fault('SHUTTING_DOWN', 'the node is stopping');
+      this.#outbox.send(this.#conversation.reply(correlation, { call: 'refused', fault: why }), []);
+      return;
+    }
+    this.#inFlight++;
+    this.#context.count('requests', 1);
+    this.#requests.start(request, lease, (reply, holds) => {
+      this.#inFlight--;
+      this.#intake.finished(frameBytes);
+      if (reply?.call === 'refused') this.#context.count('requests_refused', 1);
+      if (reply === null) assert(holds.length === 0, 'nothing is held for no answer');
+      else this.#outbox.send(this.#conversation.reply(correlation, reply), holds);
+    });
+  }
+
+  #write(views: readonly Uint8Array[]): void {
+    this.#writeAt = this.#context.monotonic() + WRITE_MS_MAX;
+    this.#context.network.write(this.#socket, views, (error) => ({ type: 'written', error }));
+  }
+
+  #written(error: DiskError | null): void {
+    this.#writeAt = NEVER;
+    if (error !== null) this.#outbox.close();
+    this.#outbox.written();
+  }
+
+  // ---- ends
+
+  /** What comes behind can't be understood: says why, and waits until that has been read. */
+  #lastWords(why: Fault, views: readonly Uint8Array[]): void {
+    if (this.#state === 'ending' || this.#state === 'gone') return;
+    this.#context.log.info({ remote: this.#socket.remote, code: why.code, reason: why.message }, 'connection ends');
+    this.#requests.giveUpWaiting();
+    this.#outbox.send(views, []);
+    this.#state = 'ending';
+    this.#intake.end();
+  }
+
+  #drain(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'draining';
+    this.#requests.giveUpWaiting();
+    this.#intake.end();
+  }
+
+  #clientGone(): void {
+    if (this.#state === 'gone') return;
+    this.#state = 'gone';
+    this.#outbox.close();
+    this.#requests.giveUpWaiting();
+    this.#endAt = this.#context.monotonic() + ORPHANS_MS_MAX;
+  }
+
+  #close(reason: string): void {
+    this.#context.log.info({ remote: this.#socket.remote, reason }, 'connection closed');
+    this.#socket.destroy();
+    this.#clientGone();
+  }
+
+  /** What every message may have made possible. */
+  #goOn(): void {
+    if (this.#state === 'gone') {
+      if (this.#inFlight === 0 && !this.#outbox.writing) this.#context.stop();
+    } else if (this.#state !== 'open') this.#finish();
+    this.#intake.resume();
+    this.#arm();
+  }
+
+  /** Ends the socket once all has been said. */
+  #finish(): void {
+    const answered = this.#state === 'ending' || this.#inFlight === 0;
+    if (this.#finished || !answered || this.#outbox.bytes > 0 || this.#outbox.writing) return;
+    this.#finished = true;
+    this.#outbox.close();
+    this.#state = 'ending';
+    this.#socket.end();
+    this.#endAt = this.#context.monotonic() + LINGER_MS_MAX;
+  }
+
+  // ---- time
+
+  #tick(): void {
+    const now = this.#context.monotonic();
+    this.#timer?.cancel();
+    this.#wakesAt = NEVER;
+    this.#requests.tick(now);
+    if (now >= this.#endAt) {
+      this.#socket.destroy();
+      this.#context.stop();
+    } else if (this.#state !== 'gone') this.#checkClient(now);
+  }
+
+  #checkClient(now: number): void {
+    if (now >= this.#writeAt) this.#close(`the client has not read for ${WRITE_MS_MAX} ms`);
+    else if (now >= this.#frameAt) this.#checkFrame();
+    else if (now >= this.#idleAt) this.#checkIdle(now);
+  }
+
+  #watchFrame(): void {
+    this.#frameAt = this.#context.monotonic() + FRAME_MS_MAX;
+    this.#frameNumber = this.#intake.framesTaken;
+  }
+
+  #checkFrame(): void {
+    this.#frameAt = NEVER;
+    if (!this.#intake.clientOwesBytes) this.#intake.unwatchFrame();
+    else if (this.#intake.framesTaken === this.#frameNumber)
+      this.#close(`a frame was not whole after ${FRAME_MS_MAX} ms`);
+    else this.#watchFrame();
+  }
+
+  #checkIdle(now: number): void {
+    if (!this.#begun) {
+      this.#close(`no hello within ${HELLO_MS_MAX} ms`);
+      return;
+    }
+    const quiet = this.#inFlight === 0 && this.#intake.framesTaken === this.#framesBeforeIdle;
+    if (quiet) this.#close(`no request for ${IDLE_MS_MAX} ms`);
+    this.#framesBeforeIdle = this.#intake.framesTaken;
+    this.#idleAt = now + IDLE_MS_MAX;
+  }
+
+  /** One timer, for whatever comes first. */
+  #arm(): void {
+    const next = Math.min(this.#requests.nextDeadline, this.#idleAt, this.#frameAt, this.#writeAt, this.#endAt);
+    if (next >= this.#wakesAt) return;
+    this.#timer?.cancel();
+    this.#wakesAt = next;
+    this.#timer = this.#context.after(Math.max(0, next - this.#context.monotonic()), { type: 'tick' });
+  }
+}
+
+export function makeConnection(context: Context<Inbox>, _key: string, init: unknown): Actor<Inbox> {
+  return new Connection(context, init as ConnectionInit);
+}

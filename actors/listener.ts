@@ -1,0 +1,152 @@
+/**
+ * Accepts the connections of one dialect on one shard and spawns an actor for each. Kind `listener`, key
+ * `<shard>.<dialect>`, at start. Bounds their number; never reads a byte.
+ * Lives on: every shard. View: the port, as far as this shard accepts on it.
+ */
+import type { Actor, Context, Down, Drain } from '../runtime/actor.ts';
+import type { Listening, ListenOptions, Socket } from '../runtime/ports.ts';
+import { assert } from '../src/model/assert.ts';
+import { fault } from '../src/model/faults.ts';
+import {
+  FETCH_BYTES_MAX,
+  FETCH_SESSIONS_MAX,
+  IDLE_MS_MAX,
+  REQUESTS_IN_FLIGHT_MAX,
+  WAIT_MS_MAX,
+} from '../src/model/limits.ts';
+import type { FieldsCodec } from '../src/protocols/native/frame.ts';
+import { NativeSession } from '../src/protocols/native/session.ts';
+import type { Conversation } from '../src/protocols/request.ts';
+import type { ConnectionInit } from './connection.ts';
+import type { RequestServices } from './requests/requests.ts';
+
+/** A dialect that the node speaks, with its first words. */
+const dialects = {
+  native: (init: ListenerInit, node: number): Conversation =>
+    new NativeSession(init.fields, {
+      software: init.requests.facts.version,
+      node,
+      cluster: init.requests.facts.cluster,
+      features: [],
+      limits: {
+        frameBytes: init.frameBytesMax,
+        requestsInFlight: REQUESTS_IN_FLIGHT_MAX,
+        fetchSessions: FETCH_SESSIONS_MAX,
+        fetchBytes: FETCH_BYTES_MAX,
+        waitMs: WAIT_MS_MAX,
+        idleMs: IDLE_MS_MAX,
+      },
+    }),
+} satisfies Record<string, (init: ListenerInit, node: number) => Conversation>;
+
+export type Dialect = keyof typeof dialects;
+export const DIALECTS = Object.keys(dialects) as readonly Dialect[];
+
+export interface ListenerInit {
+  readonly listeners: Readonly<Record<Dialect, ListenOptions>>;
+  /** Connections of one dialect on one shard. */
+  readonly connectionsMax: number;
+  /** Longest frame after hello, bytes. */
+  readonly frameBytesMax: number;
+  readonly fields: FieldsCodec;
+  readonly requests: RequestServices;
+}
+
+/** What connections and listeners count. */
+export const connectionCounters = [
+  { name: 'connections', kind: 'gauge', help: 'Connections that are open.' },
+  { name: 'connections_accepted', kind: 'counter', help: 'Connections accepted.' },
+  { name: 'connections_refused', kind: 'counter', help: 'Connections refused because there were too many.' },
+  { name: 'requests', kind: 'counter', help: 'Requests that were understood.' },
+  { name: 'requests_refused', kind: 'counter', help: 'Requests that were answered by a fault alone.' },
+] as const;
+
+type Inbox =
+  | { readonly type: 'listening'; readonly error: string | null; readonly listening: Listening | undefined }
+  | { readonly type: 'accepted'; readonly socket: Socket }
+  | { readonly type: 'closed' }
+  | Down
+  | Drain;
+
+class Listener implements Actor<Inbox> {
+  readonly #context: Context<Inbox>;
+  readonly #dialect: Dialect;
+  readonly #init: ListenerInit;
+  #listening: Listening | null = null;
+  #draining = false;
+  #number = 0;
+  #connections = 0;
+
+  constructor(context: Context<Inbox>, key: string, init: ListenerInit) {
+    const dialect = key.slice(key.indexOf('.') + 1);
+    assert(Object.hasOwn(dialects, dialect), `no dialect is named ${dialect}`);
+    this.#context = context;
+    this.#dialect = dialect as Dialect;
+    this.#init = init;
+    context.network.listen(
+      init.listeners[this.#dialect],
+      (socket) => ({ type: 'accepted', socket }),
+      (error, listening) => ({ type: 'listening', error, listening }),
+    );
+  }
+
+  receive(message: Inbox): void {
+    switch (message.type) {
+      case 'listening':
+        assert(message.listening !== undefined, `${this.#dialect}: can't listen: ${message.error}`);
+        this.#listening = message.listening;
+        if (this.#draining) this.#close(message.listening);
+        break;
+      case 'accepted':
+        this.#accept(message.socket);
+        break;
+      case 'down':
+        this.#connections--;
+        this.#context.gauge('connections', this.#connections);
+        break;
+      case 'drain':
+        this.#draining = true;
+        if (this.#listening !== null) this.#close(this.#listening);
+        break;
+      case 'closed':
+        this.#context.stop();
+        break;
+    }
+  }
+
+  inspect(): unknown {
+    const { host, port } = this.#listening ?? { host: '', port: 0 };
+    return { host, port, connections: this.#connections };
+  }
+
+  #accept(socket: Socket): void {
+    const conversation: Conversation = dialects[this.#dialect](this.#init, this.#context.node);
+    if (this.#draining || this.#connections >= this.#init.connectionsMax) {
+      this.#refuse(socket, conversation);
+      return;
+    }
+    this.#connections++;
+    this.#context.count('connections_accepted', 1);
+    this.#context.gauge('connections', this.#connections);
+    const init: ConnectionInit = { socket, conversation, services: this.#init.requests };
+    this.#context.watch(this.#context.spawn('connection', `${this.#context.shard}.${++this.#number}`, init));
+  }
+
+  #refuse(socket: Socket, conversation: Conversation): void {
+    this.#context.count('connections_refused', 1);
+    const why = this.#draining
+      ? fault('SHUTTING_DOWN', 'the node is stopping')
+      : fault('OVERLOADED', `${this.#connections} connections are open here already`);
+    // Nobody waits for the end of the write: `end` sends what was written first.
+    socket.write(conversation.refuse(new Uint8Array(0), why), () => undefined);
+    socket.end();
+  }
+
+  #close(listening: Listening): void {
+    this.#context.network.close(listening, () => ({ type: 'closed' }));
+  }
+}
+
+export function makeListener(context: Context<Inbox>, key: string, init: unknown): Actor<Inbox> {
+  return new Listener(context, key, init as ListenerInit);
+}

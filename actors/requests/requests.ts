@@ -1,0 +1,160 @@
+/**
+ * Carries out the requests of one connection, whatever its dialect: `validate → append → replicate → commit → reply` for
+ * produce, sessions for fetch, a question to whoever knows for the rest. Every request is answered once. Knows neither
+ * frames nor sockets.
+ */
+import type { Address, Context, Down, Lease } from '../../runtime/actor.ts';
+import { unreachable } from '../../src/model/assert.ts';
+import type { Crc32c } from '../../src/model/crc.ts';
+import { fault } from '../../src/model/faults.ts';
+import type { Request } from '../../src/protocols/request.ts';
+import type { CatalogAnswer } from '../catalog.ts';
+import type { CoordinatorAnswer } from '../coordinator.ts';
+import { type DirectoryAnswer, directoryAddress } from '../directory.ts';
+import type { PartitionAnswer } from '../partition.ts';
+import { Asker, type AskerMessage } from './asker.ts';
+import { changeTopic, describeTopic, offsets, producer, resolve, topics } from './catalog.ts';
+import type { Desk, Done, NodeFacts } from './desk.ts';
+import { Fetches } from './fetches.ts';
+import { groupCall, groups } from './groups.ts';
+import { node } from './node.ts';
+import { ProduceLine } from './produce.ts';
+import { Topics } from './topics.ts';
+
+/** What a request needs that is no actor; the same for every connection of a shard. */
+export interface RequestServices {
+  readonly crc32c: Crc32c;
+  readonly facts: NodeFacts;
+}
+
+type DirectoryNews = Extract<DirectoryAnswer, { readonly type: 'topicChanged' | 'topicGone' }>;
+/** Answers that belong to a question. */
+export type NumberedAnswer = Extract<
+  PartitionAnswer | DirectoryAnswer | CatalogAnswer | CoordinatorAnswer,
+  { readonly request: number }
+>;
+/** What the actor must hand back to {@link Requests.receive}. */
+export type RequestsMessage = NumberedAnswer | DirectoryNews | AskerMessage;
+
+export class Requests {
+  readonly #desk: Desk;
+  readonly #produces: ProduceLine;
+  readonly #fetches: Fetches;
+
+  constructor(context: Context<AskerMessage>, services: RequestServices, client: () => string) {
+    const asker = new Asker(context);
+    const monotonic = (): number => context.monotonic();
+    this.#desk = {
+      ...services,
+      node: context.node,
+      shard: context.shard,
+      shards: context.shards,
+      asker,
+      topics: new Topics(asker, context.node, context.shard, monotonic),
+      longPolls: new Set(),
+      client,
+      monotonic,
+    };
+    this.#produces = new ProduceLine(this.#desk);
+    this.#fetches = new Fetches(this.#desk);
+  }
+
+  /** When {@link Requests.tick} has something to do, ms on the monotonic clock. */
+  get nextDeadline(): number {
+    return this.#desk.asker.nextDeadline;
+  }
+
+  tick(now: number): void {
+    this.#desk.asker.tick(now);
+  }
+
+  /** Carries out one request; `lease` holds the frame that its batches lie in, and is taken over. */
+  start(request: Request, lease: Lease | undefined, done: Done): void {
+    if (request.call === 'produce') {
+      this.#produces.start(request, lease, done);
+      return;
+    }
+    lease?.release();
+    this.#forward(request, done);
+  }
+
+  receive(message: RequestsMessage): void {
+    switch (message.type) {
+      case 'topicChanged':
+        this.#desk.topics.changed(message.topic);
+        break;
+      case 'topicGone':
+        this.#desk.topics.gone(message.topic);
+        break;
+      case 'down':
+        this.#down(message);
+        break;
+      case 'writable':
+        this.#desk.asker.receive(message);
+        break;
+      default:
+        if (!this.#desk.asker.answered(message) && message.type === 'records') message.lease?.release();
+    }
+  }
+
+  /** Answers at once what waits for something to happen, and follows nothing any more. */
+  giveUpWaiting(): void {
+    this.#fetches.closeAll();
+    const why = fault('SHUTTING_DOWN', 'the connection is being closed');
+    for (const request of [...this.#desk.longPolls]) this.#desk.asker.giveUp(request, why);
+  }
+
+  #down(message: Down): void {
+    if (message.address.name === this.#directory.name) this.#desk.topics.forgetAll();
+    this.#desk.asker.receive(message);
+  }
+
+  get #directory(): Address<never> {
+    return directoryAddress(this.#desk.node, this.#desk.shard) as Address<never>;
+  }
+
+  #forward(request: Exclude<Request, { readonly call: 'produce' }>, done: Done): void {
+    const desk = this.#desk;
+    switch (request.call) {
+      case 'fetch':
+        this.#fetches.start(request, done);
+        break;
+      case 'offsets':
+        offsets(desk, request, done);
+        break;
+      case 'resolve':
+        resolve(desk, request.names, request.create, done);
+        break;
+      case 'topics':
+        topics(desk, done);
+        break;
+      case 'createTopic':
+      case 'alterTopic':
+      case 'deleteTopic':
+        changeTopic(desk, request, done);
+        break;
+      case 'describeTopic':
+        describeTopic(desk, request.name, done);
+        break;
+      case 'producer':
+        producer(desk, done);
+        break;
+      case 'groups':
+        groups(desk, done);
+        break;
+      case 'heartbeat':
+      case 'commit':
+      case 'committed':
+      case 'describeGroup':
+      case 'resetGroup':
+      case 'deleteGroup':
+        groupCall(desk, request, done);
+        break;
+      case 'node':
+        node(desk, done);
+        break;
+      default:
+        unreachable(request);
+    }
+  }
+}
