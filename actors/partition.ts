@@ -25,7 +25,7 @@ export type PartitionRequest =
   | { readonly type: 'unwatch'; readonly request: number }
   /** → `found` */
   | { readonly type: 'find'; readonly request: number; readonly at: 'begin' | 'end' | Timestamp }
-  /** Bytes and the time of the record at each given offset, for lag → `measured` */
+  /** Bytes from an offset on and the time of its record, for lag; outside of begin..end the nearer one counts → `measured` */
   | { readonly type: 'measure'; readonly request: number; readonly offset: Offset }
   /** → `described` */
   | { readonly type: 'describe'; readonly request: number }

@@ -1,0 +1,221 @@
+/**
+ * What a heartbeat does to a group, as steps: each record is to be applied before the next is asked for, so that every
+ * decision sees the outcome of the one before. Stops before the first record where nothing may be written.
+ */
+import { type Fault, fault } from '../model/faults.ts';
+import {
+  CLIENT_ID_CHARS_MAX,
+  GROUP_MEMBERS_MAX,
+  GROUPS_PER_COORDINATOR_MAX,
+  SUBSCRIPTIONS_MAX,
+} from '../model/limits.ts';
+import type { Group, Member } from './group.ts';
+import type { Groups, Topics } from './groups.ts';
+import { fromPlaces, isSubset, type PlaceKey, type Places } from './places.ts';
+import { reconcile, retarget } from './reconcile.ts';
+import { ASSIGNORS, type Assignor, type GroupRecord, type Subscription } from './record.ts';
+
+/** Records one after the other; in the end why it was refused, or null. */
+export type Steps = Generator<GroupRecord, Fault | null, undefined>;
+
+export interface Beat {
+  readonly group: string;
+  readonly member: string;
+  readonly epoch: number;
+  readonly instance?: string;
+  readonly topics?: readonly string[];
+  readonly assignor?: Assignor;
+  readonly owned?: readonly Places[];
+  readonly sessionMs?: number;
+  readonly rebalanceMs?: number;
+}
+
+/** Epochs of a heartbeat that are none. */
+export const JOIN = 0;
+export const LEAVE = -1;
+export const LEAVE_FOR_A_WHILE = -2;
+
+const SESSION_MS: Bounds = { least: 1_000, most: 1_800_000, default: 45_000 };
+const REBALANCE_MS: Bounds = { least: 1_000, most: 3_600_000, default: 300_000 };
+
+interface Bounds {
+  readonly least: number;
+  readonly most: number;
+  readonly default: number;
+}
+
+/** @param client id of the hello, for people. */
+export function* beat(groups: Groups, topics: Topics, request: Beat, client: string): Steps {
+  const wrong = check(request);
+  if (wrong !== null) return wrong;
+  switch (request.epoch) {
+    case JOIN:
+      return yield* join(groups, topics, request, client);
+    case LEAVE:
+      return yield* leave(groups, topics, request);
+    case LEAVE_FOR_A_WHILE:
+      return yield* leaveForAWhile(groups, topics, request);
+    default:
+      return yield* report(groups, topics, request, client);
+  }
+}
+
+/** Throws members out: their sessions, or their time to give something up, are over. */
+export function* expel(groups: Groups, topics: Topics, group: Group, members: readonly string[]): Steps {
+  for (const member of members) yield { group: group.name, type: 'gone', member };
+  yield* settle(groups, topics, group.name);
+  return null;
+}
+
+/** Makes a new target where one is due; forgets a group that nobody would miss. */
+export function* settle(groups: Groups, topics: Topics, name: string): Steps {
+  const group = groups.get(name);
+  if (group === undefined) return null;
+  if (group.forgettable) yield { group: name, type: 'deleted' };
+  else {
+    const target = retarget(group, topics);
+    if (target !== null) yield target;
+  }
+  return null;
+}
+
+/** One member's next step. */
+export function* advance(group: Group, member: Member, owned?: ReadonlySet<PlaceKey>): Steps {
+  const step = reconcile(group, member, owned);
+  if (step !== null) yield step;
+  return null;
+}
+
+// ---- join
+
+function* join(groups: Groups, topics: Topics, request: Beat, client: string): Steps {
+  const group = groups.get(request.group);
+  if (group === undefined && groups.size >= GROUPS_PER_COORDINATOR_MAX)
+    return fault('INVALID_REQUEST', `there are ${groups.size} groups beside ${request.group}; delete some`);
+  const { group: name, member } = request;
+  const subscription = subscribe(request, client);
+  const existing = group?.members.get(member);
+  const holder = request.instance === undefined ? undefined : group?.holder(request.instance);
+  if (holder !== undefined && holder.id !== member && !holder.away)
+    return fault('MEMBER_EXISTS', `${holder.id} holds instance id ${request.instance} in ${name}`);
+  if (existing === undefined && holder === undefined && (group?.members.size ?? 0) >= GROUP_MEMBERS_MAX)
+    return fault('GROUP_FULL', `group ${name} has ${GROUP_MEMBERS_MAX} members`);
+  // Who joins holds nothing. Whoever else acts under the same id is fenced, because the epoch rises with the new target.
+  if (existing !== undefined && existing !== (holder?.away === true ? holder : undefined))
+    yield { group: name, type: 'gone', member };
+  const replaces = holder?.away === true ? holder.id : null;
+  yield { group: name, type: 'member', member, subscription, replaces };
+  yield* settle(groups, topics, name);
+  return yield* step(groups, request);
+}
+
+function* step(groups: Groups, request: Beat): Steps {
+  const group = groups.get(request.group);
+  const member = group?.members.get(request.member);
+  if (group === undefined || member === undefined) return null;
+  return yield* advance(group, member, request.owned === undefined ? undefined : fromPlaces(request.owned));
+}
+
+function subscribe(request: Beat, client: string, before?: Subscription): Subscription {
+  return {
+    instance: request.instance ?? before?.instance ?? null,
+    client,
+    topics: request.topics === undefined ? (before?.topics ?? []) : [...new Set(request.topics)],
+    assignor: request.assignor ?? before?.assignor ?? null,
+    sessionMs: request.sessionMs ?? before?.sessionMs ?? SESSION_MS.default,
+    rebalanceMs: request.rebalanceMs ?? before?.rebalanceMs ?? REBALANCE_MS.default,
+  };
+}
+
+// ---- leave
+
+function* leave(groups: Groups, topics: Topics, request: Beat): Steps {
+  const found = find(groups, request);
+  if (!('group' in found)) return found;
+  return yield* expel(groups, topics, found.group, [request.member]);
+}
+
+function* leaveForAWhile(groups: Groups, topics: Topics, request: Beat): Steps {
+  const found = find(groups, request);
+  if (!('group' in found)) return found;
+  const { group, member } = found;
+  if (member.subscription.instance === null)
+    return fault(
+      'INVALID_REQUEST',
+      `${request.member} has no instance id to come back with; leave with epoch ${LEAVE}`,
+    );
+  if (!member.away) yield { group: group.name, type: 'away', member: member.id };
+  return yield* settle(groups, topics, group.name);
+}
+
+// ---- between
+
+function* report(groups: Groups, topics: Topics, request: Beat, client: string): Steps {
+  const found = find(groups, request);
+  if (!('group' in found)) return found;
+  const { group, member } = found;
+  const owned = request.owned === undefined ? undefined : fromPlaces(request.owned);
+  const stale = checkEpoch(member, request, owned);
+  if (stale !== null) return stale;
+  if (changes(request, member)) {
+    const subscription = subscribe(request, client, member.subscription);
+    yield { group: group.name, type: 'member', member: member.id, subscription, replaces: null };
+  }
+  if (group.stale) yield* settle(groups, topics, group.name);
+  return yield* advance(group, member, owned);
+}
+
+/** The epoch before the present one is that of a member whose last answer was lost, if it holds nothing it should not. */
+function checkEpoch(member: Member, request: Beat, owned: ReadonlySet<PlaceKey> | undefined): Fault | null {
+  const { epoch } = request;
+  if (member.away) return fault('FENCED_MEMBER', `${member.id} has left ${request.group} and has to join again`);
+  if (request.instance !== undefined && request.instance !== member.subscription.instance)
+    return fault('FENCED_MEMBER', `${member.id} does not hold instance id ${request.instance}`);
+  if (epoch === member.epoch) return null;
+  if (epoch > 0 && epoch === member.previous && (owned === undefined || isSubset(owned, member.assigned))) return null;
+  return fault('FENCED_MEMBER', `${member.id} came with epoch ${epoch}, it is ${member.epoch}`);
+}
+
+function changes(request: Beat, { subscription }: Member): boolean {
+  if (request.topics !== undefined && !isSubset(new Set(request.topics), new Set(subscription.topics))) return true;
+  if (request.topics !== undefined && new Set(request.topics).size !== subscription.topics.length) return true;
+  if (request.assignor !== undefined && request.assignor !== subscription.assignor) return true;
+  if (request.sessionMs !== undefined && request.sessionMs !== subscription.sessionMs) return true;
+  return request.rebalanceMs !== undefined && request.rebalanceMs !== subscription.rebalanceMs;
+}
+
+function find(groups: Groups, request: Beat): { readonly group: Group; readonly member: Member } | Fault {
+  const group = groups.get(request.group);
+  const member = group?.members.get(request.member);
+  if (group !== undefined && member !== undefined) return { group, member };
+  return fault('UNKNOWN_MEMBER', `${request.group} has no member ${request.member}`);
+}
+
+// ---- what may be asked
+
+function check(request: Beat): Fault | null {
+  if (!Number.isSafeInteger(request.epoch) || request.epoch < LEAVE_FOR_A_WHILE)
+    return fault('INVALID_REQUEST', `epoch ${request.epoch} is none`);
+  if (request.epoch === JOIN && request.topics === undefined)
+    return fault('INVALID_REQUEST', 'topics must be given with epoch 0');
+  if (request.assignor !== undefined && !ASSIGNORS.includes(request.assignor))
+    return fault('UNKNOWN_ASSIGNOR', `assignor ${String(request.assignor).slice(0, 40)} is not known`);
+  if ((request.topics?.length ?? 0) > SUBSCRIPTIONS_MAX)
+    return fault('INVALID_REQUEST', `topics has ${request.topics?.length} names, at most ${SUBSCRIPTIONS_MAX} may be`);
+  return (
+    checkId('member', request.member) ??
+    (request.instance === undefined ? null : checkId('instance', request.instance)) ??
+    checkBounds('sessionMs', request.sessionMs, SESSION_MS) ??
+    checkBounds('rebalanceMs', request.rebalanceMs, REBALANCE_MS)
+  );
+}
+
+function checkId(what: string, value: string): Fault | null {
+  if (value.length >= 1 && value.length <= CLIENT_ID_CHARS_MAX) return null;
+  return fault('INVALID_REQUEST', `${what} must have 1 to ${CLIENT_ID_CHARS_MAX} characters`);
+}
+
+function checkBounds(what: string, value: number | undefined, { least, most }: Bounds): Fault | null {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= most)) return null;
+  return fault('INVALID_REQUEST', `${what} must be a whole number from ${least} to ${most}`);
+}

@@ -1,0 +1,265 @@
+/**
+ * The state of one consumer group: members, who owns what, who should, committed offsets. Changes by `apply` alone, which
+ * asserts that a partition never has two owners. Decides nothing and knows no time, but for two marks per member that
+ * are memory and not state.
+ */
+import { assert, unreachable } from '../model/assert.ts';
+import type { Offset, TopicId } from '../model/ids.ts';
+import { type PlaceKey, packPlaces, placeKey, topicOf, unpackPlaces } from './places.ts';
+import type { Assignor, CommittedEntry, GroupRecord, Subscription } from './record.ts';
+
+export interface Member {
+  readonly id: string;
+  subscription: Subscription;
+  /** Of the last step it made; 0 until the first. */
+  epoch: number;
+  /** The one before: its answer may have been lost on the way. */
+  previous: number;
+  /** It may read these. */
+  readonly assigned: Set<PlaceKey>;
+  /** It was told to give these up and has not said that it did. */
+  readonly revoking: Set<PlaceKey>;
+  /** What it should own. */
+  target: ReadonlySet<PlaceKey>;
+  /** Static, put down what it had, expected back. */
+  away: boolean;
+  /** Memory: how often {@link assigned} has changed. */
+  moves: number;
+  /** Memory: when it was last heard of, ms; 0 before the first time since the replay. */
+  seenAt: number;
+  /** Memory: since when it has something to give up, ms; 0 when it has not. */
+  revokingSince: number;
+}
+
+export interface Committed {
+  readonly offset: Offset;
+  readonly metadata: string;
+}
+export interface GroupTopic {
+  readonly name: string;
+  readonly partitions: number;
+}
+
+const NOTHING: ReadonlySet<PlaceKey> = new Set();
+
+export class Group {
+  readonly name: string;
+  #epoch = 0;
+  #stale = false;
+  #assignor: Assignor = 'sticky';
+  readonly #members = new Map<string, Member>();
+  /** Topics by name, with the number of members that want each. */
+  readonly #wanted = new Map<string, number>();
+  readonly #instances = new Map<string, string>();
+  readonly #owners = new Map<PlaceKey, string>();
+  readonly #offsets = new Map<PlaceKey, Committed>();
+  #topics: ReadonlyMap<TopicId, GroupTopic> = new Map();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Rises with every new target. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Members or their wishes have changed since the target was made. */
+  get stale(): boolean {
+    return this.#stale;
+  }
+
+  get assignor(): Assignor {
+    return this.#assignor;
+  }
+
+  get members(): ReadonlyMap<string, Member> {
+    return this.#members;
+  }
+
+  get offsets(): ReadonlyMap<PlaceKey, Committed> {
+    return this.#offsets;
+  }
+
+  /** The topics that the target was made for. */
+  get topics(): ReadonlyMap<TopicId, GroupTopic> {
+    return this.#topics;
+  }
+
+  /** Names of the topics that anybody wants, whether they exist or not. */
+  wanted(): IterableIterator<string> {
+    return this.#wanted.keys();
+  }
+
+  wants(topic: string): boolean {
+    return this.#wanted.has(topic);
+  }
+
+  /** The member that holds an instance id. */
+  holder(instance: string): Member | undefined {
+    return this.#members.get(this.#instances.get(instance) ?? '');
+  }
+
+  /** Who may read a partition, or still has to give it up. */
+  owner(key: PlaceKey): string | undefined {
+    return this.#owners.get(key);
+  }
+
+  /** Nobody would miss it. */
+  get forgettable(): boolean {
+    return this.#members.size === 0 && this.#offsets.size === 0;
+  }
+
+  apply(record: GroupRecord): void {
+    switch (record.type) {
+      case 'member':
+        this.#welcome(record.member, record.subscription, record.replaces);
+        break;
+      case 'gone':
+        this.#remove(this.#known(record.member));
+        this.#stale = true;
+        break;
+      case 'away':
+        this.#putDown(this.#known(record.member));
+        break;
+      case 'target':
+        this.#aim(record);
+        break;
+      case 'step':
+        this.#step(record);
+        break;
+      case 'offsets':
+        for (const entry of record.offsets) this.#commit(entry);
+        break;
+      case 'forget':
+        this.#forget(new Set(record.topics));
+        break;
+      case 'group':
+        this.#epoch = record.epoch;
+        this.#stale = record.stale;
+        break;
+      case 'deleted':
+        assert(this.#members.size === 0, `group ${this.name} is deleted with members`);
+        break;
+      default:
+        unreachable(record);
+    }
+  }
+
+  *snapshot(): Generator<GroupRecord> {
+    const group = this.name;
+    for (const { id: member, subscription } of this.#members.values())
+      yield { group, type: 'member', member, subscription, replaces: null };
+    const targets = [...this.#members.values()].map(({ id, target }) => [id, packPlaces(target)] as const);
+    const topics = [...this.#topics].map(([id, { name, partitions }]) => [id, name, partitions] as const);
+    yield { group, type: 'target', epoch: this.#epoch, assignor: this.#assignor, topics, targets };
+    for (const member of this.#members.values()) yield* this.#memberSnapshot(member);
+    const offsets: CommittedEntry[] = [];
+    for (const [key, { offset, metadata }] of this.#offsets)
+      offsets.push([topicOf(key), key - placeKey(topicOf(key), 0), offset, metadata]);
+    if (offsets.length > 0) yield { group, type: 'offsets', offsets };
+    yield { group, type: 'group', epoch: this.#epoch, stale: this.#stale };
+  }
+
+  *#memberSnapshot(member: Member): Generator<GroupRecord> {
+    const step = { group: this.name, type: 'step', member: member.id, epoch: member.epoch } as const;
+    const { previous } = member;
+    const give = packPlaces([...member.assigned, ...member.revoking]);
+    yield { ...step, previous, released: false, revoke: [], give };
+    if (member.revoking.size > 0)
+      yield { ...step, previous, released: false, revoke: packPlaces(member.revoking), give: [] };
+    if (member.away) yield { group: this.name, type: 'away', member: member.id };
+  }
+
+  #known(id: string): Member {
+    const member = this.#members.get(id);
+    assert(member !== undefined, `group ${this.name} has no member ${id}`);
+    return member;
+  }
+
+  #welcome(id: string, subscription: Subscription, replaces: string | null): void {
+    const before = this.#members.get(replaces ?? id);
+    if (before === undefined || !sameWish(before.subscription, subscription)) this.#stale = true;
+    if (before !== undefined && replaces === null) {
+      this.#want(before.subscription.topics, -1);
+      this.#want(subscription.topics, 1);
+      before.subscription = subscription;
+      return;
+    }
+    if (before !== undefined) this.#remove(before);
+    assert(!this.#members.has(id), `${id} is a member of ${this.name} already`);
+    const fresh = { epoch: 0, previous: 0, away: false, moves: 0, seenAt: 0, revokingSince: 0 };
+    const target = before?.target ?? NOTHING;
+    this.#members.set(id, { id, subscription, assigned: new Set(), revoking: new Set(), target, ...fresh });
+    this.#want(subscription.topics, 1);
+    if (subscription.instance !== null) this.#instances.set(subscription.instance, id);
+  }
+
+  #want(topics: readonly string[], by: 1 | -1): void {
+    for (const topic of topics) {
+      const count = (this.#wanted.get(topic) ?? 0) + by;
+      if (count > 0) this.#wanted.set(topic, count);
+      else this.#wanted.delete(topic);
+    }
+  }
+
+  #remove(member: Member): void {
+    this.#putDown(member);
+    this.#members.delete(member.id);
+    this.#want(member.subscription.topics, -1);
+    if (member.subscription.instance !== null) this.#instances.delete(member.subscription.instance);
+  }
+
+  #putDown(member: Member): void {
+    for (const key of member.assigned) this.#owners.delete(key);
+    for (const key of member.revoking) this.#owners.delete(key);
+    member.assigned.clear();
+    member.revoking.clear();
+    member.away = true;
+  }
+
+  #aim(record: Extract<GroupRecord, { readonly type: 'target' }>): void {
+    assert(record.epoch >= this.#epoch, `epoch ${record.epoch} of group ${this.name} comes after ${this.#epoch}`);
+    this.#epoch = record.epoch;
+    this.#stale = false;
+    this.#assignor = record.assignor;
+    this.#topics = new Map(record.topics.map(([id, name, partitions]) => [id, { name, partitions }]));
+    for (const [member, places] of record.targets) this.#known(member).target = new Set(unpackPlaces(places));
+  }
+
+  #step(record: Extract<GroupRecord, { readonly type: 'step' }>): void {
+    const member = this.#known(record.member);
+    if (record.released) {
+      for (const key of member.revoking) this.#owners.delete(key);
+      member.revoking.clear();
+    }
+    for (const key of unpackPlaces(record.revoke)) {
+      assert(member.assigned.delete(key), `${member.id} is to give up what it does not own`);
+      member.revoking.add(key);
+    }
+    for (const key of unpackPlaces(record.give)) {
+      const owner = this.#owners.get(key);
+      assert(owner === undefined, `a partition of group ${this.name} is given to ${member.id} and owned by ${owner}`);
+      this.#owners.set(key, member.id);
+      member.assigned.add(key);
+    }
+    if (record.revoke.length > 0 || record.give.length > 0) member.moves++;
+    member.epoch = record.epoch;
+    member.previous = record.previous;
+  }
+
+  #commit([topic, partition, offset, metadata]: CommittedEntry): void {
+    this.#offsets.set(placeKey(topic, partition), { offset: offset as Offset, metadata });
+  }
+
+  #forget(topics: ReadonlySet<TopicId>): void {
+    for (const key of this.#offsets.keys()) if (topics.has(topicOf(key))) this.#offsets.delete(key);
+  }
+}
+
+/** Does the change of a subscription leave everybody's target as it is? */
+function sameWish(a: Subscription, b: Subscription): boolean {
+  if (a.assignor !== b.assignor || a.topics.length !== b.topics.length) return false;
+  const topics = new Set(a.topics);
+  return b.topics.every((topic) => topics.has(topic));
+}

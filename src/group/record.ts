@@ -1,0 +1,83 @@
+/**
+ * What the log of a coordinator says about its groups. Each record holds the outcome of a decision, so that applying
+ * needs no rules and no clock. Values that msgpack keeps as they are.
+ */
+import type { TopicId } from '../model/ids.ts';
+import type { PackedPlaces } from './places.ts';
+
+export const ASSIGNORS = ['sticky', 'range', 'roundrobin'] as const;
+export type Assignor = (typeof ASSIGNORS)[number];
+
+/** What a member said of itself when it joined, or since. */
+export interface Subscription {
+  /** Null: not a static member. */
+  readonly instance: string | null;
+  /** For people. */
+  readonly client: string;
+  readonly topics: readonly string[];
+  /** Null: whatever the others want. */
+  readonly assignor: Assignor | null;
+  readonly sessionMs: number;
+  readonly rebalanceMs: number;
+}
+
+export type GroupRecord = { readonly group: string } & (
+  | {
+      /** Joins, or says anew what it wants. `replaces`: comes back in place of that static member, maybe by the same id. */
+      readonly type: 'member';
+      readonly member: string;
+      readonly subscription: Subscription;
+      readonly replaces: string | null;
+    }
+  /** Left, timed out, or was thrown out. */
+  | { readonly type: 'gone'; readonly member: string }
+  /** A static member has put down its partitions and will be back for them. */
+  | { readonly type: 'away'; readonly member: string }
+  | {
+      /** A new group epoch with who should own what. Members that are not named keep their target. */
+      readonly type: 'target';
+      readonly epoch: number;
+      readonly assignor: Assignor;
+      /** The topics it was made for: id, name, number of partitions. */
+      readonly topics: readonly (readonly [id: TopicId, name: string, partitions: number])[];
+      readonly targets: readonly (readonly [member: string, places: PackedPlaces])[];
+    }
+  | {
+      /** A step of one member towards its target. */
+      readonly type: 'step';
+      readonly member: string;
+      readonly epoch: number;
+      readonly previous: number;
+      /** It has given up all that it was told to give up. */
+      readonly released: boolean;
+      /** It is to give up these. */
+      readonly revoke: PackedPlaces;
+      /** It owns these from now on. */
+      readonly give: PackedPlaces;
+    }
+  | { readonly type: 'offsets'; readonly offsets: readonly CommittedEntry[] }
+  /** Committed offsets of topics that are gone. */
+  | { readonly type: 'forget'; readonly topics: readonly TopicId[] }
+  | { readonly type: 'deleted' }
+  /** In snapshots, behind the records of a group: what they do not say. */
+  | { readonly type: 'group'; readonly epoch: number; readonly stale: boolean }
+);
+export type CommittedEntry = readonly [topic: number, partition: number, offset: number, metadata: string];
+
+const TYPES: readonly string[] = [
+  'member',
+  'gone',
+  'away',
+  'target',
+  'step',
+  'offsets',
+  'forget',
+  'deleted',
+  'group',
+] satisfies GroupRecord['type'][];
+
+/** Null for what a newer version wrote. The checksum of its batch has vouched for the rest. */
+export function decodeGroupRecord(value: unknown): GroupRecord | null {
+  if (typeof value !== 'object' || value === null || !('type' in value)) return null;
+  return typeof value.type === 'string' && TYPES.includes(value.type) ? (value as GroupRecord) : null;
+}
