@@ -3,6 +3,8 @@
  * closes batches by size and by linger. Bounds the memory of all that is not settled. Sends nothing and settles nothing
  * that a batch holds; only what never got into a batch is given up here.
  */
+
+import { BATCH_HEADER_BYTES } from '../../model/batch.ts';
 import { BatchBuilder, type BatchOptions, recordBytesMax } from '../../model/batch-builder.ts';
 import type { PartitionIndex } from '../../model/ids.ts';
 import type { Topic } from '../../model/topic.ts';
@@ -85,6 +87,8 @@ export class Accumulator {
   readonly #open = new Set<OpenBatch>();
   readonly #spare: BatchBuilder[] = [];
   #cancelLinger: (() => void) | null = null;
+  /** Batches were closed since the last send. */
+  #sealed = false;
 
   constructor(world: World, topics: Topics, options: AccumulatorOptions, events: AccumulatorEvents) {
     this.#world = world;
@@ -106,7 +110,7 @@ export class Accumulator {
   /** Closes every batch that is being filled. */
   closeAll(): void {
     for (const open of this.#open) this.#seal(open);
-    this.#events.send();
+    this.#send();
   }
 
   /** Gives up what waits for its topic, and closes nothing. */
@@ -176,12 +180,14 @@ export class Accumulator {
     try {
       // Encoded once where the partition depends on its bytes.
       const key = typeof message.key === 'string' ? Buffer.from(message.key) : (message.key ?? null);
+      if (this.#options.compression === undefined) checkFits(topic, outgoing);
       const partition = this.#partitionOf(sink, topic, message, key);
       this.#write(this.#openFor(sink, topic, partition, outgoing), key, outgoing);
     } catch (thrown) {
       // A partitioner of the caller's, or a choice that the topic does not have.
       this.#events.refused(outgoing, thrown instanceof CallboardError ? thrown : invalid(thrown));
     }
+    if (this.#sealed) this.#send();
   }
 
   #partitionOf(sink: Sink, topic: Topic, message: OutgoingMessage, key: Uint8Array | null): number {
@@ -201,7 +207,6 @@ export class Accumulator {
     if (open !== undefined) {
       if (open.round === outgoing.round && fits(open, outgoing)) return open;
       this.#seal(open);
-      this.#events.send();
     }
     const fresh: OpenBatch = {
       sink,
@@ -240,9 +245,7 @@ export class Accumulator {
     open.builder.add(timestamp, key, message.value ?? null, recordHeaders(message.headers));
     if (receipt !== null) open.receipts.push(receipt);
     open.memoryBytes += outgoing.bytes;
-    if (open.builder.bytes < open.bytesMax) return;
-    this.#seal(open);
-    this.#events.send();
+    if (open.builder.bytes >= open.bytesMax) this.#seal(open);
   }
 
   /** Closes a batch; keyless messages go on to the next partition. */
@@ -252,6 +255,8 @@ export class Accumulator {
     sink.open[lane.partition] = undefined;
     sink.sticky.turn(lane.partition, sink.topic?.partitions.length ?? 1);
     const count = builder.count;
+    // A message that could not be encoded leaves its batch empty.
+    if (count === 0) return;
     const bytes = builder.finish(
       crc32c,
       this.#options.compression === undefined ? {} : { compression: this.#options.compression },
@@ -259,7 +264,14 @@ export class Accumulator {
     if (this.#spare.length < SPARE_BUILDERS_MAX) this.#spare.push(builder);
     this.#learn(sink, this.#topics.known(sink.name));
     const start = { sequence: -1, uncertain: false, state: 'queued', attempts: 0, lastError: null } as const;
+    this.#sealed = true;
     this.#events.closed({ lane, bytes, count, receipts, memoryBytes, deadlineMs, round, ...start });
+  }
+
+  /** Always last: what it settles makes room, and those who waited for it come back in here. */
+  #send(): void {
+    this.#sealed = false;
+    this.#events.send();
   }
 
   #linger(ms: number): void {
@@ -274,7 +286,7 @@ export class Accumulator {
         }
         this.#seal(open);
       }
-      this.#events.send();
+      this.#send();
     });
   }
 }
@@ -282,9 +294,22 @@ export class Accumulator {
 /** Counted exactly only near the end of a batch: text may take three times its length. */
 function fits(open: OpenBatch, { message, bytes }: Outgoing): boolean {
   if (open.builder.bytes + 3 * bytes <= open.bytesMax) return true;
-  const exact = recordBytesMax(message.key ?? null, message.value ?? null, recordHeaders(message.headers));
-  return open.builder.bytes + exact <= open.bytesMax;
+  return open.builder.bytes + exactBytes(message) <= open.bytesMax;
 }
+
+/** @throws CallboardError BATCH_TOO_LARGE for a message that the topic would not take even alone. */
+function checkFits({ name, settings }: Topic, { message, bytes }: Outgoing): void {
+  if (3 * bytes < settings.batchBytesMax) return;
+  const batchBytes = BATCH_HEADER_BYTES + exactBytes(message);
+  if (batchBytes > settings.batchBytesMax)
+    throw new CallboardError(
+      'BATCH_TOO_LARGE',
+      `the message takes ${batchBytes} bytes; batches of topic ${name} have at most ${settings.batchBytesMax}`,
+    );
+}
+
+const exactBytes = (message: OutgoingMessage): number =>
+  recordBytesMax(message.key ?? null, message.value ?? null, recordHeaders(message.headers));
 
 function invalid(thrown: unknown): CallboardError {
   const message = thrown instanceof Error ? thrown.message : String(thrown);

@@ -69,6 +69,8 @@ export class Lane {
   #queue: Batch[] = [];
   #inFlight = 0;
   #draining = false;
+  /** The node has stored something of this identity here. */
+  #known = false;
   #sequence = 0;
 
   constructor(topicName: string, topic: TopicId, partition: PartitionIndex, idempotent: boolean) {
@@ -103,6 +105,9 @@ export class Lane {
     if (this.pausedUntilMs > nowMs || this.#inFlight >= LANE_IN_FLIGHT_MAX) return null;
     if (this.#draining && this.#inFlight > 0) return null;
     if (this.idempotent && (this.identity === null || this.renewing)) return null;
+    // A node takes the first batch of a producer that it does not know at any sequence: a second one in flight could
+    // pass the first.
+    if (this.idempotent && !this.#known && this.#inFlight > 0) return null;
     return this.#queue.find((batch) => batch.state === 'queued') ?? null;
   }
 
@@ -121,6 +126,7 @@ export class Lane {
   /** Stored: true when somebody still waits for it. */
   stored(batch: Batch): boolean {
     this.failures = 0;
+    this.#known = true;
     return this.#landed(batch) && this.settle(batch);
   }
 
@@ -157,6 +163,7 @@ export class Lane {
     const unknown = this.#queue.filter((batch) => batch.uncertain);
     this.identity = identity;
     this.renewing = false;
+    this.#known = false;
     this.#sequence = 0;
     for (const batch of this.#queue) batch.sequence = -1;
     return unknown;

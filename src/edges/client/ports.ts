@@ -34,7 +34,7 @@ export interface Transport {
 
 /** Time, in milliseconds. */
 export interface Clock {
-  /** Since 1970-01-01T00:00Z; may jump. */
+  /** Since 1970-01-01T00:00Z, a whole number; may jump. */
   now(): number;
   /** Since some start; never goes back. */
   monotonicMs(): number;
