@@ -20,14 +20,14 @@ import type { Crc32c } from '../../model/crc.ts';
 import type { Offset, PartitionId } from '../../model/ids.ts';
 import { MIB } from '../../model/limits.ts';
 import { type Decompress, openRecords } from '../../model/record.ts';
-import { FolderReader, listFiles, type OpenFile } from './log-files.ts';
+import { FolderReader, type LogFile, type LogFolder } from './log-files.ts';
 import { type Shown, show } from './record.ts';
 
 /** Records of one batch are shown up to this size when they are decompressed. */
 const RECORDS_BYTES_MAX = 64 * MIB;
 
 export interface DumpOptions {
-  readonly folder: string;
+  readonly folder: LogFolder;
   /** Empty: all. */
   readonly partitions: readonly number[];
   /** Batches that end at or below it are left out. */
@@ -95,7 +95,7 @@ interface RecordRow {
 
 /** @throws when the folder or a file of it cannot be read. */
 export async function dumpFolder(options: DumpOptions): Promise<void> {
-  const files = await listFiles(options.folder);
+  const files = await options.folder.list();
   await new Dump(options, new Map(files.map(({ path, bytes }) => [path, bytes]))).run();
 }
 
@@ -160,7 +160,7 @@ class Dump {
 
   /** An entry of the sidecar and its batch. */
   async #listed(
-    segment: OpenFile,
+    segment: LogFile,
     place: { file: string; sidecar: string },
     entries: Uint8Array,
     at: number,

@@ -54,7 +54,7 @@ class JournalWalk {
   readonly journaled = new Journaled();
   readonly #verification: Verification;
   readonly #chains = new Map<string, Chain>();
-  readonly #suspects: Suspect[] = [];
+  #suspects: Suspect[] = [];
 
   constructor(verification: Verification) {
     this.#verification = verification;
@@ -70,6 +70,7 @@ class JournalWalk {
     let previous = -1;
     for (const stretch of stretchesOf(bytes, name.sequence, crc32c)) {
       if (stretch.kind === 'group') {
+        if (previous < 0) this.#giveUp(chainOf(stretch.group), stretch.group.header.number);
         if (previous >= 0 || lost !== null) this.#reportJump(file, stretch.group, previous, lost);
         chain = this.#group(file, bytes, stretch.group);
         previous = stretch.group.header.number;
@@ -78,6 +79,11 @@ class JournalWalk {
       else if (firstNonZero(bytes.subarray(stretch.at)) >= 0) count('bytesUncovered', bytes.length - stretch.at);
     }
     if (chain === null && bytes.length > 0) this.#unread(file, bytes);
+  }
+
+  /** A file that begins with a number that an older one has took over there: the older file had failed. */
+  #giveUp(chain: string, from: number): void {
+    this.#suspects = this.#suspects.filter((suspect) => suspect.chain !== chain || suspect.number < from);
   }
 
   /** Groups of one file follow each other: in number, and without bytes in between. */

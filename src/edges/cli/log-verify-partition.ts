@@ -11,7 +11,7 @@ import { decodeManifest, type Manifest, type SegmentRecord } from '../../log/man
 import * as paths from '../../log/paths.ts';
 import type { Offset, PartitionId } from '../../model/ids.ts';
 import { MIB } from '../../model/limits.ts';
-import type { OpenFile } from './log-files.ts';
+import type { LogFile } from './log-files.ts';
 import type { Verification } from './log-verify.ts';
 
 /** Bytes of a segment that are read at once; a batch that is larger is read alone. */
@@ -137,7 +137,7 @@ class PartitionWalk {
       });
   }
 
-  async #batches(file: OpenFile, entries: readonly Entry[], segment: Inspected, clean: boolean): Promise<void> {
+  async #batches(file: LogFile, entries: readonly Entry[], segment: Inspected, clean: boolean): Promise<void> {
     let reached: Reached = { position: 0, offset: segment.base };
     for (let from = 0; from < entries.length; ) {
       let to = from + 1;
@@ -151,7 +151,7 @@ class PartitionWalk {
   }
 
   /** What lies behind the last batch of the sidecar: large batches that the journal names, or nothing of value. */
-  async #unlisted(file: OpenFile, listed: Reached, segment: Inspected, clean: boolean): Promise<void> {
+  async #unlisted(file: LogFile, listed: Reached, segment: Inspected, clean: boolean): Promise<void> {
     let position = listed.position;
     for (const entry of this.#journaled.direct(this.#partition)) {
       if (entry.segment !== segment.base || entry.position < position) continue;
@@ -165,7 +165,7 @@ class PartitionWalk {
     }
   }
 
-  async #directBatch(file: OpenFile, entry: Entry, segment: Inspected): Promise<void> {
+  async #directBatch(file: LogFile, entry: Entry, segment: Inspected): Promise<void> {
     const bytes = await file.range(entry.position, endOf(entry));
     const wrong = mismatch(entry, bytes, 0, this.#verification.crc32c);
     this.#verification.count('batches', 1);

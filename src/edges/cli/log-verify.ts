@@ -12,12 +12,12 @@ import type { Finding } from '../../log/inspect.ts';
 import { PARTITIONS_FOLDER, parsePartitionName } from '../../log/paths.ts';
 import type { Crc32c } from '../../model/crc.ts';
 import type { PartitionId } from '../../model/ids.ts';
-import { FolderReader, type FoundFile, listFiles } from './log-files.ts';
+import { FolderReader, type FoundFile, type LogFolder } from './log-files.ts';
 import { verifyJournal } from './log-verify-journal.ts';
 import { verifyPartition } from './log-verify-partition.ts';
 
 export interface VerifyOptions {
-  readonly folder: string;
+  readonly folder: LogFolder;
   readonly crc32c: Crc32c;
   /** Stops the work with an error when it fires. */
   readonly signal?: AbortSignal;
@@ -51,7 +51,7 @@ export interface Verification {
 
 /** @throws when the folder or a file of it cannot be read at all. */
 export async function verifyFolder(options: VerifyOptions): Promise<VerifySummary> {
-  const files = await listFiles(options.folder);
+  const files = await options.folder.list();
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const summary = {
     partitions: 0,

@@ -8,6 +8,7 @@ import { decompress } from '../client/compression.ts';
 import { collect, command, type Surroundings } from './command.ts';
 import { CommandError, EXIT, usage } from './exit.ts';
 import { dumpFolder, type Row } from './log-dump.ts';
+import { diskFolder } from './log-files.ts';
 import { type VerifySummary, verifyFolder } from './log-verify.ts';
 import { bar, Lines, Progress } from './output.ts';
 import { parseCount } from './parse.ts';
@@ -41,7 +42,7 @@ async function verify(around: Surroundings, folder: string, json: boolean): Prom
   let summary: VerifySummary;
   try {
     summary = await verifyFolder({
-      folder,
+      folder: diskFolder(folder),
       crc32c,
       signal: around.signal,
       report: (finding) => void lines.add(json ? JSON.stringify(finding) : findingLine(finding)),
@@ -105,7 +106,7 @@ async function dump(around: Surroundings, folder: string, flags: DumpFlags): Pro
   const lines = new Lines(around.console.output);
   const json = flags.json === true;
   await dumpFolder({
-    folder,
+    folder: diskFolder(folder),
     partitions: flags.partition.map((text) => parseCount(text, 0, 'partition id')),
     from: parseCount(flags.from, 0, 'offset'),
     count: flags.count === undefined ? Number.POSITIVE_INFINITY : parseCount(flags.count, 1, 'count'),

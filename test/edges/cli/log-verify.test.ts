@@ -1,0 +1,217 @@
+/** Judges `log verify`: a sound folder is sound, every flipped bit is found and named, and what crashes leave is no damage. */
+import { crc32c } from '@node-rs/crc32';
+import test from 'ava';
+import { type VerifySummary, verifyFolder } from '../../../src/edges/cli/log-verify.ts';
+import type { Finding } from '../../../src/log/inspect.ts';
+import { encodeManifest } from '../../../src/log/manifest.ts';
+import * as paths from '../../../src/log/paths.ts';
+import { id, type Offset } from '../../../src/model/ids.ts';
+import {
+  groupOf,
+  JOURNAL_FILE,
+  LIVE,
+  type MemoryFolder,
+  place,
+  RESTING,
+  smallFolder,
+  writeSegment,
+} from './log-folder.ts';
+
+const zero = id<Offset>(0);
+/** Every bit takes a minute; CI flips one bit of each byte, another one in each run of eight. */
+const BITS = process.env.CALLBOARD_LONG === '1' ? [0, 1, 2, 3, 4, 5, 6, 7] : null;
+
+async function verify(folder: MemoryFolder): Promise<{ findings: Finding[]; summary: VerifySummary }> {
+  const findings: Finding[] = [];
+  const summary = await verifyFolder({ folder, crc32c, report: (finding) => findings.push(finding) });
+  return { findings, summary };
+}
+
+function bytesOf(folder: MemoryFolder, path: string): Uint8Array {
+  const bytes = folder.files.get(path);
+  if (bytes === undefined) throw new Error(`${path} is not there`);
+  return bytes;
+}
+
+test('a sound folder has no findings, and everything in it was counted', async (t) => {
+  const { findings, summary } = await verify(smallFolder());
+  t.deepEqual(findings, []);
+  t.like(summary, {
+    partitions: 2,
+    segments: 3,
+    batches: 5,
+    groups: 3,
+    damage: 0,
+    torn: 0,
+    notes: 0,
+    bytesUncovered: 0,
+  });
+});
+
+/**
+ * Bytes that carry nothing, so that no bit of them matters: what follows the last batch of a segment whose partition was
+ * not at rest, what follows the last group of a journal file, and node.json, which has no checksum.
+ */
+function isCovered(path: string, at: number, sizes: ReadonlyMap<string, number>): boolean {
+  return path !== 'node.json' && at < (sizes.get(path) ?? Number.POSITIVE_INFINITY);
+}
+
+test('every flipped bit of segments, sidecars, manifests, snapshots and journal is found', async (t) => {
+  const folder = smallFolder();
+  const direct = place(LIVE, zero, [2, 2]).at(-1)?.entry;
+  const covered = new Map([
+    [JOURNAL_FILE, bytesOf(folder, JOURNAL_FILE).length - 4096],
+    [paths.segmentPath(LIVE, zero), (direct?.position ?? 0) + (direct?.length ?? 0)],
+  ]);
+  let flips = 0;
+  for (const [path, bytes] of folder.files) {
+    for (let at = 0; at < bytes.length; at++) {
+      for (const bit of BITS ?? [(at * 5) % 8]) {
+        bytes[at] = (bytes[at] ?? 0) ^ (1 << bit);
+        const { findings, summary } = await verify(folder);
+        bytes[at] = (bytes[at] ?? 0) ^ (1 << bit);
+        flips++;
+        if (isCovered(path, at, covered) !== summary.damage > 0)
+          t.fail(`${path} byte ${at} bit ${bit}: ${JSON.stringify(findings)}`);
+        if (summary.damage > 0 && !findings.some((finding) => finding.file === path))
+          t.fail(`${path} byte ${at}: ${JSON.stringify(findings)}`);
+      }
+    }
+  }
+  t.true(flips > 20_000);
+});
+
+test('a finding names file, position and offsets', async (t) => {
+  const folder = smallFolder();
+  const file = paths.segmentPath(RESTING, zero);
+  const second = place(RESTING, zero, [1, 2])[1]?.entry;
+  const position = second?.position ?? 0;
+  bytesOf(folder, file)[position + 70] = 0xff;
+  const { findings } = await verify(folder);
+  const [finding, ...others] = findings;
+  t.deepEqual(others, []);
+  t.like(finding, { kind: 'damage', file, position, partition: RESTING, offset: 1 as Offset, next: 3 as Offset });
+  t.regex(finding?.what ?? '', /checksum/);
+});
+
+test('bad bytes in many places of the last group are a torn tail; below the durable mark they are damage', async (t) => {
+  for (const [group, kind] of [
+    [2, 'torn'],
+    [1, 'damage'],
+  ] as const) {
+    const folder = smallFolder();
+    // The middle of the group is lost, its first and last header are not.
+    bytesOf(folder, JOURNAL_FILE).fill(0, group * 4096 + 100, group * 4096 + 3_900);
+    const { findings } = await verify(folder);
+    t.true(findings.length > 1);
+    const ofJournal = findings.filter((finding) => finding.file === JOURNAL_FILE);
+    t.deepEqual([...new Set(ofJournal.map((finding) => finding.kind))], [kind]);
+  }
+});
+
+test('a group that is gone is missed, where a later one says that it was durable', async (t) => {
+  const folder = smallFolder();
+  bytesOf(folder, JOURNAL_FILE).fill(0, 4096, 2 * 4096);
+  const { findings } = await verify(folder);
+  t.true(
+    findings.some(({ kind, position, what }) => kind === 'damage' && position === 4096 && /cannot be read/.test(what)),
+  );
+});
+
+test('what a recycled journal file still holds is not covered, and no damage', async (t) => {
+  const folder = smallFolder();
+  const older = groupOf(place(LIVE, zero, [2]), 3, 12, 11);
+  folder.files.set(
+    JOURNAL_FILE,
+    Uint8Array.from(Buffer.concat([bytesOf(folder, JOURNAL_FILE).subarray(0, -4096), older])),
+  );
+  const { findings, summary } = await verify(folder);
+  t.deepEqual(findings, []);
+  t.is(summary.bytesUncovered, 4096);
+});
+
+test('groups that were given up after a failed write are not judged', async (t) => {
+  const folder = smallFolder();
+  const live = place(LIVE, zero, [2, 2, 1, 1]).slice(2);
+  bytesOf(folder, JOURNAL_FILE).fill(1, 2 * 4096 + 100, 2 * 4096 + 3_900);
+  const again = live.map(({ entry, bytes }) => ({ entry: { ...entry, durable: id<Offset>(4) }, bytes }));
+  folder.files.set(paths.journalPath(0, 8), Buffer.concat([groupOf(again, 8, 42, 41), groupOf([], 8, 43, 42)]));
+  const { findings } = await verify(folder);
+  t.deepEqual(findings, []);
+});
+
+test('a batch under another partition’s or segment’s name does not pass', async (t) => {
+  const swaps = [
+    [paths.segmentPath(RESTING, zero), paths.segmentPath(LIVE, zero)],
+    [paths.sidecarPath(RESTING, zero), paths.sidecarPath(LIVE, zero)],
+    [paths.sidecarPath(RESTING, zero), paths.sidecarPath(RESTING, id<Offset>(3))],
+    [paths.manifestPath(RESTING), paths.manifestPath(LIVE)],
+  ] as const;
+  for (const [one, other] of swaps) {
+    const folder = smallFolder();
+    const kept = bytesOf(folder, one);
+    folder.files.set(one, bytesOf(folder, other));
+    folder.files.set(other, kept);
+    t.true((await verify(folder)).summary.damage > 0, `${one} and ${other}`);
+  }
+});
+
+test('files that are missing, cut short or too many are told', async (t) => {
+  const sidecar = paths.sidecarPath(RESTING, zero);
+  const cases: [string, (folder: MemoryFolder) => unknown, RegExp][] = [
+    ['no segment', (folder) => folder.files.delete(paths.segmentPath(RESTING, zero)), /segment is missing/],
+    ['no sidecar', (folder) => folder.files.delete(sidecar), /manifest tells 2 batches/],
+    [
+      'a sidecar without its last entry',
+      (folder) => folder.files.set(sidecar, bytesOf(folder, sidecar).slice(0, 64)),
+      /manifest tells 2 batches/,
+    ],
+    ['half an entry', (folder) => folder.files.set(sidecar, bytesOf(folder, sidecar).slice(0, 100)), /cut short/],
+    [
+      'a segment cut short',
+      (folder) => folder.files.set(paths.segmentPath(RESTING, zero), new Uint8Array(10)),
+      /bytes are missing/,
+    ],
+    ['no journal', (folder) => folder.files.delete(JOURNAL_FILE), /^$/],
+    ['a journal set aside', (folder) => folder.files.set(`${JOURNAL_FILE}.damaged`, new Uint8Array(1)), /set aside/],
+    ['a stranger', (folder) => folder.files.set('notes.txt', new Uint8Array(1)), /no file of the log/],
+  ];
+  for (const [name, change, expected] of cases) {
+    const folder = smallFolder();
+    change(folder);
+    const { findings } = await verify(folder);
+    t.regex(findings.map(({ what }) => what).join('; '), expected, name);
+  }
+});
+
+test('offsets that neither a segment nor the journal holds are damage', async (t) => {
+  const folder = smallFolder();
+  const record = writeSegment(folder, place(LIVE, zero, [2]), false);
+  const later = place(LIVE, zero, [1], 10_000, id<Offset>(9));
+  folder.files.set(
+    paths.manifestPath(LIVE),
+    encodeManifest({ partition: LIVE, begin: zero, clean: false, segments: [record] }, crc32c),
+  );
+  folder.files.set(JOURNAL_FILE, groupOf(later, 7, 40, 39));
+  const { findings } = await verify(folder);
+  t.like(findings, [{ kind: 'damage', partition: LIVE, offset: 2 as Offset, next: 9 as Offset }]);
+});
+
+test('a folder is read whole, and work that is interrupted stops', async (t) => {
+  const folder = smallFolder();
+  let last = 0;
+  let total = 0;
+  await verifyFolder({
+    folder,
+    crc32c,
+    report: () => {},
+    progress: (done, of) => {
+      t.true(done >= last);
+      last = done;
+      total = of;
+    },
+  });
+  t.true(last > 0.9 * total && last <= total);
+  const stopped = AbortSignal.abort(new Error('stopped'));
+  await t.throwsAsync(verifyFolder({ folder, crc32c, report: () => {}, signal: stopped }), { message: 'stopped' });
+});
