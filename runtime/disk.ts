@@ -190,7 +190,7 @@ export class NodeDisk implements Disk {
   }
 
   replace(path: string, bytes: Uint8Array, done: Done): void {
-    this.#replacements.replace(path, bytes, done);
+    if (this.#entry(path, done) !== null) this.#replacements.replace(path, bytes, done);
   }
 
   space(done: DoneWith<DiskSpace>): void {

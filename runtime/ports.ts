@@ -59,21 +59,24 @@ export interface DiskSpace {
   readonly freeBytes: number;
   readonly totalBytes: number;
 }
-/** Paths are relative to the data folder, with `/`; one that leaves it is refused with EACCES. */
+/**
+ * Paths are relative to the data folder, with `/`; `.` is the folder itself; one that leaves it is refused with EACCES.
+ * A close waits for the calls that are under way on its file; a call on a file that was closed is a defect and throws.
+ */
 export interface Disk {
   open(path: string, options: OpenOptions, done: DoneWith<DiskFile>): void;
   close(file: DiskFile, done: Done): void;
   /** Writes all of `views` one after the other from `position`. The views must stay as they are until done. */
   write(file: DiskFile, views: readonly Uint8Array[], position: number, done: Done): void;
-  /** Fills `into` from `position`; answers how many bytes there were (fewer at the end of the file). */
+  /** Fills `into` from `position`; answers how many bytes there were (fewer at the end of the file: what `into` holds behind them is undefined). */
   read(file: DiskFile, into: Uint8Array, position: number, done: DoneWith<number>): void;
-  /** fdatasync: all that was written to the file before the call survives a power cut once done. */
+  /** fdatasync: all that was written (and answered) before the call survives a power cut once done. The file's name needs syncFolder. */
   sync(file: DiskFile, done: Done): void;
   size(file: DiskFile, done: DoneWith<number>): void;
   truncate(file: DiskFile, length: number, done: Done): void;
   /** Creates a folder and those above it. */
   makeFolder(path: string, done: Done): void;
-  /** Makes creations, renames and removals in a folder durable. */
+  /** Makes creations, renames and removals in a folder durable; that the folder itself is there needs its parent synced. */
   syncFolder(path: string, done: Done): void;
   /** Atomic; replaces what is there. */
   rename(from: string, to: string, done: Done): void;
@@ -99,7 +102,7 @@ export interface Socket {
   /** Stops and starts the arrival of data: back-pressure. */
   pause(): void;
   resume(): void;
-  /** Sends what was written, then closes. */
+  /** Sends what was written, then closes; what still arrives is thrown away. The other side not reading can delay it: then destroy. */
   end(): void;
   /** Closes at once. */
   destroy(): void;

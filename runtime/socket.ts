@@ -31,7 +31,7 @@ export class TcpSocket implements Socket {
   /** Lets events through; data flows unless the socket was paused. */
   attach(handlers: SocketHandlers): void {
     const socket = this.#socket;
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Uint8Array) => {
       if (!this.#deaf) handlers.data(chunk);
     });
     socket.on('end', () => {

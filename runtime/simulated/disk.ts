@@ -130,6 +130,8 @@ export class SimulatedDisk implements Disk {
     this.#onFile('read', node, done, ({ error, flip }) => {
       if (error !== null) return { error };
       const count = node.inode.live.read(position, into);
+      // As Linux does: the device fills whole blocks.
+      if (node.direct) into.fill(0, count);
       if (flip && count > 0) this.#flipOne(into.subarray(0, count));
       return { value: count };
     });
@@ -207,7 +209,9 @@ export class SimulatedDisk implements Disk {
   }
 
   replace(path: string, bytes: Uint8Array, done: Done): void {
-    this.#replacements.replace(path, bytes, done);
+    const refusal = refuseEntry(path);
+    if (refusal === null) this.#replacements.replace(path, bytes, done);
+    else this.#named('open', path, refusal, done, () => ({ value: undefined }));
   }
 
   space(done: DoneWith<DiskSpace>): void {
