@@ -20,6 +20,7 @@ import {
   type SettingKey,
   type Settings,
   settingKeys,
+  showValue,
 } from './settings.ts';
 
 /** One thing that is wrong with what was given. */
@@ -54,6 +55,12 @@ export interface Origin {
   readonly from: 'default' | 'file' | 'environment' | 'flag';
   /** `default`, `callboard.yaml:3`, an environment name, or a flag. */
   readonly where: string;
+}
+export interface SettingInForce extends Origin {
+  readonly key: SettingKey;
+  readonly value: unknown;
+  /** The value as a person would write it. */
+  readonly text: string;
 }
 export interface Sources {
   readonly file?: { readonly name: string; readonly text: string };
@@ -150,6 +157,16 @@ export function thisMachine(): Machine {
   const limit = process.constrainedMemory();
   const memoryBytes = limit > 0 && limit < totalmem() ? limit : totalmem();
   return { cores: availableParallelism(), memoryBytes, terminal: process.stderr.isTTY === true };
+}
+
+/** Every setting with its value and where that comes from, as `callboard config` prints it. */
+export function settingsInForce({ settings, origins }: Resolved): SettingInForce[] {
+  return settingKeys.map((key) => ({
+    key,
+    value: settings[key],
+    text: showValue(key, settings[key]),
+    ...origins[key],
+  }));
 }
 
 /** Reads the settings of this process: `--config`, else CALLBOARD_CONFIG, else callboard.yaml where there is one. */

@@ -11,6 +11,7 @@ import {
   type Problem,
   resolveSettings,
   type Sources,
+  settingsInForce,
   thisMachine,
   topicDefaults,
 } from '../src/config.ts';
@@ -206,6 +207,20 @@ test('the table is complete: names, flags and topic defaults agree', (t) => {
   const defaults = topicDefaults(resolveSettings({ machine, flags: { 'topics.engine': 'memory' } }).settings);
   t.deepEqual(defaults, { ...TOPIC_DEFAULTS, engine: 'memory' });
   t.true(checkTopicSettings({ ...defaults }).ok);
+});
+
+test('every setting is shown as a person would write it, with where it comes from', (t) => {
+  const shown = settingsInForce(resolveSettings({ ...file('memory: 1GiB\n'), flags: { shards: 2 } }));
+  t.is(shown.length, settingKeys.length);
+  const of = (key: string): unknown => shown.find((one) => one.key === key);
+  t.deepEqual(of('memory'), {
+    key: 'memory',
+    value: 1024 * MIB,
+    text: '1GiB',
+    from: 'file',
+    where: 'callboard.yaml:1',
+  });
+  t.deepEqual(of('shards'), { key: 'shards', value: 2, text: '2', from: 'flag', where: '--shards' });
 });
 
 test('loadSettings reads the named file, and misses it by name', (t) => {

@@ -38,7 +38,9 @@ export async function cli(argv: readonly string[], doors: Doors, console: Consol
     state.readerGone ||= error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED';
     ending.abort(error);
   };
+  // they stay: what is written now may fail after the command has ended
   console.output.on('error', onError);
+  console.errors.on('error', onError);
   const forget = console.onInterrupt(() => {
     if (interrupt.signal.aborted) console.exit(EXIT.interrupted);
     interrupt.abort();
@@ -50,7 +52,6 @@ export async function cli(argv: readonly string[], doors: Doors, console: Consol
     return state.readerGone ? EXIT.ok : report(error, argv, console);
   } finally {
     forget();
-    console.output.off('error', onError);
   }
 }
 
