@@ -57,6 +57,6 @@ export interface Home {
   readonly incarnation: number;
   retained(slot: number): void;
   released(slot: number): void;
-  /** The hold left this shard inside a descriptor. */
-  departed(): void;
+  /** The hold left this shard for another inside a descriptor. */
+  departed(slot: number, to: number): void;
 }

@@ -10,11 +10,14 @@ class Foreign implements Home {
   readonly index: number;
   readonly incarnation: number;
   readonly #table: Table;
+  readonly #here: number;
   readonly #ownerWaits: () => void;
   holds = 0;
 
-  constructor(index: number, table: Table, ownerWaits: () => void) {
+  /** @param here the shard that sees it. */
+  constructor(index: number, here: number, table: Table, ownerWaits: () => void) {
     this.index = index;
+    this.#here = here;
     this.#table = table;
     this.incarnation = table.incarnation;
     this.#ownerWaits = ownerWaits;
@@ -31,6 +34,7 @@ class Foreign implements Home {
 
   retained(slot: number): void {
     this.#table.hold(slot);
+    this.#table.countAt(this.#here, slot, 1);
     this.holds += 1;
   }
 
@@ -38,11 +42,15 @@ class Foreign implements Home {
     this.holds -= 1;
     // The owner died and its arena was laid anew: there is nothing to give back to.
     if (this.#table.incarnation !== this.incarnation) return;
+    this.#table.countAt(this.#here, slot, -1);
     if (this.#table.letGo(slot) && this.#table.pushFreed(slot)) this.#ownerWaits();
   }
 
-  departed(): void {
+  departed(slot: number, to: number): void {
     this.holds -= 1;
+    if (this.#table.incarnation !== this.incarnation) return;
+    this.#table.countAt(this.#here, slot, -1);
+    if (to !== this.index) this.#table.countAt(to, slot, 1);
   }
 }
 
@@ -61,11 +69,11 @@ export class ArenaMap {
     this.#foreign = this.#tables.map((table, index) => this.#see(table, index));
   }
 
-  /** Lets the hold of `lease` go into a descriptor of `bytes`, which lie inside it. */
-  describe(lease: Lease, bytes: Uint8Array): LeaseDescriptor {
+  /** Lets the hold of `lease` go to shard `to` in a descriptor of `bytes`, which lie inside it. */
+  describe(lease: Lease, bytes: Uint8Array, to: number): LeaseDescriptor {
     assert(lease instanceof ArenaLease, 'only leases of an arena can travel');
     lease.surrender();
-    lease.home.departed();
+    lease.home.departed(lease.slot, to);
     const { index, incarnation } = lease.home;
     return { arena: index, incarnation, slot: lease.slot, offset: bytes.byteOffset, length: bytes.length };
   }
@@ -93,6 +101,6 @@ export class ArenaMap {
   }
 
   #see(table: Table, index: number): Foreign {
-    return new Foreign(index, table, () => this.#ringOwner(index));
+    return new Foreign(index, this.#own.index, table, () => this.#ringOwner(index));
   }
 }

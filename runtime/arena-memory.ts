@@ -4,8 +4,10 @@
  *
  *     table (Int32): incarnation | freed by others (stack of slots) | owner waits | … 16 words
  *                    holds, one word a block | next slot on the stack, one word a block
+ *                    for each shard: how many of the holds are there, one word a block (the owner's are not counted)
  *
- * A slot is a run of 4 KiB blocks, named by its first.
+ * A slot is a run of 4 KiB blocks, named by its first. When a shard dies, the owner takes back what was held there: a hold
+ * is the receiver's from the moment it is described, so what lay unread in a ring comes back, too.
  */
 import { assert } from '../src/model/assert.ts';
 import { BLOCK_BYTES } from '../src/model/limits.ts';
@@ -45,13 +47,14 @@ export interface LeaseDescriptor {
  * A SharedArrayBuffer from malloc starts 16 bytes into a page and O_DIRECT refuses it; the shared memory of WebAssembly
  * starts on a page. Each takes about 10 GiB of address space, none of it touched.
  * @param bytes up to 4 GiB - 64 KiB; rounded up to 64 KiB.
+ * @param shards that may hold slots of it.
  */
-export function createArena(bytes: number): ArenaMemory {
+export function createArena(bytes: number, shards = 1): ArenaMemory {
   const wasmPages = Math.ceil(bytes / WASM_PAGE_BYTES);
   const memory = new WebAssembly.Memory({ initial: wasmPages, maximum: wasmPages, shared: true });
   const pages = memory.buffer;
   const blocks = pages.byteLength / BLOCK_BYTES;
-  const table = new SharedArrayBuffer((HEADER_WORDS + 2 * blocks) * 4);
+  const table = new SharedArrayBuffer((HEADER_WORDS + (2 + shards) * blocks) * 4);
   new Int32Array(table)[FREED] = NONE;
   return { pages, table };
 }
@@ -91,6 +94,21 @@ export class Table {
     const before = Atomics.sub(this.words, HEADER_WORDS + slot, 1);
     assert(before > 0, 'let go of a free slot');
     return before === 1;
+  }
+
+  /** One hold more (or, with -1, less) is on another shard than the owner's. */
+  countAt(shard: number, slot: number, by: 1 | -1): void {
+    const before = Atomics.add(this.words, HEADER_WORDS + (2 + shard) * this.blocks + slot, by);
+    assert(before + by >= 0, 'a hold that was never there is gone');
+  }
+
+  /** A shard has died: its holds are let go of. @param freed gets each slot that nobody holds now. */
+  takeBackFrom(shard: number, freed: (slot: number) => void): void {
+    const from = HEADER_WORDS + (2 + shard) * this.blocks;
+    for (let slot = 0; slot < this.blocks; slot++) {
+      const holds = Atomics.exchange(this.words, from + slot, 0);
+      if (holds > 0 && Atomics.sub(this.words, HEADER_WORDS + slot, holds) === holds) freed(slot);
+    }
   }
 
   /** Gives a free slot back to its owner on another shard. @returns true when the owner waits for room. */

@@ -70,6 +70,16 @@ export class Arena implements Home {
     this.#tellRoom();
   }
 
+  /** Another shard has died: what it held of this arena is free again. */
+  takeBackFrom(shard: number): void {
+    let any = false;
+    this.#table.takeBackFrom(shard, (slot) => {
+      this.#free(slot);
+      any = true;
+    });
+    if (any) this.#tellRoom();
+  }
+
   retained(slot: number): void {
     this.#table.hold(slot);
   }
@@ -80,7 +90,9 @@ export class Arena implements Home {
     this.#tellRoom();
   }
 
-  departed(): void {}
+  departed(slot: number, to: number): void {
+    if (to !== this.index) this.#table.countAt(to, slot, 1);
+  }
 
   #leaseSmall(length: number): ArenaLease | null {
     const size = Math.max(8, (length + 7) & ~7);

@@ -37,11 +37,13 @@ export function decodeValue(bytes: Uint8Array): unknown {
   return decoder.decode(bytes);
 }
 
+/** Of its own: what it answers stays until it is used again, while envelopes come and go. */
+const fieldsEncoder = new Encoder({ ignoreUndefined: true });
 /** For the fields of frames from clients, whose bytes are nobody's fault but theirs. */
 export const fieldsCodec = {
   /** Lies in memory that the next call uses again. */
   encode(value: unknown): Uint8Array {
-    return encoder.encodeSharedRef(value);
+    return fieldsEncoder.encodeSharedRef(value);
   },
   /** `undefined` for what is no msgpack value. Decodes a copy: the text decoder refuses shared memory. */
   decode(bytes: Uint8Array): unknown {
@@ -65,6 +67,7 @@ export interface Envelope {
 /** Prepares one message at a time: `prepare` tells how long it will be, `write` puts it where there is room. */
 export class EnvelopeWriter {
   readonly #arenas: ArenaMap | null;
+  readonly #to: number;
   #kind = 0;
   #target: Address | undefined;
   #sender: Address | undefined;
@@ -73,9 +76,11 @@ export class EnvelopeWriter {
   #body: Body = NO_BODY;
   #inline: Uint8Array | undefined;
 
-  /** @param arenas null where memory is not shared (another node): all bytes travel inline. */
-  constructor(arenas: ArenaMap | null) {
+  /** @param arenas null where memory is not shared (another node): all bytes travel inline.
+   * @param to the shard that reads what is written. */
+  constructor(arenas: ArenaMap | null, to: number) {
     this.#arenas = arenas;
+    this.#to = to;
   }
 
   /** @returns the length of the record in bytes. Nothing has been given away yet. */
@@ -128,7 +133,7 @@ export class EnvelopeWriter {
   #writeDescriptor(view: DataView, next: number, message: Message): number {
     const lease = message.lease;
     assert(this.#arenas !== null && lease !== undefined, 'described bytes lie in an arena');
-    const place = this.#arenas.describe(lease, this.#inline as Uint8Array);
+    const place = this.#arenas.describe(lease, this.#inline as Uint8Array, this.#to);
     view.setUint32(HEADER_BYTES, place.arena, true);
     view.setUint32(HEADER_BYTES + 4, place.incarnation, true);
     view.setUint32(HEADER_BYTES + 8, place.slot, true);

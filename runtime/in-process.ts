@@ -66,7 +66,7 @@ export class InProcessShards {
   constructor(options: InProcessOptions) {
     this.#options = options;
     const all = Array.from({ length: options.shards }, (_, shard) => shard);
-    this.#memories = all.map(() => createArena(options.arenaBytes));
+    this.#memories = all.map(() => createArena(options.arenaBytes, options.shards));
     this.#lanes = all.map(() => all.map(() => this.#lane()));
     this.#bells = all.map(() => null);
     this.#shards = all.map(() => null);

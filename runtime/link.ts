@@ -59,12 +59,15 @@ export class Link {
   #held: Envelope[] = [];
   #published = false;
 
-  /** @param changed told when there is something to flush. */
-  constructor(ends: LinkEnds, arenas: ArenaMap, changed: () => void) {
+  /**
+   * @param to the other shard.
+   * @param changed told when there is something to flush.
+   */
+  constructor(to: number, ends: LinkEnds, arenas: ArenaMap, changed: () => void) {
     this.#ends = ends;
     this.#arenas = arenas;
     this.#changed = changed;
-    this.#writer = new EnvelopeWriter(arenas);
+    this.#writer = new EnvelopeWriter(arenas, to);
   }
 
   get away(): boolean {

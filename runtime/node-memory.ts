@@ -31,7 +31,7 @@ export function createNodeMemory(node: NodeId, shards: number, arenaBytes: numbe
     node,
     shards,
     lanes: all.map((from) => all.map((to) => (from === to ? null : lane()))),
-    arenas: all.map(() => createArena(arenaBytes)),
+    arenas: all.map(() => createArena(arenaBytes, shards)),
     bells: createBells(shards),
     incarnations: new SharedArrayBuffer(shards * 4),
   };

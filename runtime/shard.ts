@@ -88,7 +88,9 @@ export class Shard implements Host {
     this.ports = parts.ports;
     this.arena = parts.arena;
     this.#places = new Places(parts.tree, parts.shards);
-    this.#links = parts.links.map((ends) => (ends === null ? null : new Link(ends, parts.arenas, this.#published)));
+    this.#links = parts.links.map((ends, to) =>
+      ends === null ? null : new Link(to, ends, parts.arenas, this.#published),
+    );
     const { node, shard } = parts;
     const begin = (name: string, place: Place) => this.#demand(name, place);
     this.post = new Post({
@@ -327,7 +329,9 @@ export class Shard implements Host {
     this.#awaitForeignLeases(shard, this.ports.clock.monotonic() + FOREIGN_LEASES_WAIT_MS, done);
   }
 
+  /** All shards know of its death by now, so nothing is on its way there any more: what it held of this arena is free. */
   shardCameBack(shard: number, ends: LinkEnds): void {
+    this.arena.takeBackFrom(shard);
     this.#links[shard]?.comeBack(ends);
     this.#schedule();
   }

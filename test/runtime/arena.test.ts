@@ -2,6 +2,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { Arena } from '../../runtime/arena.ts';
+import type { ArenaLease } from '../../runtime/arena-lease.ts';
 import { ArenaMap } from '../../runtime/arena-map.ts';
 import { createArena, resetArena } from '../../runtime/arena-memory.ts';
 import { BLOCK_BYTES, KIB, MIB } from '../../src/model/limits.ts';
@@ -79,7 +80,7 @@ test('released twice is a crash', (t) => {
 
 /** Two shards that see each other's arenas. */
 function pair(): { arenas: Arena[]; maps: ArenaMap[]; memories: ReturnType<typeof createArena>[]; rung: number[] } {
-  const memories = [createArena(256 * KIB), createArena(256 * KIB)];
+  const memories = [createArena(256 * KIB, 2), createArena(256 * KIB, 2)];
   const arenas = memories.map((memory, index) => new Arena(index, memory));
   const rung: number[] = [];
   const maps = arenas.map((arena) => new ArenaMap(arena, memories, (owner) => rung.push(owner)));
@@ -93,7 +94,7 @@ test('a hold travels to another shard, which lets go of it there, and the owner 
   const lease = owner.lease(256 * KIB);
   if (lease === null) return t.fail();
   lease.bytes.fill(42);
-  const adopted = there.adopt(here.describe(lease, lease.bytes.subarray(100, 5_100)));
+  const adopted = there.adopt(here.describe(lease, lease.bytes.subarray(100, 5_100), 1));
   t.is(adopted?.bytes.length, 5_000);
   t.true(adopted?.bytes.every((byte) => byte === 42));
   t.is(there.foreignHolds(0), 1);
@@ -117,7 +118,7 @@ test('a descriptor of an arena that was laid anew is worth nothing', (t) => {
   const [here, there] = maps as [ArenaMap, ArenaMap];
   const lease = owner.lease(BLOCK_BYTES);
   if (lease === null) return t.fail();
-  const descriptor = here.describe(lease, lease.bytes);
+  const descriptor = here.describe(lease, lease.bytes, 1);
   resetArena(memories[0] as ReturnType<typeof createArena>);
   t.is(there.adopt(descriptor), null);
   const anew = new Arena(0, memories[0] as ReturnType<typeof createArena>);
@@ -131,7 +132,7 @@ test('a hold from before an arena was laid anew harms nobody when it is let go o
   const [here, there] = maps as [ArenaMap, ArenaMap];
   const lease = owner.lease(BLOCK_BYTES);
   if (lease === null) return t.fail();
-  const late = there.adopt(here.describe(lease, lease.bytes));
+  const late = there.adopt(here.describe(lease, lease.bytes, 1));
   resetArena(memories[0] as ReturnType<typeof createArena>);
   const anew = new Arena(0, memories[0] as ReturnType<typeof createArena>);
   const fresh = anew.lease(BLOCK_BYTES);
@@ -140,4 +141,26 @@ test('a hold from before an arena was laid anew harms nobody when it is let go o
   t.is(anew.bytesLeased, BLOCK_BYTES, 'the new holder keeps its slot');
   fresh?.release();
   t.is(anew.bytesLeased, 0);
+});
+
+test('what a dead shard held comes back to the owner: adopted, retained, unread in a ring; what others hold stays', (t) => {
+  const { arenas, maps } = pair();
+  const [owner] = arenas as [Arena, Arena];
+  const [here, there] = maps as [ArenaMap, ArenaMap];
+  const [unread, adopted, shared, passedBack] = [1, 2, 3, 4].map(() => owner.lease(BLOCK_BYTES)) as ArenaLease[];
+  if (!unread || !adopted || !shared || !passedBack) return t.fail();
+  here.describe(unread, unread.bytes, 1);
+  there.adopt(here.describe(adopted, adopted.bytes, 1))?.retain();
+  const kept = shared.retain();
+  there.adopt(here.describe(shared, shared.bytes, 1));
+  const back = there.adopt(here.describe(passedBack, passedBack.bytes, 1)) as ArenaLease;
+  const home = here.adopt(there.describe(back, back.bytes, 0));
+  t.is(owner.bytesLeased, 4 * BLOCK_BYTES);
+  owner.takeBackFrom(1);
+  t.is(owner.bytesLeased, 2 * BLOCK_BYTES, 'two are still held at home');
+  kept.release();
+  home?.release();
+  t.is(owner.bytesLeased, 0);
+  owner.takeBackFrom(1);
+  t.is(owner.bytesLeased, 0);
 });

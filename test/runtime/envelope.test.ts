@@ -14,7 +14,7 @@ const target: Address = { node, name: 'partition/70', incarnation: 0 };
 const sender: Address = { node, name: 'connection/0.12', incarnation: 4_000_000_000 };
 
 function world(): { arena: Arena; here: ArenaMap; there: ArenaMap } {
-  const memories = [createArena(MIB), createArena(MIB)];
+  const memories = [createArena(MIB, 2), createArena(MIB, 2)];
   const arenas = memories.map((memory, index) => new Arena(index, memory)) as [Arena, Arena];
   return {
     arena: arenas[0],
@@ -24,7 +24,7 @@ function world(): { arena: Arena; here: ArenaMap; there: ArenaMap } {
 }
 
 function carry(from: ArenaMap, to: ArenaMap, message: Message, kind = 0): ReturnType<typeof readEnvelope> {
-  const writer = new EnvelopeWriter(from);
+  const writer = new EnvelopeWriter(from, 1);
   const length = writer.prepare(kind, target, sender, message);
   const record = new Uint8Array(new SharedArrayBuffer(length + 24));
   writer.write(record, 16);

@@ -71,7 +71,7 @@ for (const [sabotage, what] of [
   ['memory', 'runs out of memory'],
   ['escalate', 'has an actor that escalates at the top of the tree'],
 ] as const) {
-  test(`a worker that ${what} is replaced while the others go on`, async (t) => {
+  test.serial(`a worker that ${what} is replaced while the others go on`, async (t) => {
     const { system, words, failures } = await start(t, sabotage);
     await until(t, 'messages flow before the crash', async () => flowed(await pinger(system, 0), [], 5));
     await until(t, 'the crash', async () => words[0] === 1 && (await system.inspect())[1]?.incarnation === 2);
@@ -89,7 +89,7 @@ for (const [sabotage, what] of [
   });
 }
 
-test('an actor that throws is restarted on its thread, which goes on', async (t) => {
+test.serial('an actor that throws is restarted on its thread, which goes on', async (t) => {
   const { system, words } = await start(t, 'crash', { times: 3 });
   await until(t, 'three crashes', async () => words[0] === 3);
   await until(t, 'messages flow', async () => flowed(await pinger(system, 0), [], 5));
@@ -107,7 +107,7 @@ test("one shard runs in the caller's thread and is replaced there", async (t) =>
   t.pass();
 });
 
-test('shards that die again and again stop the system with an error that says why', async (t) => {
+test.serial('shards that die again and again stop the system with an error that says why', async (t) => {
   const { failures, system } = await start(t, 'escalate', {
     shards: 1,
     times: 100,
@@ -118,22 +118,22 @@ test('shards that die again and again stop the system with an error that says wh
   t.false(system.ready);
 });
 
-test('a tree that cannot be composed fails the start and leaves no thread', async (t) => {
+test.serial('a tree that cannot be composed fails the start and leaves no thread', async (t) => {
   const missing = new URL('./no-such-tree.ts', import.meta.url).href;
   await t.throwsAsync(start(t, 'none', { treeUrl: missing }), { message: /did not start.*no-such-tree/ });
 });
 
-test('an idle system uses next to no processor time', async (t) => {
+test.serial('an idle system uses next to no processor time', async (t) => {
   const { system } = await start(t, 'none', { treeUrl: new URL('./idle-tree.ts', import.meta.url).href });
   await sleep(300);
   const before = process.cpuUsage();
   await sleep(1_000);
   const { user, system: kernel } = process.cpuUsage(before);
   t.true(system.ready);
-  t.true(user + kernel < 50_000, `${(user + kernel) / 1000} ms of CPU in a second`);
+  t.true(user + kernel < 100_000, `${(user + kernel) / 1000} ms of CPU in a second`);
 });
 
-test('a clean stop leaves nobody behind', async (t) => {
+test.serial('a clean stop leaves nobody behind', async (t) => {
   const { system } = await start(t, 'none');
   await until(t, 'messages flow', async () => flowed(await pinger(system, 1), [], 5));
   t.deepEqual(await system.stop(5_000), []);
