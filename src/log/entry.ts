@@ -86,6 +86,7 @@ export const readEntryBase = (bytes: Uint8Array, at: number): Offset => readInt6
 export const readEntryNext = (bytes: Uint8Array, at: number): Offset =>
   (readInt64(bytes, at + 8) + readUint32(bytes, at + 48) + 1) as Offset;
 export const readEntryMaxTimestamp = (bytes: Uint8Array, at: number): number => readInt64(bytes, at + 24);
+export const readEntryDurable = (bytes: Uint8Array, at: number): Offset => readInt64(bytes, at + 32) as Offset;
 export const readEntryPosition = (bytes: Uint8Array, at: number): number => readUint32(bytes, at + 40);
 export const readEntryLength = (bytes: Uint8Array, at: number): number => readInt32(bytes, at + 44) & 0xff_ffff;
 export const readEntryFlags = (bytes: Uint8Array, at: number): number => bytes[at + 44] ?? 0;
@@ -98,7 +99,7 @@ export function readEntry(bytes: Uint8Array, at: number): Entry {
     next: readEntryNext(bytes, at),
     segment: readInt64(bytes, at + 16) as Offset,
     maxTimestamp: readEntryMaxTimestamp(bytes, at),
-    durable: readInt64(bytes, at + 32) as Offset,
+    durable: readEntryDurable(bytes, at),
     position: readEntryPosition(bytes, at),
     length: readEntryLength(bytes, at),
     flags: readEntryFlags(bytes, at),

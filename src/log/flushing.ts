@@ -8,7 +8,7 @@ import type { Offset } from '../model/ids.ts';
 import { MIB } from '../model/limits.ts';
 import { type Chunk, ceilBlock, floorBlock, type Memory } from './chunk.ts';
 import { ENTRY_BYTES } from './entry.ts';
-import { encodeManifest, type Manifest } from './manifest.ts';
+import { encodeManifest, type Manifest, type SegmentRecord } from './manifest.ts';
 import type { PartitionLog } from './partition-log.ts';
 import { isSealed, type Segment, toRecord } from './segment.ts';
 
@@ -48,6 +48,10 @@ export class Flushing {
   #cleanOnDisk = false;
   #cleanWanted = false;
   #removed: Segment[] = [];
+  /** Its file has failed: what is fsynced of it is named and it is sealed there; the rest comes back from the journal. */
+  #failed: Segment | null = null;
+  /** The manifest seals the failed segment: the partition is to be started anew. */
+  over = false;
 
   constructor(log: PartitionLog, manifest: Manifest | null) {
     this.#log = log;
@@ -81,14 +85,27 @@ export class Flushing {
     this.#manifestDue = true;
   }
 
+  /** A write or an fsync of the segment's file has failed, which is final for it. */
+  fail(segment: Segment): void {
+    this.#failed = segment;
+  }
+
   /** The next piece of work, or null when there is none now. */
   next(): Work | null {
-    if (this.#log.inMemory) return null;
+    if (this.#log.inMemory || this.over) return null;
+    if (this.#failed !== null) return this.#nextOfFailed(this.#failed);
     const work = this.#nextBytes();
     // Before the first byte is written the manifest must stop to say that the partition rests.
     if (work !== null && this.#cleanOnDisk) return this.#manifest(false);
     if (work !== null) return work;
     return this.#manifestDue ? this.#manifest(this.#cleanWanted) : null;
+  }
+
+  #nextOfFailed(segment: Segment): Work {
+    const sidecar = this.#sidecarWork(segment);
+    if (sidecar !== null) return sidecar;
+    this.over = true;
+    return this.#manifest(false);
   }
 
   #nextBytes(): Work | null {
@@ -161,8 +178,16 @@ export class Flushing {
     const remove = this.#removed;
     this.#removed = [];
     const { partition, begin, tools } = this.#log;
-    const segments = this.#log.segments.filter((segment) => segment.created).map(toListedRecord);
+    const segments = this.#log.segments.filter((segment) => segment.created).map((segment) => this.#record(segment));
     return { kind: 'manifest', bytes: encodeManifest({ partition, begin, clean, segments }, tools.crc32c), remove };
+  }
+
+  /** The last segment may have more than its sidecar names: the manifest tells what is on disk. */
+  #record(segment: Segment): SegmentRecord {
+    const record = toRecord(segment);
+    const listed = { end: segment.listedTo, entries: segment.listed };
+    if (segment !== this.#failed) return { ...record, ...listed };
+    return { ...record, ...listed, bytes: this.#listedBytes(segment), sealed: true };
   }
 
   /** The work was done and is durable. */
@@ -188,11 +213,6 @@ export class Flushing {
     if (isNew || isSealed(segment)) this.#manifestDue = true;
     this.#log.settle();
   }
-}
-
-/** The last segment may have more than its sidecar names: the manifest tells what is on disk. */
-function toListedRecord(segment: Segment): ReturnType<typeof toRecord> {
-  return { ...toRecord(segment), end: segment.listedTo, entries: segment.listed };
 }
 
 /** The blocks of `chunk` from `from` on; the block that the next chunk begins with is left to that one. */

@@ -13,33 +13,45 @@ const FREE_MAX = 2;
 const DIRECT_BYTES_MAX = 256 * MIB;
 
 interface JournalFile {
-  readonly sequence: number;
+  readonly name: string;
+  /** Groups with this number and later ones do not count; infinite while the file is written. */
+  behind: number;
   /** Of each partition in it: the offset behind its last batch there. Emptied by `flushed`. */
   readonly needs: Map<PartitionId, Offset>;
   /** Of another layout, or with damage: never used again. */
   readonly keep: 'recycle' | 'remove';
 }
 
+/** A file to be made ready: under `name`, out of the free file `recycle` where there is one. */
+export interface Preparation {
+  readonly name: string;
+  readonly sequence: number;
+  readonly recycle: string | null;
+}
+
 export class JournalFiles {
   readonly #bytesMax: number;
   readonly #filesMax: number;
+  readonly #shard: number;
   #current: JournalFile | null = null;
+  #sequence = -1;
   #position = 0;
   #directBytes = 0;
   #old: JournalFile[] = [];
-  #free: number[] = [];
+  #free: string[] = [];
   #nextSequence: number;
-  #preparing: { readonly sequence: number; readonly recycle: number | null } | null = null;
+  #preparing: Preparation | null = null;
   readonly #asked = new Map<PartitionId, Offset>();
 
-  constructor(bytesMax: number, filesMax: number, nextSequence: number) {
+  constructor(shard: number, bytesMax: number, filesMax: number, nextSequence: number) {
+    this.#shard = shard;
     this.#bytesMax = bytesMax;
     this.#filesMax = filesMax;
     this.#nextSequence = nextSequence;
   }
 
   get sequence(): number {
-    return this.#current?.sequence ?? -1;
+    return this.#sequence;
   }
   get position(): number {
     return this.#position;
@@ -55,35 +67,42 @@ export class JournalFiles {
   get empty(): boolean {
     return this.#old.length === 0 && (this.#current?.needs.size ?? 0) === 0;
   }
-  get all(): readonly number[] {
-    const current = this.#current === null ? [] : [this.#current.sequence];
-    return [...this.#old.map((file) => file.sequence), ...this.#free, ...current];
+  /** Every file of this shard's own, needed or not. */
+  get names(): readonly string[] {
+    const current = this.#current === null ? [] : [this.#current.name];
+    return [...this.#old.map((file) => file.name), ...this.#free, ...current];
+  }
+  /** Files with batches of the partition in the order they were written, and the group number behind the last that counts. */
+  holding(partition: PartitionId): readonly (readonly [name: string, behind: number])[] {
+    const files = this.#current === null ? this.#old : [...this.#old, this.#current];
+    return files.filter((file) => file.needs.has(partition)).map((file) => [file.name, file.behind] as const);
   }
 
   /** A file that was found at start. */
-  adopt(sequence: number, needs: ReadonlyMap<PartitionId, Offset>, keep: 'recycle' | 'remove'): void {
-    this.#old.push({ sequence, needs: new Map(needs), keep });
+  adopt(name: string, needs: ReadonlyMap<PartitionId, Offset>, behind: number, keep: 'recycle' | 'remove'): void {
+    this.#old.push({ name, needs: new Map(needs), behind, keep });
   }
 
   full(bytes: number): boolean {
     return this.#current === null || this.room < bytes || this.#directBytes >= DIRECT_BYTES_MAX;
   }
 
-  /** The current file is not written any more. @returns its sequence, null when there is none. */
-  retire(): number | null {
+  /** The current file is not written any more. @returns its name, null when there is none. */
+  retire(behind: number): string | null {
     const current = this.#current;
     if (current === null) return null;
     this.#current = null;
+    current.behind = behind;
     this.#old.push(current);
-    return current.sequence;
+    return current.name;
   }
 
   /** What the next file is to be made of; null while there are as many as may be, and all are needed. */
-  prepare(): { readonly sequence: number; readonly recycle: number | null } | null {
+  prepare(): Preparation | null {
     const recycle = this.#free.shift() ?? null;
     if (recycle === null && this.#old.length >= this.#filesMax) return null;
-    this.#preparing = { sequence: this.#nextSequence, recycle };
-    this.#nextSequence++;
+    const sequence = this.#nextSequence++;
+    this.#preparing = { name: `${this.#shard}-${sequence}`, sequence, recycle };
     return this.#preparing;
   }
 
@@ -92,7 +111,8 @@ export class JournalFiles {
     const preparing = this.#preparing;
     this.#preparing = null;
     if (!done || preparing === null) return;
-    this.#current = { sequence: preparing.sequence, needs: new Map(), keep: 'recycle' };
+    this.#current = { name: preparing.name, needs: new Map(), behind: Number.POSITIVE_INFINITY, keep: 'recycle' };
+    this.#sequence = preparing.sequence;
     this.#position = 0;
     this.#directBytes = 0;
   }
@@ -106,21 +126,20 @@ export class JournalFiles {
     this.#position += bytes;
   }
 
-  /** @returns sequences of files that are not needed any more and are to be removed. */
-  flushed(partition: PartitionId, upTo: number): readonly number[] {
+  /** The partition needs nothing below `upTo` any more. */
+  flushed(partition: PartitionId, upTo: number): void {
     this.#asked.delete(partition);
     for (const file of this.#current === null ? this.#old : [...this.#old, this.#current])
       if ((file.needs.get(partition) ?? Number.POSITIVE_INFINITY) <= upTo) file.needs.delete(partition);
-    return this.collect();
   }
 
   /** Sorts out files that nobody needs. @returns those to be removed. */
-  collect(): readonly number[] {
-    const remove: number[] = [];
+  collect(): readonly string[] {
+    const remove: string[] = [];
     for (const file of this.#old) {
       if (file.needs.size > 0) continue;
-      if (file.keep === 'recycle' && this.#free.length < FREE_MAX) this.#free.push(file.sequence);
-      else remove.push(file.sequence);
+      if (file.keep === 'recycle' && this.#free.length < FREE_MAX) this.#free.push(file.name);
+      else remove.push(file.name);
     }
     this.#old = this.#old.filter((file) => file.needs.size > 0);
     return remove;

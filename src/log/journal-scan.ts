@@ -153,20 +153,29 @@ export function judge(files: readonly FileReport[]): readonly FileJudgement[] {
   for (const file of files) for (const group of file.groups) durable = Math.max(durable, group.durable);
   const judgements: FileJudgement[] = [];
   let torn = false;
+  let expected = 0;
   for (const [index, file] of files.entries()) {
     // A later file that begins with a lower number took over there: its predecessor had failed.
     const behind = files.slice(index + 1).find((later) => later.groups.length > 0)?.groups[0]?.number;
-    const judgement = judgeFile(file, durable, behind ?? Number.POSITIVE_INFINITY, torn);
+    const judgement = judgeFile(file, durable, behind ?? Number.POSITIVE_INFINITY, torn, expected);
+    if (file.groups.length > 0) expected = judgement.numbers[1];
     torn ||= judgement.cutAt !== null;
     judgements.push(judgement);
   }
   return judgements;
 }
 
-function judgeFile(file: FileReport, durable: number, behind: number, tornBefore: boolean): FileJudgement {
+/** @param expectedFirst number that follows the last group of the file before; 0 when there is none. */
+function judgeFile(
+  file: FileReport,
+  durable: number,
+  behind: number,
+  tornBefore: boolean,
+  expectedFirst: number,
+): FileJudgement {
   const first = file.groups[0]?.number ?? 0;
   const damaged: number[] = [];
-  let expected = first;
+  let expected = expectedFirst === 0 ? first : Math.min(first, expectedFirst);
   if (tornBefore) return { file, numbers: [first, first], cutAt: 0, damaged };
   for (const group of file.groups) {
     if (group.number >= behind) break;

@@ -9,9 +9,9 @@ import { type Fault, fault } from '../model/faults.ts';
 import { FIRST_USER_PARTITION, type Offset, type PartitionId } from '../model/ids.ts';
 import { MIB } from '../model/limits.ts';
 import type { Memory } from './chunk.ts';
-import { readEntryLength, readEntryNext } from './entry.ts';
+import { readEntryDurable, readEntryLength, readEntryNext } from './entry.ts';
 import { GroupWriter, groupBytes } from './group.ts';
-import { JournalFiles } from './journal-files.ts';
+import { JournalFiles, type Preparation } from './journal-files.ts';
 
 /** One write. Larger ones would keep the small ones of other partitions waiting. */
 export const GROUP_BYTES_MAX = MIB;
@@ -40,14 +40,16 @@ export type JournalEffect<Client> =
   | { readonly kind: 'sync' }
   /** Call `syncDue` after so many ms. */
   | { readonly kind: 'syncLater'; readonly ms: number }
-  /** Make a file of this sequence ready, out of the free one `recycle` where there is one. → `prepared` */
-  | { readonly kind: 'prepare'; readonly sequence: number; readonly recycle: number | null }
-  /** The file is not written any more. */
-  | { readonly kind: 'retire'; readonly sequence: number }
+  /** Make a file ready to be written. → `prepared` */
+  | ({ readonly kind: 'prepare' } & Preparation)
+  /** The current file is not written any more. */
+  | { readonly kind: 'retire' }
   /** Everything of the partition below `upTo` is to get to its segments. → `flushed` */
   | { readonly kind: 'flush'; readonly partition: PartitionId; readonly upTo: Offset }
+  /** Everything written is durable, and nothing is written until `release`. */
+  | { readonly kind: 'held' }
   /** The file has nothing that is needed; it is not kept for use again. */
-  | { readonly kind: 'remove'; readonly sequence: number }
+  | { readonly kind: 'remove'; readonly name: string }
   /** The journal has everything of the client's era below `upTo`. */
   | {
       readonly kind: 'stored';
@@ -88,6 +90,8 @@ export interface JournalOptions {
   /** Number that the next group gets, and sequence that the next file gets. */
   readonly nextNumber: number;
   readonly nextSequence: number;
+  /** Highest durable offset known of each partition. */
+  readonly durable: ReadonlyMap<PartitionId, Offset>;
 }
 
 export class Journal<Client> {
@@ -104,16 +108,22 @@ export class Journal<Client> {
   #busy: 'no' | 'write' | 'sync' | 'prepare' = 'no';
   #syncTimer = false;
   #syncWanted = false;
+  #holding = false;
   /** Eras that were told that they failed: what still comes of them is refused. */
   readonly #brokenEras = new Map<PartitionId, number>();
+  readonly #eras = new Map<PartitionId, number>();
+  /** Highest durable offset that a partition has told with a batch. */
+  readonly durable: Map<PartitionId, Offset>;
+  #hurrying = false;
   #refusing: Fault | null = null;
 
   constructor(options: JournalOptions) {
     this.#options = options;
     this.#writer = new GroupWriter(options.memory, options.crc32c);
+    this.durable = new Map(options.durable);
     this.#number = options.nextNumber;
     this.#durableNumber = options.nextNumber - 1;
-    this.files = new JournalFiles(options.fileBytes, options.filesMax, options.nextSequence);
+    this.files = new JournalFiles(options.shard, options.fileBytes, options.filesMax, options.nextSequence);
   }
 
   get idle(): boolean {
@@ -131,6 +141,8 @@ export class Journal<Client> {
       release(request);
       return;
     }
+    this.#eras.set(request.partition, request.era);
+    this.durable.set(request.partition, readEntryDurable(request.entry, 0));
     const refusal = this.#refusal(request.partition);
     if (refusal !== null) this.#refuseOne(request, refusal);
     else this.#queue.push(request);
@@ -159,7 +171,12 @@ export class Journal<Client> {
 
   #advance(): void {
     if (this.#busy !== 'no') return;
-    if (this.#syncWanted && this.#unsynced.size > 0) this.#sync();
+    if (this.#hurrying && this.#unsynced.size === 0) {
+      this.#hurrying = false;
+      this.#retire();
+    }
+    if ((this.#syncWanted || this.#holding) && this.#unsynced.size > 0) this.#sync();
+    else if (this.#holding) this.outbox.push({ kind: 'held' });
     else if (this.#queue.length === 0) return;
     else if (this.files.full(this.#nextGroupBytes())) this.#changeFile();
     else this.#writeGroup();
@@ -179,9 +196,8 @@ export class Journal<Client> {
   }
 
   #retire(): void {
-    const retired = this.files.retire();
-    if (retired === null) return;
-    this.outbox.push({ kind: 'retire', sequence: retired });
+    if (this.files.retire(this.#number) === null) return;
+    this.outbox.push({ kind: 'retire' });
     this.#askToFlush();
   }
 
@@ -328,19 +344,57 @@ export class Journal<Client> {
     this.#queue = kept;
   }
 
+  // ---- partitions that come back
+
+  /** Waits until nothing is in flight → `held`. */
+  hold(): void {
+    this.#holding = true;
+    this.#advance();
+  }
+
+  /** Goes on writing. */
+  release(): void {
+    this.#holding = false;
+    this.#advance();
+  }
+
+  /** The partition itself gives up what it has on its way: a segment has failed. → `failed` */
+  abandon(partition: PartitionId, era: number, reason: Fault, client: Client): void {
+    if ((this.#brokenEras.get(partition) ?? 0) >= era) return;
+    this.#breakEra(partition, era);
+    this.#dropBroken();
+    this.outbox.push({ kind: 'failed', client, partition, era, fault: reason });
+  }
+
+  /** What the partition's last life had on its way is given up. @returns the era that its next life begins with. */
+  forget(partition: PartitionId): number {
+    const era = this.#eras.get(partition) ?? 0;
+    this.#breakEra(partition, era);
+    this.#dropBroken();
+    return era + 1;
+  }
+
   // ---- files that are no longer written
+
+  /** Sorts out files that nobody needs. */
+  collect(): void {
+    for (const name of this.files.collect()) this.outbox.push({ kind: 'remove', name });
+  }
 
   /** The partition has everything below `upTo` in its segments; `Infinity` when it is gone for good. */
   flushed(partition: PartitionId, upTo: number): void {
-    for (const sequence of this.files.flushed(partition, upTo)) this.outbox.push({ kind: 'remove', sequence });
+    this.files.flushed(partition, upTo);
+    if (upTo === Number.POSITIVE_INFINITY)
+      for (const known of [this.#eras, this.#brokenEras, this.durable]) known.delete(partition);
+    this.collect();
     this.#askToFlush();
     this.#advance();
   }
 
   /** Memory is short: what is journaled is to get to its segments soon. */
   hurry(): void {
-    if (this.#busy !== 'no' || this.#unsynced.size > 0 || this.files.old > 0) return;
-    this.#retire();
+    this.#hurrying = this.files.old === 0;
+    this.#advance();
   }
 
   /** Asks again: an answer may have been lost with its partition. */

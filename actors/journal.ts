@@ -1,0 +1,366 @@
+/**
+ * The shard's journal: what all its partitions append goes through here to disk, one write and one fsync for all that
+ * wait. Owns the shard's journal files; knows batches only as bytes. Kind `journal`, key = shard, at start.
+ * Lives on: its shard. View: the partitions of its shard.
+ */
+import type { Actor, ActorFactory, Address, Context, Down, Drain, Lease } from '../runtime/actor.ts';
+import type { DiskError, DiskFile } from '../runtime/ports.ts';
+import { GROUP_BYTES_MAX, Journal, type JournalEffect, type JournalError } from '../src/log/journal.ts';
+import { JOURNAL_FOLDER } from '../src/log/paths.ts';
+import type { TailBatch } from '../src/log/replay.ts';
+import { unreachable } from '../src/model/assert.ts';
+import type { Crc32c } from '../src/model/crc.ts';
+import { type Fault, fault } from '../src/model/faults.ts';
+import type { Offset, PartitionId } from '../src/model/ids.ts';
+import { MIB } from '../src/model/limits.ts';
+import { JournalRecovery } from './journal-recovery.ts';
+import { type JournalStart, readJournals } from './journal-start.ts';
+import { type Step, step } from './step.ts';
+
+/** From partitions of the same shard; from its janitor `refuse`; from the journals of other shards `released`. */
+export type JournalRequest =
+  /** `bytes` is the batch, null where it goes to its segment directly → `stored`, or `storeFailed` for the whole era. */
+  | {
+      readonly type: 'store';
+      readonly partition: PartitionId;
+      readonly era: number;
+      readonly entry: Uint8Array;
+      readonly bytes?: Uint8Array;
+      readonly lease?: Lease;
+      readonly flushIntervalMs: number;
+    }
+  /** What is there of the partition from `offset` on → `tail` …, each answered by `tailTaken`, then `recovered` */
+  | { readonly type: 'recover'; readonly partition: PartitionId; readonly offset: Offset }
+  | { readonly type: 'tailTaken'; readonly partition: PartitionId }
+  /** The partition cannot keep what it stored in this era and was not told to be durable → `storeFailed` */
+  | { readonly type: 'abandon'; readonly partition: PartitionId; readonly era: number; readonly fault: Fault }
+  /** The journal may forget what it has of the partition below `upTo`; infinite when the partition is gone. */
+  | { readonly type: 'flushed'; readonly partition: PartitionId; readonly upTo: number }
+  /** Memory is short: everybody is to move to segments what the journal has. */
+  | { readonly type: 'hurry' }
+  /** User partitions are refused with this until the next `refuse`; null: no longer. */
+  | { readonly type: 'refuse'; readonly fault: Fault | null }
+  /** That shard needs nothing more of the journal file `name`, which was written by another number of shards. */
+  | { readonly type: 'released'; readonly name: string; readonly shard: number };
+
+export type JournalAnswer =
+  | { readonly type: 'stored'; readonly era: number; readonly upTo: Offset; readonly durable: boolean }
+  | { readonly type: 'storeFailed'; readonly era: number; readonly fault: Fault }
+  /** `durable`: the highest durable offset that the journal knows of the partition. The batches lie in `lease`. */
+  | {
+      readonly type: 'tail';
+      readonly batches: readonly TailBatch[];
+      readonly durable: Offset;
+      readonly lease: Lease;
+    }
+  /** `era`: what the partition's log goes on with. */
+  | { readonly type: 'recovered'; readonly era: number }
+  /** → `flushed` */
+  | { readonly type: 'flush'; readonly upTo: Offset };
+
+/** What actors of the log get from whoever composes the shard. */
+export interface StorageInit {
+  readonly crc32c: Crc32c;
+  /** Bytes of a journal file, and how many of them may wait for partitions; together well below the shard's arena. */
+  readonly journalFileBytes: number;
+  readonly journalFilesMax: number;
+  /** Writes are refused below: bytes free, and part of the disk. */
+  readonly freeBytesMin: number;
+  readonly freeRatioMin: number;
+}
+
+type Inbox = JournalRequest | Down | Drain | Step;
+
+/** Asks that were lost with their partition are sent again, ms. */
+const REMIND_MS = 2_000;
+
+export const journalAddress = (node: Address['node'], shard: number): Address<JournalRequest> => ({
+  node,
+  name: `journal/${shard}`,
+  incarnation: 0,
+});
+
+class JournalActor implements Actor<Inbox> {
+  readonly #context: Context<Inbox>;
+  readonly #init: StorageInit;
+  readonly #recovery: JournalRecovery;
+  /** Null until the files of the last life were read. */
+  #journal: Journal<Address> | null = null;
+  #start: JournalStart | null = null;
+  #file: DiskFile | null = null;
+  #refusing: Fault | null = null;
+  #draining = false;
+  /** Files with damage are set aside, not removed. */
+  #damaged: ReadonlySet<string> = new Set();
+  /** Shards that are done with a file of another layout; this is shard 0, which removes it. */
+  readonly #released = new Map<string, Set<number>>();
+
+  constructor(context: Context<Inbox>, init: StorageInit) {
+    this.#context = context;
+    this.#init = init;
+    this.#recovery = new JournalRecovery(context, init.crc32c);
+    readJournals(context, init.crc32c, (start) => this.#begin(start));
+  }
+
+  receive(message: Inbox, from: Address): void {
+    switch (message.type) {
+      case 'step':
+        message.run();
+        break;
+      case 'store':
+        this.#store(message, from);
+        break;
+      case 'recover':
+        this.#recovery.ask(message.partition, message.offset, from);
+        this.#journal?.hold();
+        break;
+      case 'tailTaken':
+        this.#recovery.taken(message.partition);
+        break;
+      case 'abandon':
+        this.#journal?.abandon(message.partition, message.era, message.fault, from);
+        break;
+      case 'flushed':
+        this.#journal?.flushed(message.partition, message.upTo);
+        break;
+      case 'hurry':
+        this.#journal?.hurry();
+        break;
+      case 'refuse':
+        this.#refusing = message.fault;
+        this.#journal?.refuse(message.fault);
+        break;
+      case 'released':
+        this.#release(message.name, message.shard);
+        break;
+      case 'down':
+        this.#recovery.down(message.address);
+        break;
+      case 'drain':
+        this.#draining = true;
+        break;
+      default:
+        unreachable(message);
+    }
+    this.#perform();
+  }
+
+  inspect(): unknown {
+    return { files: this.#journal?.files.names ?? [], idle: this.#journal?.idle ?? false };
+  }
+
+  #begin(start: JournalStart): void {
+    const memory = this.#context.lease(GROUP_BYTES_MAX);
+    if (memory === null) {
+      this.#context.whenLeasable(step(() => this.#begin(start)));
+      return;
+    }
+    this.#start = start;
+    this.#damaged = start.damaged;
+    this.#journal = new Journal<Address>({
+      shard: this.#context.shard,
+      shards: this.#context.shards,
+      fileBytes: this.#init.journalFileBytes,
+      filesMax: this.#init.journalFilesMax,
+      crc32c: this.#init.crc32c,
+      memory: memory.bytes,
+      nextNumber: start.nextNumber,
+      nextSequence: start.nextSequence,
+      durable: start.durable,
+    });
+    this.#journal.refuse(this.#refusing);
+    for (const { name, needs, behind, recycle } of start.files)
+      this.#journal.files.adopt(name, needs, behind, recycle ? 'recycle' : 'remove');
+    this.#journal.collect();
+    this.#journal.remind();
+    if (this.#recovery.asked) this.#journal.hold();
+    this.#remindLater();
+  }
+
+  #remindLater(): void {
+    this.#context.after(
+      REMIND_MS,
+      step(() => {
+        this.#journal?.remind();
+        this.#remindLater();
+      }),
+    );
+  }
+
+  #store(message: JournalRequest & { type: 'store' }, from: Address): void {
+    const { partition, era, entry, flushIntervalMs, lease } = message;
+    if (this.#journal === null) {
+      // Partitions store only after `recovered`, which a journal that is starting has not told.
+      lease?.release();
+      const reason = fault('UNAVAILABLE', 'the journal is starting');
+      this.#context.reply(from, { type: 'storeFailed', era, fault: reason } as JournalAnswer);
+      return;
+    }
+    const body = message.bytes ?? null;
+    this.#journal.store({ partition, era, entry, body, memory: lease ?? null, flushIntervalMs, client: from });
+  }
+
+  // ---- effects
+
+  #perform(): void {
+    const journal = this.#journal;
+    if (journal === null) return;
+    for (let effect = journal.outbox.shift(); effect !== undefined; effect = journal.outbox.shift())
+      this.#effect(journal, effect);
+    if (this.#draining && journal.idle) this.#close(journal);
+  }
+
+  #effect(journal: Journal<Address>, effect: JournalEffect<Address>): void {
+    const { node } = this.#context;
+    switch (effect.kind) {
+      case 'write':
+        this.#write(journal, effect.bytes, effect.position);
+        break;
+      case 'sync':
+        this.#sync(journal);
+        break;
+      case 'syncLater':
+        this.#context.after(
+          effect.ms,
+          step(() => journal.syncDue()),
+        );
+        break;
+      case 'prepare':
+        this.#prepare(journal, effect.name, effect.recycle);
+        break;
+      case 'retire':
+        if (this.#file !== null) this.#context.disk.close(this.#file, () => step(() => {}));
+        this.#file = null;
+        break;
+      case 'flush': {
+        const to: Address<JournalAnswer> = { node, name: `partition/${effect.partition}`, incarnation: 0 };
+        // Full or lost, it is sent again with the next reminder.
+        this.#context.send(to, { type: 'flush', upTo: effect.upTo });
+        break;
+      }
+      case 'remove':
+        this.#remove(effect.name);
+        break;
+      case 'stored': {
+        const { era, upTo, durable } = effect;
+        this.#context.reply(effect.client, { type: 'stored', era, upTo, durable } as JournalAnswer);
+        break;
+      }
+      case 'failed':
+        this.#context.reply(effect.client, {
+          type: 'storeFailed',
+          era: effect.era,
+          fault: effect.fault,
+        } as JournalAnswer);
+        break;
+      case 'held':
+        this.#recovery.run(journal);
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #write(journal: Journal<Address>, bytes: Uint8Array, position: number): void {
+    const file = this.#file;
+    if (file === null) throw new Error('the journal writes without a file');
+    this.#context.count('journal_writes', 1);
+    this.#context.count('journal_bytes', bytes.length);
+    this.#context.disk.write(file, [bytes], position, (error) =>
+      step(() => journal.written(this.#problem(error), bytes.length)),
+    );
+  }
+
+  #sync(journal: Journal<Address>): void {
+    const file = this.#file;
+    if (file === null) throw new Error('the journal syncs without a file');
+    this.#context.count('journal_syncs', 1);
+    this.#context.disk.sync(file, (error) => step(() => journal.synced(this.#problem(error))));
+  }
+
+  #problem(error: DiskError | null): JournalError | null {
+    if (error === null) return null;
+    this.#context.log.error({ code: error.code, error: error.message }, 'the journal could not be written');
+    return { full: error.code === 'ENOSPC', message: error.message };
+  }
+
+  /** The file's name is durable before anything in it is acknowledged. */
+  #prepare(journal: Journal<Address>, name: string, recycle: string | null): void {
+    const { disk } = this.#context;
+    const path = `${JOURNAL_FOLDER}/${name}`;
+    const ready = (error: DiskError | null): void => journal.prepared(this.#problem(error));
+    const open = (error: DiskError | null): void => {
+      if (error !== null) ready(error);
+      else disk.open(path, { mode: 'write', direct: true }, (failure, file) => step(() => opened(failure, file)));
+    };
+    const opened = (error: DiskError | null, file: DiskFile | undefined): void => {
+      this.#file = file ?? null;
+      if (error !== null) ready(error);
+      else disk.syncFolder(JOURNAL_FOLDER, (failure) => step(() => this.#synced(failure, ready)));
+    };
+    if (recycle === null) open(null);
+    else disk.rename(`${JOURNAL_FOLDER}/${recycle}`, path, (error) => step(() => open(error)));
+  }
+
+  /** A file whose name may not be durable is not used. */
+  #synced(error: DiskError | null, ready: (error: DiskError | null) => void): void {
+    if (error !== null && this.#file !== null) {
+      this.#context.disk.close(this.#file, () => step(() => {}));
+      this.#file = null;
+    }
+    ready(error);
+  }
+
+  // ---- files that nobody needs
+
+  #remove(name: string): void {
+    const { disk, node } = this.#context;
+    const path = `${JOURNAL_FOLDER}/${name}`;
+    if (this.#start?.shared.has(name) === true) {
+      if (this.#context.shard === 0) this.#release(name, 0);
+      else this.#context.send(journalAddress(node, 0), { type: 'released', name, shard: this.#context.shard });
+    } else if (this.#damaged.has(name)) {
+      this.#context.log.warn({ file: path }, 'a journal file with damage is set aside as it is');
+      disk.rename(path, `${path}.damaged`, () => step(() => {}));
+    } else disk.remove(path, () => step(() => {}));
+  }
+
+  #release(name: string, shard: number): void {
+    const released = this.#released.get(name) ?? new Set();
+    this.#released.set(name, released.add(shard));
+    if (released.size < this.#context.shards) return;
+    this.#released.delete(name);
+    const path = `${JOURNAL_FOLDER}/${name}`;
+    if (this.#damaged.has(name)) this.#context.disk.rename(path, `${path}.damaged`, () => step(() => {}));
+    else this.#context.disk.remove(path, () => step(() => {}));
+  }
+
+  /** Everything is in the segments: the files go, but for an empty one that keeps the sequence rising. */
+  #close(journal: Journal<Address>): void {
+    this.#draining = false;
+    const [first, ...rest] = journal.files.empty ? journal.files.names.toReversed() : [];
+    if (first === undefined) {
+      this.#context.stop();
+      return;
+    }
+    let left = rest.length + 1;
+    const done = (): void => {
+      left--;
+      if (left === 0) this.#context.stop();
+    };
+    for (const name of rest) this.#context.disk.remove(`${JOURNAL_FOLDER}/${name}`, () => step(done));
+    this.#context.disk.replace(`${JOURNAL_FOLDER}/${first}`, new Uint8Array(0), () => step(done));
+  }
+}
+
+/** Journal file and number of files that suit an arena: what is journaled is pinned there, with room left for frames and readers. */
+export function journalSize(arenaBytes: number): {
+  readonly journalFileBytes: number;
+  readonly journalFilesMax: number;
+} {
+  const filesMax = 4;
+  const fileBytes = Math.floor(arenaBytes / 4 / filesMax / MIB) * MIB;
+  return { journalFileBytes: Math.max(4 * MIB, Math.min(64 * MIB, fileBytes)), journalFilesMax: filesMax };
+}
+
+export const journal: ActorFactory<Inbox> = (context, _key, init) => new JournalActor(context, init as StorageInit);
