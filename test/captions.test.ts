@@ -1,7 +1,8 @@
-/** Judges the README's folder map against the folders: what is on it is there, and what is there is on it. */
+/** Judges the README against what it describes: the folder map against the folders, the settings against their table. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { settingDescriptions } from '../src/settings.ts';
 import { root, tree } from './source.ts';
 
 /** Folders of the map: the first code block under "## Folder map", children indented by two blanks, then the caption. */
@@ -60,4 +61,13 @@ test('the judge sees a folder without caption, a caption without folder, and an 
   t.deepEqual(judgeMap(readMap(map), ['src/', 'test/']), ['src/model/ is on the map and not there']);
   t.deepEqual(judgeMap(readMap(readme('src/\n')), ['src/']), ['src/ has no caption']);
   t.is(readMap('# X\n').size, 0);
+});
+
+test('the README lists every setting with its default', (t) => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const rows = [...readme.matchAll(/^\| `([\w.]+)` \| (.*) \| (.*) \|$/gm)].map(([, ...cells]) => cells.join(' | '));
+  const expected = settingDescriptions.map(({ key, defaultText, description }) =>
+    [key, defaultText, description].join(' | '),
+  );
+  t.deepEqual(rows, expected);
 });

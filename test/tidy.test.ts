@@ -57,7 +57,11 @@ const exported: Rule = (_source, { program }) => {
 
 const types: Rule = (_source, { types }) => [
   ...matches(types, /(?<![\w$.'-])any(?![\w$:?(-])/, 'any'),
-  ...matches(types, /\b(private|public)\s/, 'an access modifier; #private fields are private at run time too'),
+  ...matches(
+    types,
+    /\b(private|public)\s(?!constructor\b)/,
+    'an access modifier; #private fields are private at run time too',
+  ),
   ...matches(types, /\benum\s/, 'an enum'),
 ];
 
@@ -226,6 +230,7 @@ test('the judge lets pass what is fine', (t) => {
     'p.catch((error) => { log(error); });',
     'class Ledger { #held = 1; message = 1; }',
     "type A = 'any' | 'none';",
+    'class A { private constructor() {} }',
   ];
   for (const body of fine) t.deepEqual(judged(body), [], body);
   t.deepEqual(judge({ path: 'bin/a.js', text: '#!/usr/bin/env node\n/** What it is. */\nf();\n' }), []);

@@ -37,7 +37,7 @@ const walls: readonly Wall[] = [
   { from: /^src\/protocols\//, ours: ['src/model/', COMMON], others: [], why: 'the common language knows no dialect' },
   {
     from: /^src\/edges\/cli\//,
-    ours: ['src/edges/cli/', 'src/edges/client/', 'src/model/', 'src/log/'],
+    ours: ['src/edges/cli/', 'src/edges/client/', 'src/model/', COMMON, 'src/log/'],
     others: ['node:', '*'],
     why: 'the command line speaks to a node through the client that everybody else uses',
   },
@@ -135,20 +135,31 @@ function judgePurity(file: Source): string[] {
     broken.push(`${file.path}:${line}: ${what}; clock, chance, promises and threads are handed in`);
   };
   const { program } = parseSource(file);
-  // names that are fields or keys are nobody's global
-  const fields = new Set<unknown>();
-  walk(program, (node) => {
-    if (node.type === 'MemberExpression' && node.computed === false) fields.add(node.property);
-    if ((node.type === 'Property' || /Definition$/.test(node.type)) && node.computed === false) fields.add(node.key);
-  });
+  const ownNames = namesBoundIn(program);
   walk(program, (node) => {
     if (node.async === true) found(lineOf(node), 'an async function');
-    if (node.type === 'Identifier' && WORLD.has(String(node.name)) && !fields.has(node))
+    if (node.type === 'Identifier' && WORLD.has(String(node.name)) && !ownNames.has(node))
       found(lineOf(node), String(node.name));
     const of = node.type === 'MemberExpression' ? `${name(node.object)}.${name(node.property)}` : '';
     if (of === 'Math.random') found(lineOf(node), of);
   });
   return broken;
+}
+
+/** Identifiers that are nobody's global: fields, keys, and whatever the file gives a meaning of its own. */
+function namesBoundIn(program: unknown): Set<unknown> {
+  const bound = new Set<unknown>();
+  const own = new Set<string>();
+  walk(program, (node) => {
+    if (node.type === 'MemberExpression' && node.computed === false) bound.add(node.property);
+    if (/^Property$|Definition$/.test(node.type) && node.computed === false && node.shorthand !== true)
+      bound.add(node.key);
+    const params = Array.isArray(node.params) ? node.params : [];
+    for (const pattern of [node.type === 'VariableDeclarator' ? node.id : node.local, ...params])
+      walk(pattern, (part) => void (part.type === 'Identifier' && own.add(String(part.name))));
+  });
+  walk(program, (node) => void (node.type === 'Identifier' && own.has(String(node.name)) && bound.add(node)));
+  return bound;
 }
 
 const name = (node: unknown): string =>
@@ -221,9 +232,13 @@ test('the judge of purity sees the world come in', (t) => {
     'const g = { async h() {} };',
     'export const p = Promise.resolve(1);',
     'const c = process.env;',
+    'const d = fetch(f);',
+    'const e = { Date };',
   ];
   for (const text of impure) t.is(judgePurity({ path: 'src/log/a.ts', text }).length, 1, text);
   t.deepEqual(judgePurity({ path: 'src/edges/client/a.ts', text: 'const a = Date.now();' }), []);
+  const named = "import { fetch } from './fetch.ts'; const f = (process) => fetch(process); const { Date } = f();";
+  t.deepEqual(judgePurity({ path: 'src/log/a.ts', text: named }), []);
   const pure = 'const Math2 = Math.floor(1); const d = { process: 1, Date() { return this.process; } }; d.Date();';
   t.deepEqual(judgePurity({ path: 'src/log/a.ts', text: pure }), []);
 });
