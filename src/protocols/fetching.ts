@@ -179,9 +179,10 @@ export class FetchSession<Hold> {
     for (const of of this.#followed.values()) this.#leave(of);
     this.#followed.clear();
     this.#untold = [];
-    if (this.#fetch !== null) this.#answer(this.#fetch);
-    if (this.#queued !== null) this.effects.push({ type: 'answer', token: this.#queued.token, parts: [], holds: [] });
+    const queued = this.#queued;
     this.#queued = null;
+    if (this.#fetch !== null) this.#answer(this.#fetch);
+    if (queued !== null) this.effects.push({ type: 'answer', token: queued.token, parts: [], holds: [] });
   }
 
   #start(token: number, request: FetchRequest): void {

@@ -71,7 +71,7 @@ function checkHeader(head: Uint8Array, counted: number): Fault | null {
 
 /** Opens a whole frame, as long as {@link measure} said. The parts are views on `bytes`. */
 export function openFrame(bytes: Uint8Array): Result<Frame> {
-  const length = measure(bytes, bytes.length);
+  const length = measure(bytes, Number.MAX_SAFE_INTEGER);
   if (!length.ok) return length;
   if (bytes.length < HEADER_BYTES || length.value !== bytes.length)
     return failed('BAD_FRAME', `frame of ${bytes.length} bytes says ${length.value}`);
