@@ -195,15 +195,20 @@ export class StateLog<Entry> {
     switch (answer.type) {
       case 'described':
         this.#partition = from as Address<PartitionRequest>;
-        return this.#begin(answer.begin, answer.appended);
+        this.#begin(answer.begin, answer.appended);
+        break;
       case 'records':
-        return this.#read(answer);
+        this.#read(answer);
+        break;
       case 'ready':
-        return this.#readOn();
+        this.#readOn();
+        break;
       case 'appended':
-        return this.#appended(answer.baseOffset);
+        this.#appended(answer.baseOffset);
+        break;
       case 'refused':
-        return this.#refused(answer.fault);
+        this.#refused(answer.fault);
+        break;
       case 'found':
       case 'measured':
       case 'trimmed':
@@ -214,7 +219,8 @@ export class StateLog<Entry> {
   /** True when the partition of this log ended. */
   #down(ended: Address): boolean {
     if (ended.name !== this.#name) return false;
-    if (this.#partition.incarnation !== 0 && ended.incarnation !== this.#partition.incarnation) return true;
+    // News of an incarnation before the one that has answered is old.
+    if (ended.incarnation !== 0 && ended.incarnation < this.#partition.incarnation) return true;
     this.#watched = false;
     if (this.#phase === 'failed') return true;
     this.#refused(fault('UNAVAILABLE', `${this.#name} is starting again`));
@@ -223,7 +229,10 @@ export class StateLog<Entry> {
 
   /** State and log may have parted: refuse all who wait, and read the state anew once the back-off is over. */
   #refused(reason: Fault): void {
-    if (this.#phase === 'loading' && !reason.retryable) return this.#fail(reason);
+    if (this.#phase === 'loading' && !reason.retryable) {
+      this.#fail(reason);
+      return;
+    }
     this.#context.log.warn({ log: this.#name, fault: reason.code, waitMs: this.#backoffMs }, reason.message);
     this.#fault = reason.retryable ? reason : fault('UNAVAILABLE', reason.message);
     const resting = this.#phase !== 'loading';
@@ -282,14 +291,17 @@ export class StateLog<Entry> {
   }
 
   #readOn(): void {
-    if (this.#next >= this.#end) return this.#readToEnd();
-    this.#ask({ type: 'read', request: this.#nextRequest(), offset: this.#next, bytesMax: READ_BYTES_MAX });
+    if (this.#next >= this.#end) this.#readToEnd();
+    else this.#ask({ type: 'read', request: this.#nextRequest(), offset: this.#next, bytesMax: READ_BYTES_MAX });
   }
 
   #read(answer: Extract<PartitionAnswer, { readonly type: 'records' }>): void {
     const wrong = this.#replay?.add(answer.bytes, this.#next) ?? null;
     answer.lease?.release();
-    if (wrong !== null) return this.#fail(wrong);
+    if (wrong !== null) {
+      this.#fail(wrong);
+      return;
+    }
     this.#bytesSinceSnapshot += answer.bytes.length;
     const empty = answer.next <= this.#next;
     this.#next = answer.next;
@@ -299,8 +311,10 @@ export class StateLog<Entry> {
   }
 
   #readToEnd(): void {
-    if (this.#replay?.whole !== true)
-      return this.#fail(fault('DATA_DAMAGED', `${this.#name} begins at a later offset and has no whole snapshot`));
+    if (this.#replay?.whole !== true) {
+      this.#fail(fault('DATA_DAMAGED', `${this.#name} begins at a later offset and has no whole snapshot`));
+      return;
+    }
     this.#context.log.debug({ log: this.#name, end: this.#next }, 'state read from its log');
     this.#replay = null;
     if (this.#fault === null) this.#phase = 'ready';
