@@ -85,8 +85,11 @@ export function parseSource({ path, text }: Source): Tree {
     const gone = script[index] !== text[index] || text[index] === '\n';
     types += gone ? text[index] : ' ';
   }
-  return { program, comments, types: types.replace(/\/\*[\s\S]*?\*\/|(?<=\s)\/\/.*$/gm, ' ') };
+  return { program, comments, types: types.replace(/\/\*[\s\S]*?\*\/|(?<=\s)\/\/.*$/gm, blank) };
 }
+
+/** Keeps the lines where they are. */
+const blank = (text: string): string => text.replace(/[^\n]/g, ' ');
 
 function withoutTypes(path: string, text: string): string {
   try {

@@ -143,7 +143,8 @@ function judgePurity(file: Source): string[] {
     const of = node.type === 'MemberExpression' ? `${name(node.object)}.${name(node.property)}` : '';
     if (of === 'Math.random') found(lineOf(node), of);
   });
-  return broken;
+  // a shorthand is key and value at once
+  return [...new Set(broken)];
 }
 
 /** Identifiers that are nobody's global: fields, keys, and whatever the file gives a meaning of its own. */
