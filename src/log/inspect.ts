@@ -88,10 +88,10 @@ function entryFault(bytes: Uint8Array, at: number, previous: Entry | null, sidec
   return entry.position < end ? `its position ${entry.position} does not follow the one before` : null;
 }
 
-/** Where the last batch that was compared ended. */
+/** Where the last batch that was compared ended; no offset where its bytes were lost: what follows them is not known either. */
 export interface Reached {
   readonly position: number;
-  readonly offset: Offset;
+  readonly offset: Offset | null;
 }
 
 /**
@@ -108,8 +108,13 @@ export function inspectBatches(entries: readonly Entry[], bytes: Uint8Array, fro
     const wrong = mismatch(entry, bytes, at, segment.crc32c);
     const flagged = (entry.flags & DAMAGED_FLAG) !== 0;
     if (wrong !== null || flagged) reportBatch(entry, wrong ?? 'was damaged when it came from the journal', segment);
-    reached = { position: entry.position + entry.length, offset: entry.next };
+    reached = reachedBehind(entry);
   }
+}
+
+export function reachedBehind(entry: Entry): Reached {
+  const flagged = (entry.flags & DAMAGED_FLAG) !== 0;
+  return { position: entry.position + entry.length, offset: flagged ? null : entry.next };
 }
 
 /** Reports the batch that does not match its entry. */
@@ -125,7 +130,7 @@ export function reportBatch(entry: Entry, wrong: string, segment: Inspected): vo
   });
 }
 
-/** Reports the first byte that should be zero and is not. `start`: where `bytes` lie in the file; `offset`: what follows them. */
+/** Reports the first byte that was written as zero and is not. `start`: where `bytes` lie in the file; `offset`: what follows them. */
 export function inspectZeros(bytes: Uint8Array, start: number, place: Inspected, offset: Offset): void {
   const at = firstNonZero(bytes);
   if (at < 0) return;
@@ -141,7 +146,7 @@ export function firstNonZero(bytes: Uint8Array): number {
 
 /**
  * Compares a segment's record in the manifest with the entries that were found. The record of an open segment says what
- * was flushed when it was written: there may be more.
+ * its sidecar named when it was written: there may be more by now, and its bytes run ahead of the sidecar.
  */
 export function inspectRecord(record: SegmentRecord, entries: readonly Entry[], sidecar: Inspected): void {
   const end = entries.at(-1)?.next ?? record.base;
@@ -149,7 +154,7 @@ export function inspectRecord(record: SegmentRecord, entries: readonly Entry[], 
   const bytes = last === undefined ? 0 : last.position + last.length;
   const { file, partition, report } = sidecar;
   const position = entries.length * ENTRY_BYTES;
-  const missing = entries.length < record.entries || end < record.end || bytes < record.bytes;
+  const missing = entries.length < record.entries || end < record.end || (record.sealed && bytes < record.bytes);
   const extra = record.sealed && (entries.length > record.entries || end > record.end || bytes > record.bytes);
   if (!missing && !extra) return;
   const told = `${record.entries} batches up to offset ${record.end} in ${record.bytes} bytes`;

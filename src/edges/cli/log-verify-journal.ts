@@ -4,9 +4,11 @@
  */
 
 import { readEntry } from '../../log/entry.ts';
+import { readHeader } from '../../log/group.ts';
 import { firstNonZero } from '../../log/inspect.ts';
 import { type GroupFault, type GroupView, inspectGroup, Journaled, stretchesOf } from '../../log/inspect-journal.ts';
 import { JOURNAL_FOLDER, type JournalName, journalPath, parseJournalName } from '../../log/paths.ts';
+import { BLOCK_BYTES } from '../../model/limits.ts';
 import type { Verification } from './log-verify.ts';
 
 /** The groups that one shard wrote, under one number of shards: their numbers rise by one. */
@@ -108,10 +110,11 @@ class JournalWalk {
     return key;
   }
 
-  /** A file without a single group: new, emptied, or one whose first group was torn. */
+  /** A file without a group of its own: new or about to be used again; unless its first group was torn. */
   #unread(file: string, bytes: Uint8Array): void {
-    if (firstNonZero(bytes.subarray(0, 4)) < 0) return;
-    this.#verification.report({ kind: 'note', file, position: 0, what: 'holds no group of its own' });
+    const isNew = firstNonZero(bytes.subarray(0, BLOCK_BYTES)) < 0;
+    if (isNew || readHeader(bytes, 0, this.#verification.crc32c) !== null) return;
+    this.#verification.report({ kind: 'torn', file, position: 0, what: 'its first group cannot be read' });
   }
 
   reportSuspects(): void {

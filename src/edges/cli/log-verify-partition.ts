@@ -144,7 +144,8 @@ class PartitionWalk {
       while (to < entries.length && endOf(entries[to]) - reached.position <= WINDOW_BYTES) to++;
       const bytes = await file.range(reached.position, endOf(entries[to - 1]));
       inspect.inspectBatches(entries.slice(from, to), bytes, reached, segment);
-      reached = { position: endOf(entries[to - 1]), offset: entries[to - 1]?.next ?? reached.offset };
+      const last = entries[to - 1];
+      if (last !== undefined) reached = inspect.reachedBehind(last);
       from = to;
     }
     await this.#unlisted(file, reached, segment, clean);
@@ -160,8 +161,14 @@ class PartitionWalk {
     }
     for (; position < file.size; position += WINDOW_BYTES) {
       const rest = await file.range(position, position + WINDOW_BYTES);
-      if (clean) inspect.inspectZeros(rest, position, segment, listed.offset);
-      else if (inspect.firstNonZero(rest) >= 0) this.#verification.count('bytesUncovered', rest.length);
+      const at = inspect.firstNonZero(rest);
+      if (at < 0) continue;
+      this.#verification.count('bytesUncovered', file.size - position - at);
+      // A write that was given up, or that a crash cut short, leaves bytes there which nobody reads again.
+      const what = 'bytes behind the last batch are not zero; nothing is in them';
+      if (clean)
+        segment.report({ kind: 'note', file: segment.file, position: position + at, partition: this.#partition, what });
+      return;
     }
   }
 

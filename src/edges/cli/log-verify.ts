@@ -3,9 +3,9 @@
  * only; on the folder of a node that runs the newest bytes change under it. What the bytes mean is src/log's affair.
  *
  * Covered by a checksum, a copy or a check for zeros: segments up to their last batch, sidecars, manifests, snapshots of
- * producers, and the journal's groups with their padding; after a clean stop also what is behind a segment's last batch.
- * Not covered, because it carries nothing: what a journal file still holds of an earlier use, and behind the last batch of
- * a segment what a flush had begun when the node died. Those bytes are counted as `bytesUncovered`.
+ * producers, and the journal's groups with their padding. Not covered, because it carries nothing: what a journal file
+ * still holds of an earlier use, and what lies behind the last batch of a segment, where a write may have been given up.
+ * Such bytes are counted as `bytesUncovered` when they are not zero, after a clean stop with a note. node.json has no checksum.
  */
 
 import type { Finding } from '../../log/inspect.ts';

@@ -2,6 +2,7 @@
 import { crc32c } from '@node-rs/crc32';
 import test from 'ava';
 import { type VerifySummary, verifyFolder } from '../../../src/edges/cli/log-verify.ts';
+import { DAMAGED_FLAG } from '../../../src/log/entry.ts';
 import type { Finding } from '../../../src/log/inspect.ts';
 import { encodeManifest } from '../../../src/log/manifest.ts';
 import * as paths from '../../../src/log/paths.ts';
@@ -11,6 +12,7 @@ import {
   JOURNAL_FILE,
   LIVE,
   type MemoryFolder,
+  type Placed,
   place,
   RESTING,
   smallFolder,
@@ -48,21 +50,22 @@ test('a sound folder has no findings, and everything in it was counted', async (
   });
 });
 
-/**
- * Bytes that carry nothing, so that no bit of them matters: what follows the last batch of a segment whose partition was
- * not at rest, what follows the last group of a journal file, and node.json, which has no checksum.
- */
-function isCovered(path: string, at: number, sizes: ReadonlyMap<string, number>): boolean {
-  return path !== 'node.json' && at < (sizes.get(path) ?? Number.POSITIVE_INFINITY);
+/** Bytes of each file that carry something; what is behind, and node.json, has no checksum. */
+function coveredBytes(folder: MemoryFolder): ReadonlyMap<string, number> {
+  const endOf = ({ entry }: Placed): number => entry.position + entry.length;
+  const ends = (placed: readonly Placed[]): number => Math.max(...placed.map(endOf));
+  return new Map([
+    ['node.json', 0],
+    [JOURNAL_FILE, bytesOf(folder, JOURNAL_FILE).length - 4096],
+    [paths.segmentPath(RESTING, zero), ends(place(RESTING, zero, [1, 2]))],
+    [paths.segmentPath(RESTING, id<Offset>(3)), ends(place(RESTING, id<Offset>(3), [3]))],
+    [paths.segmentPath(LIVE, zero), ends(place(LIVE, zero, [2, 2]))],
+  ]);
 }
 
 test('every flipped bit of segments, sidecars, manifests, snapshots and journal is found', async (t) => {
   const folder = smallFolder();
-  const direct = place(LIVE, zero, [2, 2]).at(-1)?.entry;
-  const covered = new Map([
-    [JOURNAL_FILE, bytesOf(folder, JOURNAL_FILE).length - 4096],
-    [paths.segmentPath(LIVE, zero), (direct?.position ?? 0) + (direct?.length ?? 0)],
-  ]);
+  const covered = coveredBytes(folder);
   let flips = 0;
   for (const [path, bytes] of folder.files) {
     for (let at = 0; at < bytes.length; at++) {
@@ -71,14 +74,73 @@ test('every flipped bit of segments, sidecars, manifests, snapshots and journal 
         const { findings, summary } = await verify(folder);
         bytes[at] = (bytes[at] ?? 0) ^ (1 << bit);
         flips++;
-        if (isCovered(path, at, covered) !== summary.damage > 0)
+        const isFound = findings.some(({ kind, file }) => kind === 'damage' && file === path);
+        const isCovered = at < (covered.get(path) ?? bytes.length);
+        if (isFound !== isCovered || summary.damage > 0 !== isCovered)
           t.fail(`${path} byte ${at} bit ${bit}: ${JSON.stringify(findings)}`);
-        if (summary.damage > 0 && !findings.some((finding) => finding.file === path))
-          t.fail(`${path} byte ${at}: ${JSON.stringify(findings)}`);
       }
     }
   }
   t.true(flips > 20_000);
+});
+
+test('what is behind the last batch is counted, and noted where the partition was at rest', async (t) => {
+  for (const [partition, notes] of [
+    [RESTING, 1],
+    [LIVE, 0],
+  ] as const) {
+    const folder = smallFolder();
+    const segment = bytesOf(folder, paths.segmentPath(partition, zero));
+    segment[4_000] = 1;
+    const { summary } = await verify(folder);
+    t.like(summary, { damage: 0, torn: 0, notes, bytesUncovered: segment.length - 4_000 });
+  }
+});
+
+test('a segment that runs ahead of its sidecar, as a kill leaves it, is sound', async (t) => {
+  const folder = smallFolder();
+  const listed = place(LIVE, zero, [2]);
+  const record = { ...writeSegment(folder, listed, false), bytes: 100_000 };
+  folder.files.set(
+    paths.manifestPath(LIVE),
+    encodeManifest({ partition: LIVE, begin: zero, clean: false, segments: [record] }, crc32c),
+  );
+  folder.files.delete(JOURNAL_FILE);
+  t.deepEqual((await verify(folder)).findings, []);
+});
+
+test('a batch that was lost before is damage, and what lies in its place is not looked at', async (t) => {
+  const folder = smallFolder();
+  const [first, lost, last] = place(LIVE, zero, [1, 2, 1]);
+  if (first === undefined || lost === undefined || last === undefined) throw new Error('three batches');
+  const marked = { ...lost, entry: { ...lost.entry, length: 0, flags: DAMAGED_FLAG } };
+  const record = writeSegment(folder, [first, marked, last], false);
+  folder.files.set(
+    paths.manifestPath(LIVE),
+    encodeManifest({ partition: LIVE, begin: zero, clean: false, segments: [record] }, crc32c),
+  );
+  folder.files.delete(JOURNAL_FILE);
+  const { findings } = await verify(folder);
+  t.like(findings, [{ kind: 'damage', partition: LIVE, offset: 1 as Offset, next: 3 as Offset }]);
+});
+
+test('a journal file without a group of its own is new, recycled, or torn', async (t) => {
+  const older = groupOf(place(LIVE, zero, [2]), 3, 12, 11);
+  const torn = older.slice().fill(7, 0, 64);
+  torn.fill(7, -64);
+  for (const [bytes, kinds] of [
+    [new Uint8Array(8_192), []],
+    [older, []],
+    [torn, ['torn']],
+  ] as const) {
+    const folder = smallFolder();
+    folder.files.set(paths.journalPath(0, 8), bytes);
+    const { findings } = await verify(folder);
+    t.deepEqual(
+      findings.map(({ kind }) => kind),
+      [...kinds],
+    );
+  }
 });
 
 test('a finding names file, position and offsets', async (t) => {
