@@ -23,6 +23,7 @@ const FLAGS: Readonly<Record<OpenOptions['mode'], number>> = {
 };
 
 class NodeFile implements DiskFile {
+  readonly owner: NodeDisk;
   readonly path: string;
   readonly direct: boolean;
   readonly incarnation: number;
@@ -32,7 +33,8 @@ class NodeFile implements DiskFile {
   /** Set by close; runs once nothing is busy. */
   closing: (() => void) | null = null;
 
-  constructor(path: string, direct: boolean, incarnation: number, descriptor: number) {
+  constructor(owner: NodeDisk, path: string, direct: boolean, incarnation: number, descriptor: number) {
+    this.owner = owner;
     this.path = path;
     this.direct = direct;
     this.incarnation = incarnation;
@@ -84,7 +86,7 @@ export class NodeDisk implements Disk {
   }
 
   close(file: DiskFile, done: Done): void {
-    const node = own(file);
+    const node = this.#own(file);
     assert(node.closing === null, `${file.path} is closed twice`);
     const close = (): void => fs.close(node.descriptor, answer(done));
     node.closing = close;
@@ -92,7 +94,7 @@ export class NodeDisk implements Disk {
   }
 
   write(file: DiskFile, views: readonly Uint8Array[], position: number, done: Done): void {
-    const node = own(file);
+    const node = this.#own(file);
     assertPosition(position);
     if (node.direct) assertAligned(views, position);
     const left = views.filter((view) => view.length > 0);
@@ -100,14 +102,14 @@ export class NodeDisk implements Disk {
   }
 
   read(file: DiskFile, into: Uint8Array, position: number, done: DoneWith<number>): void {
-    const node = own(file);
+    const node = this.#own(file);
     assertPosition(position);
     if (node.direct) assertAligned([into], position);
     this.#readOn(node, into, 0, position, done);
   }
 
   sync(file: DiskFile, done: Done): void {
-    const node = own(file);
+    const node = this.#own(file);
     fs.fdatasync(node.enter(), (error) => {
       node.leave();
       done(error && fromErrno(error));
@@ -115,7 +117,7 @@ export class NodeDisk implements Disk {
   }
 
   size(file: DiskFile, done: DoneWith<number>): void {
-    const node = own(file);
+    const node = this.#own(file);
     fs.fstat(node.enter(), (error, stats) => {
       node.leave();
       if (error) done(fromErrno(error));
@@ -124,7 +126,7 @@ export class NodeDisk implements Disk {
   }
 
   truncate(file: DiskFile, length: number, done: Done): void {
-    const node = own(file);
+    const node = this.#own(file);
     assertPosition(length);
     fs.ftruncate(node.enter(), length, (error) => {
       node.leave();
@@ -200,6 +202,11 @@ export class NodeDisk implements Disk {
     });
   }
 
+  #own(file: DiskFile): NodeFile {
+    assert(file instanceof NodeFile && file.owner === this, `${file.path} was not opened by this disk`);
+    return file;
+  }
+
   /** The full path of the data folder or something in it, or null when `done` will be told the refusal. */
   #within(path: string, done: Done): string | null {
     return this.#full(path, refusePath(path), done);
@@ -219,7 +226,7 @@ export class NodeDisk implements Disk {
     fs.open(full, direct ? FLAGS[mode] | O_DIRECT : FLAGS[mode], FILE_MODE, (error, descriptor) => {
       if (error === null) {
         this.#incarnation += 1;
-        done(null, new NodeFile(path, direct, this.#incarnation, descriptor));
+        done(null, new NodeFile(this, path, direct, this.#incarnation, descriptor));
       } else if (direct && error.code === 'EINVAL') {
         // Another file system is mounted below the folder. An exclusive open has created the file before it was refused.
         this.#buffered(`${path}: ${error.message}`);
@@ -270,11 +277,6 @@ export class NodeDisk implements Disk {
       else this.#readOn(file, into, total, position, done);
     });
   }
-}
-
-function own(file: DiskFile): NodeFile {
-  assert(file instanceof NodeFile, `${file.path} was not opened by this disk`);
-  return file;
 }
 
 function answer(done: Done): (error: NodeJS.ErrnoException | null) => void {

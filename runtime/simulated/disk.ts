@@ -101,16 +101,16 @@ export class SimulatedDisk implements Disk {
       const { node, error } = this.#find(path, options.mode);
       if (error !== undefined) return { error };
       this.#incarnation += 1;
-      return { value: new SimulatedFile(path, node, options.mode, direct, this.#incarnation) };
+      return { value: new SimulatedFile(this, path, node, options.mode, direct, this.#incarnation) };
     });
   }
 
   close(file: DiskFile, done: Done): void {
-    own(file).close(() => this.#call('close', file.path, done, () => ({ value: undefined })));
+    this.#own(file).close(() => this.#call('close', file.path, done, () => ({ value: undefined })));
   }
 
   write(file: DiskFile, views: readonly Uint8Array[], position: number, done: Done): void {
-    const node = own(file);
+    const node = this.#own(file);
     assertPosition(position);
     if (node.direct) assertAligned(views, position);
     const bytes = (): Uint8Array => joined(views);
@@ -124,7 +124,7 @@ export class SimulatedDisk implements Disk {
   }
 
   read(file: DiskFile, into: Uint8Array, position: number, done: DoneWith<number>): void {
-    const node = own(file);
+    const node = this.#own(file);
     assertPosition(position);
     if (node.direct) assertAligned([into], position);
     this.#onFile('read', node, done, ({ error, flip }) => {
@@ -139,7 +139,7 @@ export class SimulatedDisk implements Disk {
 
   /** Saves what had been written when it was called, not when it is done. */
   sync(file: DiskFile, done: Done): void {
-    const node = own(file);
+    const node = this.#own(file);
     const mark = node.inode.mark();
     this.#onFile('sync', node, done, ({ error }) => {
       if (error === null) node.inode.sync(mark);
@@ -149,12 +149,12 @@ export class SimulatedDisk implements Disk {
   }
 
   size(file: DiskFile, done: DoneWith<number>): void {
-    const node = own(file);
+    const node = this.#own(file);
     this.#onFile('size', node, done, ({ error }) => (error === null ? { value: node.inode.live.length } : { error }));
   }
 
   truncate(file: DiskFile, length: number, done: Done): void {
-    const node = own(file);
+    const node = this.#own(file);
     assertPosition(length);
     const run = (): void => this.#resize(node.inode, () => node.inode.truncate(length));
     const act = ({ error }: Trouble): Outcome<undefined> => {
@@ -338,6 +338,11 @@ export class SimulatedDisk implements Disk {
     return diskError('ENOSPC', `no space left for ${path}`);
   }
 
+  #own(file: DiskFile): SimulatedFile {
+    assert(file instanceof SimulatedFile && file.owner === this, `${file.path} was not opened by this disk`);
+    return file;
+  }
+
   #inode(path: string): Inode {
     const { node, error } = this.#tree.file(path);
     assert(node !== undefined, error?.message ?? path);
@@ -358,11 +363,6 @@ function troubleOf(effects: readonly DiskEffect[], operation: DiskOperation, pat
 
 function result(error: DiskError | null): Outcome<undefined> {
   return error === null ? { value: undefined } : { error };
-}
-
-function own(file: DiskFile): SimulatedFile {
-  assert(file instanceof SimulatedFile, `${file.path} was not opened by this disk`);
-  return file;
 }
 
 function joined(views: readonly Uint8Array[]): Uint8Array {

@@ -1,6 +1,6 @@
 /** An open file of the simulated disk. Its close waits for the calls that are under way, as a descriptor's must. */
 import { assert } from '../../src/model/assert.ts';
-import type { DiskFile, OpenOptions } from '../ports.ts';
+import type { Disk, DiskFile, OpenOptions } from '../ports.ts';
 import type { Inode } from './inode.ts';
 
 export class SimulatedFile implements DiskFile {
@@ -9,10 +9,19 @@ export class SimulatedFile implements DiskFile {
   readonly incarnation: number;
   readonly inode: Inode;
   readonly writable: boolean;
+  readonly owner: Disk;
   #busy = 0;
   #closing: (() => void) | null = null;
 
-  constructor(path: string, inode: Inode, mode: OpenOptions['mode'], direct: boolean, incarnation: number) {
+  constructor(
+    owner: Disk,
+    path: string,
+    inode: Inode,
+    mode: OpenOptions['mode'],
+    direct: boolean,
+    incarnation: number,
+  ) {
+    this.owner = owner;
     this.path = path;
     this.inode = inode;
     this.writable = mode !== 'read';
