@@ -5,7 +5,8 @@
  */
 import type { Actor, ActorFactory, Address, Context, Down, Drain, Lease } from '../runtime/actor.ts';
 import type { DiskError, DiskFile } from '../runtime/ports.ts';
-import { GROUP_BYTES_MAX, Journal, type JournalEffect, type JournalError } from '../src/log/journal.ts';
+import { GROUP_BYTES_MAX, Journal } from '../src/log/journal.ts';
+import type { JournalEffect, JournalError } from '../src/log/journal-effect.ts';
 import { JOURNAL_FOLDER } from '../src/log/paths.ts';
 import type { TailBatch } from '../src/log/replay.ts';
 import { unreachable } from '../src/model/assert.ts';

@@ -115,6 +115,11 @@ export class Chunk {
     return readEntryNext(this.entries, index * ENTRY_BYTES);
   }
 
+  /** File position of the batch. */
+  positionAt(index: number): number {
+    return readEntryPosition(this.entries, index * ENTRY_BYTES);
+  }
+
   /** File position behind the batch. */
   endAt(index: number): number {
     const at = index * ENTRY_BYTES;

@@ -129,10 +129,9 @@ export class Flushing {
   #listedBytes(segment: Segment): number {
     for (const chunk of this.#log.chunks) {
       if (chunk.segment !== segment || chunk.next <= segment.listedTo) continue;
-      const index = chunk.indexOf(segment.listedTo);
-      return index === 0 ? Math.min(chunk.used, segment.synced) : chunk.endAt(index - 1);
+      return chunk.positionAt(chunk.indexOf(segment.listedTo));
     }
-    return segment.synced;
+    return segment.bytes;
   }
 
   /** Everything placed in the segment that is not fsynced there, in whole blocks. */

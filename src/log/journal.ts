@@ -4,94 +4,24 @@
  * flush; never touches a disk and never looks into a batch. `Client` is whatever the answers are sent to.
  */
 import { assert } from '../model/assert.ts';
-import type { Crc32c } from '../model/crc.ts';
 import { type Fault, fault } from '../model/faults.ts';
 import { FIRST_USER_PARTITION, type Offset, type PartitionId } from '../model/ids.ts';
 import { MIB } from '../model/limits.ts';
-import type { Memory } from './chunk.ts';
 import { readEntryDurable, readEntryLength, readEntryNext } from './entry.ts';
 import { GroupWriter, groupBytes } from './group.ts';
-import { JournalFiles, type Preparation } from './journal-files.ts';
+import type { JournalEffect, JournalError, JournalOptions, Store } from './journal-effect.ts';
+import { JournalFiles } from './journal-files.ts';
 
 /** One write. Larger ones would keep the small ones of other partitions waiting. */
 export const GROUP_BYTES_MAX = MIB;
 /** Entries that wait for the next groups; whoever comes later hears OVERLOADED. */
 const QUEUE_MAX = 65_536;
 
-export interface Store<Client> {
-  readonly partition: PartitionId;
-  /** Of the partition's log: rises when it gave appended batches up. */
-  readonly era: number;
-  /** 64 bytes, sealed for the sidecar. */
-  readonly entry: Uint8Array;
-  /** Null for a batch that goes to its segment directly. */
-  readonly body: Uint8Array | null;
-  /** What `body` and `entry` lie in. */
-  readonly memory: Memory | null;
-  /** 0: fsync with the write. Else ms within which it is to be fsynced. */
-  readonly flushIntervalMs: number;
-  readonly client: Client;
-}
-
-export type JournalEffect<Client> =
-  /** Write `bytes` at `position` of the current file. → `written` */
-  | { readonly kind: 'write'; readonly bytes: Uint8Array; readonly position: number }
-  /** Fsync the current file. → `synced` */
-  | { readonly kind: 'sync' }
-  /** Call `syncDue` after so many ms. */
-  | { readonly kind: 'syncLater'; readonly ms: number }
-  /** Make a file ready to be written. → `prepared` */
-  | ({ readonly kind: 'prepare' } & Preparation)
-  /** The current file is not written any more. */
-  | { readonly kind: 'retire' }
-  /** Everything of the partition below `upTo` is to get to its segments. → `flushed` */
-  | { readonly kind: 'flush'; readonly partition: PartitionId; readonly upTo: Offset }
-  /** Everything written is durable, and nothing is written until `release`. */
-  | { readonly kind: 'held' }
-  /** The file has nothing that is needed; it is not kept for use again. */
-  | { readonly kind: 'remove'; readonly name: string }
-  /** The journal has everything of the client's era below `upTo`. */
-  | {
-      readonly kind: 'stored';
-      readonly client: Client;
-      readonly partition: PartitionId;
-      readonly era: number;
-      readonly upTo: Offset;
-      readonly durable: boolean;
-    }
-  /** Nothing of the client's era that was not answered is stored, nor will be. */
-  | {
-      readonly kind: 'failed';
-      readonly client: Client;
-      readonly partition: PartitionId;
-      readonly era: number;
-      readonly fault: Fault;
-    };
-
-/** `full`: the disk has no room; else the disk's own error. */
-export type JournalError = { readonly full: boolean; readonly message: string };
-
 interface Written<Client> {
   readonly client: Client;
   readonly partition: PartitionId;
   readonly era: number;
   upTo: Offset;
-}
-
-export interface JournalOptions {
-  readonly shard: number;
-  readonly shards: number;
-  /** A file is changed when it has grown to this. */
-  readonly fileBytes: number;
-  readonly filesMax: number;
-  readonly crc32c: Crc32c;
-  /** {@link GROUP_BYTES_MAX} bytes, page-aligned: every group is put together here. */
-  readonly memory: Uint8Array;
-  /** Number that the next group gets, and sequence that the next file gets. */
-  readonly nextNumber: number;
-  readonly nextSequence: number;
-  /** Highest durable offset known of each partition. */
-  readonly durable: ReadonlyMap<PartitionId, Offset>;
 }
 
 export class Journal<Client> {
