@@ -303,10 +303,10 @@ export class Shard implements Host {
     const awaited = new Set(cells);
     this.#awaited = awaited;
     const timer = this.ports.clock.after(deadlineMs, () => {
-      const left = [...awaited].map((cell) => cell.name);
-      for (const cell of [...awaited]) cell.terminate();
       this.#awaited = null;
-      done(left);
+      const left = [...awaited];
+      for (const cell of left) cell.terminate();
+      done(left.map((cell) => cell.name));
     });
     this.#allGone = () => {
       timer.cancel();

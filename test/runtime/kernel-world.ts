@@ -31,7 +31,7 @@ export const address = <In extends Message>(name: string, incarnation = 0): Addr
 /** Stands still; `settle` runs what is to come soon, `advance` lets time pass. */
 export class TestClock implements Clock {
   #time = 0;
-  #soon: (() => void)[] = [];
+  readonly #soon: (() => void)[] = [];
   #timers: { readonly at: number; readonly run: () => void }[] = [];
 
   now(): number {
@@ -56,13 +56,16 @@ export class TestClock implements Clock {
     return this.#timers.length;
   }
 
+  /** One round of what is to come soon. */
+  tick(): void {
+    for (const run of this.#soon.splice(0)) run();
+  }
+
   /** @throws when there is no end to it: somebody polls. */
   settle(): void {
     for (let round = 0; this.#soon.length > 0; round++) {
       if (round > 10_000) throw new Error('the world does not come to rest');
-      const runs = this.#soon;
-      this.#soon = [];
-      for (const run of runs) run();
+      this.tick();
     }
   }
 

@@ -100,7 +100,7 @@ test.serial('an actor that throws is restarted on its thread, which goes on', as
   t.is(system.counters.total('actor_crashes'), 3);
 });
 
-test("one shard runs in the caller's thread and is replaced there", async (t) => {
+test.serial("one shard runs in the caller's thread and is replaced there", async (t) => {
   const { system } = await start(t, 'escalate', { shards: 1 });
   await until(t, 'the replacement', async () => (await system.inspect())[0]?.incarnation === 2 && system.ready);
   await until(t, 'messages flow', async () => flowed(await pinger(system, 0), [], 5));
