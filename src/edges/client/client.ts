@@ -4,8 +4,10 @@
  */
 import { Admin } from './admin.ts';
 import type { BackoffOptions } from './backoff.ts';
+import { Broadcast, type BroadcastOptions } from './broadcast.ts';
+import { Consumer, type ConsumerOptions } from './consumer.ts';
 import { aborted, CallboardError } from './errors.ts';
-import { Link, type LinkOptions } from './link.ts';
+import { Link } from './link.ts';
 import { positive } from './options.ts';
 import type { Clock, Random, ServerAddress, Transport, World } from './ports.ts';
 import { Producer, type ProducerOptions } from './producer.ts';
@@ -77,6 +79,8 @@ export class Client {
   readonly #topics: Topics;
   readonly #open = new Set<Closable>();
   readonly #forget = (closable: Closable): void => void this.#open.delete(closable);
+  /** A connection of its own, to the same servers. */
+  readonly #another = (): Link => new Link(this.#link.options);
   #closing: Promise<void> | null = null;
 
   /** Made by {@link connect}. */
@@ -98,7 +102,19 @@ export class Client {
   /** Reads partitions from where you say, without a group. */
   reader(options: ReaderOptions): Reader {
     this.#checkOpen();
-    return this.#keep(new Reader(this.#another(), this.#topics, options, this.#forget));
+    return this.#keep(new Reader(this.#another, this.#topics, options, this.#forget));
+  }
+
+  /** Reads all of a topic and keeps its offsets in a local file. */
+  broadcast(options: BroadcastOptions): Broadcast {
+    this.#checkOpen();
+    return this.#keep(new Broadcast(this.#link, this.#another, this.#topics, options, this.#forget));
+  }
+
+  /** Joins a group, when its first message is asked for. */
+  consumer(options: ConsumerOptions): Consumer {
+    this.#checkOpen();
+    return this.#keep(new Consumer(this.#another, this.#topics, options, this.#forget));
   }
 
   /** Topics, groups, offsets, the node. */
@@ -130,11 +146,5 @@ export class Client {
 
   #checkOpen(): void {
     if (this.#closing !== null) throw new CallboardError('CLOSED', 'the client was closed');
-  }
-
-  /** A connection of its own, to the same servers. */
-  #another(): Link {
-    const options: LinkOptions = this.#link.options;
-    return new Link(options);
   }
 }

@@ -5,7 +5,13 @@
 import { type Fault, type FaultCode, fault } from '../../model/faults.ts';
 
 /** What only a client can run into. */
-export type ClientCode = 'ABORTED' | 'CLOSED' | 'DISCONNECTED' | 'INVALID_OPTION' | 'UNSUPPORTED_HERE';
+export type ClientCode =
+  | 'ABORTED'
+  | 'CLOSED'
+  | 'DISCONNECTED'
+  | 'INVALID_OPTION'
+  | 'UNSUPPORTED_HERE'
+  | 'LOCAL_FAILURE';
 
 const clientKinds: Record<ClientCode, { readonly retryable: boolean; readonly hint: string }> = {
   ABORTED: {
@@ -18,6 +24,7 @@ const clientKinds: Record<ClientCode, { readonly retryable: boolean; readonly hi
     hint: 'Check that the node runs and that the address is right; it is tried again by itself.',
   },
   INVALID_OPTION: { retryable: false, hint: 'Correct the named option.' },
+  LOCAL_FAILURE: { retryable: false, hint: 'See the cause: a file, a callback or a handler of this program failed.' },
   UNSUPPORTED_HERE: { retryable: false, hint: 'Use a newer Node, or another option.' },
 };
 
@@ -58,5 +65,5 @@ export function aborted(signal: AbortSignal): CallboardError {
 export function toError(thrown: unknown): CallboardError {
   if (thrown instanceof CallboardError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new CallboardError('DISCONNECTED', message, { cause: thrown });
+  return new CallboardError('LOCAL_FAILURE', message, { cause: thrown });
 }

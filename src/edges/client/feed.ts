@@ -15,6 +15,8 @@ import { Gate } from './wait.ts';
 export interface FeedOptions extends FetcherOptions {
   /** Where to go on when the offset asked for is no longer, or not yet, in the partition; `fail` tells the reader. */
   readonly outOfRange: TimedPosition | 'fail';
+  /** A topic that is gone only stops its streams: somebody else will say what to read instead. */
+  readonly waitsForTopics: boolean;
 }
 
 export class Feed {
@@ -49,19 +51,20 @@ export class Feed {
     }
   }
 
-  /** Takes the next message, waiting for one up to `timeoutMs`; null after that. */
+  /** Takes the next message, waiting for one up to `timeoutMs` (default: without end); null after that. */
   async next(options: {
-    readonly timeoutMs: number;
+    readonly timeoutMs?: number;
     readonly signal?: AbortSignal | undefined;
   }): Promise<Message | null> {
     const { clock } = this.#link.options.world;
-    const deadlineMs = clock.monotonicMs() + options.timeoutMs;
+    const deadlineMs = clock.monotonicMs() + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
     for (;;) {
       const message = this.fetcher.take();
       if (message !== null) return message;
       const timeoutMs = deadlineMs - clock.monotonicMs();
       if (timeoutMs <= 0) return null;
-      await this.arrived.wait({ clock, timeoutMs, signal: options.signal });
+      const bound = Number.isFinite(timeoutMs) ? { timeoutMs } : {};
+      await this.arrived.wait({ clock, signal: options.signal, ...bound });
     }
   }
 
@@ -71,6 +74,11 @@ export class Feed {
   }
 
   #faulted(stream: PartitionStream, error: CallboardError): boolean {
+    if (this.#options.waitsForTopics && (error.code === 'UNKNOWN_TOPIC' || error.code === 'UNKNOWN_PARTITION')) {
+      stream.depart();
+      this.#onFailure(error);
+      return true;
+    }
     if (error.code !== 'OFFSET_OUT_OF_RANGE' || this.#options.outOfRange === 'fail') return false;
     this.#restart(stream, this.#options.outOfRange);
     return true;

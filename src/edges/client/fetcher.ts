@@ -47,6 +47,7 @@ export class Fetcher {
   #closed = false;
   #order: PartitionStream[] = [];
   #turn = 0;
+  #current: PartitionStream | null = null;
   #cancelPause: (() => void) | null = null;
   readonly #stopListening: () => void;
 
@@ -56,6 +57,11 @@ export class Fetcher {
     this.#events = events;
     this.#backoff = new Backoff(link.options.world.random, link.options.backoff);
     this.#stopListening = link.onReady(() => this.poke());
+  }
+
+  /** Where the last message was taken from. */
+  get current(): PartitionStream | null {
+    return this.#current;
   }
 
   get streams(): readonly PartitionStream[] {
@@ -87,6 +93,7 @@ export class Fetcher {
       const before = stream.bufferedBytes;
       const message = isActive(stream) && wanted(stream) ? stream.take() : null;
       if (stream.bufferedBytes !== before) this.poke();
+      this.#current = stream;
       // Stays with a partition while it has something of the batch at hand: cheaper than to change with every message.
       if (message !== null) return message;
       this.#turn += 1;

@@ -9,7 +9,9 @@ export {
   type PartitionOffset,
   type ResetPartition,
 } from './admin.ts';
+export { Broadcast, type BroadcastOptions } from './broadcast.ts';
 export { Client, type ConnectOptions, connect } from './client.ts';
+export { type CommitOffset, Consumer, type ConsumerOptions } from './consumer.ts';
 export { CallboardError, type ClientCode } from './errors.ts';
 export type { Message, OutgoingMessage, Payload, Sent, TopicPartition } from './message.ts';
 export { murmur2, type Partitioner, partitionOfKey } from './partitioner.ts';
@@ -18,3 +20,4 @@ export type { Position, TimedPosition } from './position.ts';
 export { Producer, type ProducerOptions, type SendOptions } from './producer.ts';
 export { type PollOptions, Reader, type ReaderOptions, type ReadOptions } from './reader.ts';
 export { parseServer } from './server.ts';
+export type { Handler, RunOptions } from './workers.ts';

@@ -59,14 +59,16 @@ export class Reader {
   #cancelFollow: () => void = ignore;
   #closed = false;
 
-  /** Made by `client.reader()`; `link` is its own. */
-  constructor(link: Link, topics: Topics, options: ReaderOptions, onClose: (reader: Reader) => void) {
+  /** Made by `client.reader()`; `newLink` makes one that is its own. */
+  constructor(newLink: () => Link, topics: Topics, options: ReaderOptions, onClose: (reader: Reader) => void) {
+    const feed = feedOptions(options);
+    const link = newLink();
     this.#link = link;
     this.#topics = topics;
     this.#options = options;
     this.#follows = options.partitions === undefined;
     this.#onClose = onClose;
-    this.#feed = new Feed(link, feedOptions(options), (error) => options.onError?.(error));
+    this.#feed = new Feed(link, { ...feed, waitsForTopics: false }, (error) => options.onError?.(error));
   }
 
   /** Finds the topic and the positions; the first `poll` does it by itself. */
