@@ -184,7 +184,7 @@ export class Cell {
   }
 
   /** Somebody spawns it while its last incarnation still settles. */
-  respawn(parent: Cell, init: unknown): void {
+  respawn(parent: Cell | null, init: unknown): void {
     assert(this.#state === 'settling' && this.#againAt === null, `${this.name} is there already`);
     this.parent = parent;
     this.#init = init;

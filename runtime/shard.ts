@@ -15,11 +15,12 @@ import { Cell, type CellView, type Host } from './cell.ts';
 import type { ActorContext } from './context.ts';
 import { Link, type LinkEnds } from './link.ts';
 import { Fifo } from './mailbox.ts';
-import type { Ports } from './ports.ts';
+import type { Ports, TimerHandle } from './ports.ts';
 import { Post } from './post.ts';
 
-/** Messages handled in one turn: the machine's callbacks and the other shards wait no longer than for these. */
+/** Messages handled in one turn, and its length: the machine's callbacks and the other shards wait no longer. */
 const MESSAGES_PER_TURN = 1_024;
+const TURN_MS_MAX = 4;
 /** Messages one actor handles before the next has its turn. */
 const MESSAGES_PER_ACTOR = 64;
 /** An actor that holds memory of a dead shard for longer than this crashes, so that the shard can come back. */
@@ -57,6 +58,13 @@ export interface ShardView {
   readonly bytesLeased: number;
 }
 
+/** Actors that are to be gone, by a deadline. */
+interface Leaving {
+  readonly cells: Set<Cell>;
+  readonly timer: TimerHandle;
+  readonly done: (left: string[]) => void;
+}
+
 export class Shard implements Host {
   readonly node: NodeId;
   readonly shard: ShardId;
@@ -76,9 +84,7 @@ export class Shard implements Host {
   #dead = false;
   /** Kinds that stop in this phase or before begin no more. */
   #phase = -1;
-  /** Who is still there of those that {@link #whenGone} waits for. */
-  #awaited: Set<Cell> | null = null;
-  #allGone: (() => void) | null = null;
+  #leaving: Leaving | null = null;
 
   constructor(parts: ShardParts) {
     this.#parts = parts;
@@ -163,7 +169,8 @@ export class Shard implements Host {
 
   #runReady(): number {
     let handled = 0;
-    while (handled < MESSAGES_PER_TURN) {
+    const end = this.ports.clock.monotonic() + TURN_MS_MAX;
+    while (handled < MESSAGES_PER_TURN && this.ports.clock.monotonic() < end) {
       const cell = this.#ready.shift();
       if (cell === undefined) break;
       cell.queued = false;
@@ -216,7 +223,7 @@ export class Shard implements Host {
       this.ready(cell);
       return cell.address;
     }
-    known.respawn(parent, init);
+    known.respawn(isChild ? parent : null, init);
     return known.address;
   }
 
@@ -227,9 +234,8 @@ export class Shard implements Host {
 
   gone(cell: Cell): void {
     this.post.cells.delete(cell.name);
-    if (this.#awaited === null || !this.#awaited.delete(cell) || this.#awaited.size > 0) return;
-    this.#awaited = null;
-    this.#allGone?.();
+    const leaving = this.#leaving;
+    if (leaving?.cells.delete(cell) && leaving.cells.size === 0) this.#haveLeft(leaving);
   }
 
   failed(error: Error): void {
@@ -295,23 +301,24 @@ export class Shard implements Host {
   }
 
   #whenGone(cells: readonly Cell[], deadlineMs: number, done: (left: string[]) => void): void {
-    assert(this.#awaited === null, 'one phase at a time');
+    // A shard that fails in the middle of a phase goes on to its end at once.
+    if (this.#leaving !== null) this.#haveLeft(this.#leaving);
     if (cells.length === 0) {
       this.ports.clock.soon(() => done([]));
       return;
     }
-    const awaited = new Set(cells);
-    this.#awaited = awaited;
-    const timer = this.ports.clock.after(deadlineMs, () => {
-      this.#awaited = null;
-      const left = [...awaited];
-      for (const cell of left) cell.terminate();
-      done(left.map((cell) => cell.name));
-    });
-    this.#allGone = () => {
-      timer.cancel();
-      done([]);
-    };
+    const timer = this.ports.clock.after(deadlineMs, () => this.#haveLeft(leaving));
+    const leaving: Leaving = { cells: new Set(cells), timer, done };
+    this.#leaving = leaving;
+  }
+
+  /** All are gone, or it is time. */
+  #haveLeft({ cells, timer, done }: Leaving): void {
+    this.#leaving = null;
+    timer.cancel();
+    const left = [...cells];
+    for (const cell of left) cell.terminate();
+    done(left.map((cell) => cell.name));
   }
 
   // ---- another shard's death

@@ -112,6 +112,16 @@ export class System {
     for (const shard of this.#slots.keys()) this.#watchOver(shard);
   }
 
+  /** Without asking them: cheap. */
+  get states(): { readonly shard: number; readonly incarnation: number; readonly state: 'running' | 'starting' }[] {
+    return this.#slots.map(({ incarnation, thread }, shard) => ({
+      shard,
+      incarnation,
+      state: thread === null ? 'starting' : 'running',
+    }));
+  }
+
+  /** Everything about every actor, for people. */
   async inspect(): Promise<SystemShardView[]> {
     return Promise.all(
       this.#slots.map(async ({ incarnation, thread }, shard) => {
