@@ -139,6 +139,9 @@ export class Pretender {
       this.holds.delete(key);
       this.givingUp.add(key);
     }
-    for (const key of member.assigned) this.holds.add(key);
+    for (const key of member.assigned) {
+      this.givingUp.delete(key);
+      this.holds.add(key);
+    }
   }
 }
