@@ -7,32 +7,47 @@
 const HALF_BITS = 27;
 const HALF = 2 ** HALF_BITS;
 
+/** Nearly all lengths and deltas lie within: integer operations do. */
+const SMALL = 2 ** 30;
+
 /** Bytes that `value`, a safe integer, takes. */
 export function varintBytes(value: number): number {
-  let rest = value < 0 ? -value - 1 : value;
-  // The lowest byte holds 6 bits of the number beside the sign.
+  // 7 bits a byte, rounded up; 0 takes one as well.
+  if (value >= -SMALL && value < SMALL) return Math.ceil((32 - Math.clz32(zigzag(value) | 1)) / 7);
   let bytes = 1;
-  for (rest = Math.floor(rest / 64); rest > 0; rest = Math.floor(rest / 128)) bytes++;
+  // The lowest byte holds 6 bits of the number beside the sign.
+  for (let rest = Math.floor(magnitude(value) / 64); rest > 0; rest = Math.floor(rest / 128)) bytes++;
   return bytes;
 }
 
 /** Writes `value`, a safe integer, and returns the position behind it. The same bytes for varint and varlong. */
 export function writeVarint(bytes: Uint8Array, at: number, value: number): number {
-  const sign = value < 0 ? 1 : 0;
-  const magnitude = sign === 1 ? -value - 1 : value;
-  let low = (magnitude % HALF) * 2 + sign;
-  const high = Math.floor(magnitude / HALF);
+  if (value < -SMALL || value >= SMALL) return writeLarge(bytes, at, value);
   let position = at;
-  // Four bytes carry the 28 bits of the low half; the high half goes on where they end.
-  for (let group = 0; high > 0 && group < 4; group++) {
+  let rest = zigzag(value);
+  for (; rest > 0x7f; rest >>>= 7) bytes[position++] = (rest & 0x7f) | 0x80;
+  bytes[position++] = rest;
+  return position;
+}
+
+function writeLarge(bytes: Uint8Array, at: number, value: number): number {
+  let low = (magnitude(value) % HALF) * 2 + (value < 0 ? 1 : 0);
+  let rest = Math.floor(magnitude(value) / HALF);
+  let position = at;
+  // Four bytes carry the 28 bits of the low half; the high half, which is not 0 here, goes on where they end.
+  for (let group = 0; group < 4; group++) {
     bytes[position++] = (low & 0x7f) | 0x80;
     low >>>= 7;
   }
-  let rest = high > 0 ? high : low;
   for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes[position++] = (rest % 128) | 0x80;
   bytes[position++] = rest;
   return position;
 }
+
+/** The sign in the lowest bit, for {@link SMALL} numbers. */
+const zigzag = (value: number): number => ((value << 1) ^ (value >> 31)) >>> 0;
+/** What zigzag keeps above the sign. */
+const magnitude = (value: number): number => (value < 0 ? -value - 1 : value);
 
 /** Walks variable-length integers and raw bytes from `position` to `end`. Reused: `over` starts it anew. */
 export class VarintReader {

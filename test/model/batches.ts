@@ -12,7 +12,8 @@ export interface PlainRecord {
   readonly headers: readonly { readonly key: string; readonly value: Uint8Array | null }[];
 }
 
-const content = fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.string(), fc.constant(null));
+const long = fc.string({ unit: 'binary', minLength: 33, maxLength: 300 });
+const content = fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.string(), long, fc.constant(null));
 const record: fc.Arbitrary<PlainRecord> = fc.record({
   timestamp: fc.oneof(fc.integer({ min: 1.7e12, max: 1.8e12 }), fc.maxSafeNat()),
   key: content,

@@ -4,7 +4,15 @@ import fc from 'fast-check';
 import { VarintReader, varintBytes, writeVarint } from '../../src/model/varint.ts';
 
 const MOST = Number.MAX_SAFE_INTEGER;
-const numbers = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.constantFrom(MOST, -MOST, 2 ** 31, -(2 ** 31), 0, -1));
+/** Where encodings grow by a byte or change their way of counting. */
+const EDGES = [6, 13, 20, 27, 30, 31, 32, 34, 41, 48, 52].flatMap((bits) => [
+  2 ** bits,
+  -(2 ** bits),
+  2 ** bits - 1,
+  -(2 ** bits) - 1,
+]);
+EDGES.push(MOST, -MOST, 0, -1);
+const numbers = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.constantFrom(...EDGES));
 
 function write(value: number): Uint8Array {
   const bytes = new Uint8Array(12);
