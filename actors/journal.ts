@@ -3,7 +3,7 @@
  * wait. Owns the shard's journal files; knows batches only as bytes. Kind `journal`, key = shard, at start.
  * Lives on: its shard. View: the partitions of its shard.
  */
-import type { Actor, ActorFactory, Address, Context, Down, Drain, Lease } from '../runtime/actor.ts';
+import type { Actor, Address, Context, Down, Drain, Lease } from '../runtime/actor.ts';
 import type { DiskError, DiskFile } from '../runtime/ports.ts';
 import { GROUP_BYTES_MAX, Journal } from '../src/log/journal.ts';
 import type { JournalEffect, JournalError } from '../src/log/journal-effect.ts';
@@ -364,4 +364,6 @@ export function journalSize(arenaBytes: number): {
   return { journalFileBytes: Math.max(4 * MIB, Math.min(64 * MIB, fileBytes)), journalFilesMax: filesMax };
 }
 
-export const journal: ActorFactory<Inbox> = (context, _key, init) => new JournalActor(context, init as StorageInit);
+export function makeJournal(context: Context<Inbox>, _key: string, init: unknown): Actor<Inbox> {
+  return new JournalActor(context, init as StorageInit);
+}

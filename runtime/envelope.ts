@@ -55,6 +55,16 @@ export const fieldsCodec = {
   },
 };
 
+/** For bytes from outside: `undefined` for what is no msgpack. */
+export function tryDecodeValue(bytes: Uint8Array): unknown {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    // Whoever asked answers for it.
+    return undefined;
+  }
+}
+
 export interface Envelope {
   /** What the record is: the kernel's own numbers; 0 is a message over the request lane. */
   readonly kind: number;

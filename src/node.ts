@@ -1,0 +1,202 @@
+/**
+ * A node in this process: takes its folder, starts its shards and the admin server, and stops them in order. What the
+ * command line does with it is main.ts; applications embed it through {@link startNode}.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectionCounters } from '../actors/listener.ts';
+import { NodeClock } from '../runtime/clock.ts';
+import { probeDirect } from '../runtime/direct.ts';
+import { type DataFolder, openFolder } from '../runtime/folder.ts';
+import { createLogger } from '../runtime/logger.ts';
+import type { Logger } from '../runtime/ports.ts';
+import { NodeRandom } from '../runtime/random.ts';
+import { type System, startSystem } from '../runtime/system.ts';
+import { resolveSettings, thisMachine } from './config.ts';
+import { startAdmin } from './edges/admin/server.ts';
+import type { RunningNode } from './edges/cli/index.ts';
+import { id, type NodeId, type Timestamp } from './model/ids.ts';
+import { KIB, MIB } from './model/limits.ts';
+import type { Settings } from './settings.ts';
+import type { ShardPlan } from './shard.ts';
+
+export type { RunningNode } from './edges/cli/index.ts';
+
+/** `.ts` in a clone, `.js` in a build. */
+const FORM = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+const here = (file: string): string => new URL(`./${file}.${FORM}`, import.meta.url).href;
+const packageUrl = new URL(FORM === 'ts' ? '../package.json' : '../../package.json', import.meta.url);
+
+/** Part of the memory setting that is shared arenas; the rest is for the heaps of the threads and Node itself. */
+const ARENA_SHARE = 0.5;
+const HEAP_SHARE = 0.4;
+/** Less than this and a shard cannot hold its topics. */
+const HEAP_MIB_LEAST = 64;
+/** Rings hold fields and small messages; with many shards there are many of them. */
+const ringBytes = (shards: number): number => (shards <= 8 ? MIB : 256 * KIB);
+/** A stop that takes longer leaves the rest to recovery. */
+const STOP_MS_MAX = 20_000;
+const READY_LOOK_MS = 3;
+
+export async function version(): Promise<string> {
+  const { version: own } = JSON.parse(await readFile(packageUrl, 'utf8')) as { readonly version: string };
+  return own;
+}
+
+/** What an embedded node may be told; keys as in the settings file. */
+export interface NodeOptions extends Partial<Settings> {
+  /** Defaults for tests: topics in memory, one shard in this thread, free ports, a temporary folder that goes with the node. */
+  readonly engine?: 'memory';
+}
+
+/**
+ * Starts a node in this process.
+ * @returns once it takes requests; with `engine: 'memory'` within 100 ms on ordinary machines.
+ * @throws ConfigError for settings that are not allowed; FolderError for a folder that is another node's or in use.
+ */
+export async function startNode({ engine, ...given }: NodeOptions = {}): Promise<RunningNode> {
+  const temporary = engine === 'memory' && given.data === undefined;
+  const data = temporary ? await mkdtemp(join(tmpdir(), 'callboard-')) : given.data;
+  const forTests = { 'topics.engine': 'memory', shards: 1, 'native.port': 0, 'admin.port': 0, 'log.level': 'warn' };
+  const flags = { ...(engine === 'memory' ? forTests : {}), ...given, ...(data === undefined ? {} : { data }) };
+  try {
+    const node = await runNode(resolveSettings({ flags, machine: thisMachine() }).settings);
+    if (!temporary || data === undefined) return node;
+    const stop = async (): Promise<void> => {
+      await node.stop();
+      await rm(data, { recursive: true, force: true });
+    };
+    return { ...node, stop };
+  } catch (error) {
+    if (temporary && data !== undefined) await rm(data, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Starts a node with settings that were checked. */
+export async function runNode(settings: Settings): Promise<RunningNode> {
+  const logger = createLogger({ level: settings['log.level'], format: settings['log.format'], fields: {} });
+  const world = { clock: new NodeClock(), random: new NodeRandom() };
+  const folder = await openFolder(settings.data, { nodeId: settings.node }, world);
+  try {
+    return await runIn(folder, settings, logger);
+  } catch (error) {
+    await folder.release();
+    throw error;
+  }
+}
+
+async function runIn(folder: DataFolder, settings: Settings, logger: Logger): Promise<RunningNode> {
+  const refusal = await new Promise<string | null>((resolve) => probeDirect(folder.path, resolve));
+  const arenaBytes = Math.floor((settings.memory * ARENA_SHARE) / settings.shards / MIB) * MIB;
+  const plan: ShardPlan = {
+    settings,
+    version: await version(),
+    cluster: folder.identity.clusterId,
+    startedAt: id<Timestamp>(Date.now()),
+    folder: folder.path,
+    direct: refusal === null,
+    nativePort: await bindOnce(settings['native.host'], settings['native.port']),
+    arenaBytes,
+  };
+  const ending = Promise.withResolvers<void>();
+  // Whoever does not look at `ended` has its reason in the log.
+  ending.promise.catch(() => {});
+  const { promise: failure, resolve: fail } = Promise.withResolvers<Error>();
+  const system = await startSystem({
+    node: id<NodeId>(settings.node),
+    shards: settings.shards,
+    treeUrl: here('shard'),
+    init: plan,
+    arenaBytes,
+    ringBytes: ringBytes(settings.shards),
+    heapMibMax: Math.max(HEAP_MIB_LEAST, Math.floor((settings.memory * HEAP_SHARE) / settings.shards / MIB)),
+    ports: {
+      folder: folder.path,
+      log: { level: settings['log.level'], format: settings['log.format'] },
+      jobs: { scanSegment: here('log/scan-job') },
+      jobThreadsMax: 1,
+      jobsWaitingMax: 64,
+    },
+    counters: connectionCounters,
+    logger,
+    failed: fail,
+  });
+  const admin = await serveAdmin(system, settings).catch(async (error: unknown) => {
+    await system.stop(STOP_MS_MAX);
+    throw error;
+  });
+  const end = async (error: Error | null): Promise<void> => {
+    await admin.close();
+    await folder.release();
+    if (error === null) ending.resolve();
+    else ending.reject(error);
+  };
+  failure.then(end, ending.reject);
+  await untilReady(system);
+  let stopping: Promise<void> | null = null;
+  const stop = async (): Promise<void> => {
+    await system.stop(STOP_MS_MAX);
+    await end(null);
+  };
+  return {
+    native: { host: settings['native.host'], port: plan.nativePort },
+    admin: { host: admin.host, port: admin.port },
+    shards: settings.shards,
+    folder: folder.path,
+    storage: plan.direct ? 'direct' : 'buffered',
+    engine: settings['topics.engine'],
+    durability: settings['topics.durability'],
+    flushIntervalMs: settings['topics.flushIntervalMs'],
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+    ended: ending.promise,
+  };
+}
+
+function serveAdmin(system: System, settings: Settings): ReturnType<typeof startAdmin> {
+  const view = {
+    unready: () => (system.ready ? null : 'a shard is starting or stopping'),
+    metrics: () =>
+      system.counters.definitions.map((definition) => ({
+        ...definition,
+        values: system.counters.values(definition.name),
+      })),
+  };
+  return startAdmin({ host: settings['admin.host'], port: settings['admin.port'], view });
+}
+
+/**
+ * Binds a port alone for a moment: the shards' shared listening would share it with another process in silence.
+ * @returns the port, found by the system where it was 0.
+ */
+function bindOnce(host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why = error.code === 'EADDRINUSE' ? 'something listens there already' : error.message;
+      reject(new Error(`can't listen on ${host}:${port}: ${why}. Stop it, or choose another native.port.`));
+    });
+    server.listen({ host, port, exclusive: true }, () => {
+      const address = server.address();
+      server.close(() => resolve(address !== null && typeof address === 'object' ? address.port : port));
+    });
+  });
+}
+
+/** Until every listener listens: from then on requests are answered, if need be after a wait for the catalog. */
+async function untilReady(system: System): Promise<void> {
+  for (;;) {
+    const shards = await system.inspect();
+    const listeners = shards.flatMap(
+      ({ view }) => view?.actors.filter(({ name }) => name.startsWith('listener/')) ?? [],
+    );
+    const listening = listeners.filter(({ view }) => ((view as { readonly port?: number } | null)?.port ?? 0) > 0);
+    if (listeners.length > 0 && listening.length === listeners.length) return;
+    await new Promise((resolve) => setTimeout(resolve, READY_LOOK_MS));
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * The door of one shard: gives the actors what they may not import (checksums, msgpack) and the settings in the words of
+ * each. Imported by its URL in every thread that runs a shard.
+ */
+import { crc32c } from '@node-rs/crc32';
+import { journalSize } from '../actors/journal.ts';
+import { type NodeInit, nodeTree } from '../actors/node.ts';
+import { decodeValue, encodeValue, tryDecodeValue } from '../runtime/envelope.ts';
+import { PORTS_CAN_BE_SHARED } from '../runtime/listener.ts';
+import type { Compose, Composition } from '../runtime/shard-host.ts';
+import { topicDefaults } from './config.ts';
+import type { Timestamp } from './model/ids.ts';
+import type { Settings } from './settings.ts';
+
+/** What main hands to every shard; can be posted to a thread. */
+export interface ShardPlan {
+  readonly settings: Settings;
+  readonly version: string;
+  readonly cluster: string;
+  readonly startedAt: Timestamp;
+  /** Absolute. */
+  readonly folder: string;
+  readonly direct: boolean;
+  /** Found by main, which bound it once: several shards listen on the same one. */
+  readonly nativePort: number;
+  readonly arenaBytes: number;
+}
+
+export const compose: Compose = (init, { shards }): Composition => {
+  const plan = init as ShardPlan;
+  const { settings } = plan;
+  const accepting = PORTS_CAN_BE_SHARED ? shards : 1;
+  const facts = {
+    version: plan.version,
+    cluster: plan.cluster,
+    startedAt: plan.startedAt,
+    folder: plan.folder,
+    direct: plan.direct,
+  };
+  const nodeInit: NodeInit = {
+    codec: { encode: encodeValue, decode: decodeValue, crc32c },
+    defaults: { partitions: settings['topics.partitions'], settings: topicDefaults(settings) },
+    autoCreate: settings['topics.autoCreate'],
+    crc32c,
+    ...journalSize(plan.arenaBytes),
+    freeBytesMin: settings['disk.freeBytesMin'],
+    freeRatioMin: settings['disk.freeRatioMin'],
+    listeners: { native: { host: settings['native.host'], port: plan.nativePort, shared: accepting > 1 } },
+    connectionsMax: Math.ceil(settings['limits.connections'] / accepting),
+    frameBytesMax: settings['limits.frameBytes'],
+    fields: { encode: encodeValue, decode: tryDecodeValue },
+    requests: { crc32c, facts },
+  };
+  return { tree: nodeTree(() => accepting), init: nodeInit };
+};
