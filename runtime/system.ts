@@ -60,6 +60,8 @@ interface Slot {
   incarnation: number;
   /** Null while it is dead. */
   thread: ShardThread | null;
+  /** It has started: it can be asked. */
+  running: boolean;
 }
 
 export async function startSystem(options: SystemOptions): Promise<System> {
@@ -92,12 +94,12 @@ export class System {
     const memory = createCounterMemory(definitions, options.shards);
     this.#counterRows = { definitions, memory };
     this.counters = new CounterBoard(definitions, memory, options.shards);
-    this.#slots = Array.from({ length: options.shards }, () => ({ incarnation: 0, thread: null }));
+    this.#slots = Array.from({ length: options.shards }, () => ({ incarnation: 0, thread: null, running: false }));
   }
 
   /** All shards run. */
   get ready(): boolean {
-    return !this.#stopping && this.#slots.every(({ thread }) => thread !== null);
+    return !this.#stopping && this.#slots.every(({ running }) => running);
   }
 
   /** @throws when a shard does not come up; all are ended then. */
@@ -114,18 +116,18 @@ export class System {
 
   /** Without asking them: cheap. */
   get states(): { readonly shard: number; readonly incarnation: number; readonly state: 'running' | 'starting' }[] {
-    return this.#slots.map(({ incarnation, thread }, shard) => ({
+    return this.#slots.map(({ incarnation, running }, shard) => ({
       shard,
       incarnation,
-      state: thread === null ? 'starting' : 'running',
+      state: running ? 'running' : 'starting',
     }));
   }
 
   /** Everything about every actor, for people. */
   async inspect(): Promise<SystemShardView[]> {
     return Promise.all(
-      this.#slots.map(async ({ incarnation, thread }, shard) => {
-        const view = thread === null ? null : await answer(thread, thread.control.inspect());
+      this.#slots.map(async ({ incarnation, thread, running }, shard) => {
+        const view = thread === null || !running ? null : await answer(thread, thread.control.inspect());
         return { shard, incarnation, state: view === null ? 'starting' : 'running', view };
       }),
     );
@@ -167,6 +169,7 @@ export class System {
     const phases = await Promise.race([thread.control.start(start).catch(failure), thread.ended]);
     if (!(phases instanceof Error)) {
       this.#phases = phases;
+      slot.running = true;
       return;
     }
     await thread.end();
@@ -179,6 +182,7 @@ export class System {
     const thread = slot.thread as ShardThread;
     void thread.ended.then((reason) => {
       slot.thread = null;
+      slot.running = false;
       if (this.#stopping) return;
       const verdict = this.#crashes.judge(this.#options.supervision ?? shardSupervision, performance.now());
       this.#options.logger.error({ shard, incarnation: slot.incarnation, error: reason }, 'a shard died');
@@ -208,7 +212,7 @@ export class System {
 
   /** Asks the shards that are alive; one that dies meanwhile has no answer. */
   async #askAll<T>(ask: (thread: ShardThread) => Promise<T>): Promise<T[]> {
-    const threads = this.#slots.flatMap(({ thread }) => (thread === null ? [] : [thread]));
+    const threads = this.#slots.flatMap(({ thread, running }) => (thread === null || !running ? [] : [thread]));
     const answers = await Promise.all(threads.map((thread) => answer(thread, ask(thread))));
     return answers.filter((given) => given !== null);
   }

@@ -114,7 +114,7 @@ test.serial('shards that die again and again stop the system with an error that 
     supervision: { ...shardSupervision, crashesMax: 3, backoffMs: [10, 20] },
   });
   await until(t, 'the system gives up', async () => failures.length > 0);
-  t.regex(failures[0]?.message ?? '', /died too often.*saboteur escalated: sabotage/);
+  t.regex(failures[0]?.message ?? '', /died too often.*saboteur\/0 escalated: sabotage/);
   t.false(system.ready);
 });
 
@@ -138,4 +138,21 @@ test.serial('a clean stop leaves nobody behind', async (t) => {
   await until(t, 'messages flow', async () => flowed(await pinger(system, 1), [], 5));
   t.deepEqual(await system.stop(5_000), []);
   t.false(system.ready);
+});
+
+test.serial('two of three shards that die together are both replaced', async (t) => {
+  const { system, words } = await start(t, 'exit', { shards: 3, times: 2 });
+  await until(t, 'both have died', async () => words[0] === 2);
+  await until(
+    t,
+    'all run again',
+    async () => system.ready && system.states.every(({ incarnation }, shard) => incarnation === (shard === 0 ? 1 : 2)),
+  );
+  const before = (await pinger(system, 0)) as PingerView;
+  await until(t, 'messages flow everywhere', async () => {
+    const views = await Promise.all([0, 1, 2].map((shard) => pinger(system, shard)));
+    return views.every((view, shard) => flowed(view, shard === 0 ? before.pongs : [], 10));
+  });
+  const after = (await pinger(system, 0)) as PingerView;
+  t.is(after.wrong, 0);
 });
