@@ -1,5 +1,6 @@
 /** Judges the four codecs of record batches: both ways, on what other clients write, on garbage and on bombs. */
-import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { once } from 'node:events';
+import { createGzip, createZstdCompress, gzipSync, zstdCompressSync } from 'node:zlib';
 import test from 'ava';
 import fc from 'fast-check';
 import lz4 from 'lz4-napi';
@@ -105,4 +106,31 @@ test('a frame of lz4 is measured exactly before it is opened', (t) => {
     { numRuns: 60 },
   );
   t.pass();
+});
+
+test('frames of lz4 with checksums of blocks and content are read, and their checksums judged', (t) => {
+  const bytes = Buffer.from('checked '.repeat(20_000));
+  const packed = lz4.compressFrameSync(bytes, { blockChecksums: true, contentChecksum: true });
+  const opened = decompress('lz4', packed, bytes.length);
+  t.deepEqual(opened.ok && Buffer.from(opened.value), bytes);
+  const last = packed.length - 1;
+  packed[last] = (packed[last] ?? 0) ^ 1;
+  t.false(decompress('lz4', packed, bytes.length).ok);
+});
+
+test('streams of gzip and zstd that do not tell their length, as Java writes them, are read', async (t) => {
+  const bytes = Buffer.from('streamed '.repeat(10_000));
+  for (const [codec, stream] of [
+    ['gzip', createGzip()],
+    ['zstd', createZstdCompress()],
+  ] as const) {
+    const pieces: Buffer[] = [];
+    stream.on('data', (piece: Buffer) => pieces.push(piece));
+    for (let at = 0; at < bytes.length; at += 10_000) stream.write(bytes.subarray(at, at + 10_000));
+    stream.end();
+    await once(stream, 'end');
+    const opened = decompress(codec, Buffer.concat(pieces), bytes.length);
+    t.deepEqual(opened.ok && Buffer.from(opened.value), bytes, codec);
+    t.false(decompress(codec, Buffer.concat(pieces), bytes.length - 1).ok, codec);
+  }
 });
