@@ -4,18 +4,19 @@
  */
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import type { Listening, ListenOptions, Network, Socket, SocketHandlers } from './ports.ts';
-import { TcpSocket } from './socket.ts';
+import { Ear, readIntoEar, TcpSocket } from './socket.ts';
 
 /** Where the operating system spreads the connections to one port over several listeners; elsewhere one shard accepts. */
 export const PORTS_CAN_BE_SHARED: boolean = process.platform === 'linux' || process.platform === 'freebsd';
 
 /** Finds peers that are gone without a word, such as a laptop that was shut: the system asks after this long in silence. */
 const KEEP_ALIVE_AFTER_MS = 60_000;
-/** A paused socket may hold this much that has been read already; more waits in the system, and so at the sender. */
-const READ_AHEAD_BYTES = 65_536;
+/** What is read at once: stays in the processor's cache until it is copied away. */
+const READ_BYTES = 65_536;
 
 export class NodeNetwork implements Network {
   readonly #failed: (reason: string) => void;
+  readonly #memory = new Uint8Array(READ_BYTES);
 
   /** @param failed told when a listener that is open could not accept, such as for want of descriptors. */
   constructor(failed: (reason: string) => void) {
@@ -32,10 +33,12 @@ export class NodeNetwork implements Network {
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
-      highWaterMark: READ_AHEAD_BYTES,
+      // Nothing is read before the accepted socket has got its memory.
+      pauseOnConnect: true,
     });
     server.on('connection', (raw) => {
-      const socket = new TcpSocket(raw);
+      const ear = new Ear(this.#memory);
+      const socket = new TcpSocket(readIntoEar(raw, ear), ear);
       socket.attach(accept(socket));
     });
     const refused = (error: Error): void => done(error.message);
@@ -54,12 +57,20 @@ export class NodeNetwork implements Network {
     handlers: SocketHandlers,
     done: (error: string | null, socket?: Socket) => void,
   ): void {
-    const raw = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS });
+    const ear = new Ear(this.#memory);
+    const raw = connect({
+      host,
+      port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
+      onread: ear.onread,
+    });
     const refused = (error: Error): void => done(error.message);
     raw.once('error', refused);
     raw.once('connect', () => {
       raw.off('error', refused);
-      const socket = new TcpSocket(raw);
+      const socket = new TcpSocket(raw, ear);
       done(null, socket);
       socket.attach(handlers);
     });
