@@ -5,6 +5,7 @@ import { type Answer, StateWorld } from './state-world.ts';
 
 const create = (name: string, rest: Record<string, unknown> = {}): Answer =>
   ({ type: 'create', name, settings: {}, onDemand: false, ...rest }) as Answer;
+const topicOf = (answer: Answer | undefined): Topic => answer?.topic as Topic;
 const codeOf = (answer: Answer | undefined): unknown => (answer?.fault as { code?: string } | undefined)?.code;
 
 test('a created topic can be used on every shard once it is answered', (t) => {
@@ -15,7 +16,7 @@ test('a created topic can be used on every shard once it is answered', (t) => {
     const found = asker.ask(`directory/${shard}`, { type: 'resolve', topic: 'orders', create: false });
     t.deepEqual(found?.topic, created?.topic);
   }
-  t.deepEqual((created?.topic as Topic).partitions.length, 5);
+  t.deepEqual(topicOf(created).partitions.length, 5);
 });
 
 test('nothing is told or answered before the log has committed', (t) => {
@@ -87,7 +88,7 @@ test('without topics.autoCreate a look-up names the setting', (t) => {
   const world = new StateWorld({ autoCreate: false });
   const answer = world.asker.ask('directory/0', { type: 'resolve', topic: 'new', create: true });
   t.is(codeOf(answer), 'UNKNOWN_TOPIC');
-  t.regex((answer?.fault as { message: string }).message, /topics\.autoCreate/);
+  t.regex(JSON.stringify(answer), /topics\.autoCreate/);
 });
 
 test('producer ids are never given out twice, and few of them cost a record', (t) => {
@@ -144,7 +145,7 @@ test('the catalog, its log and the directories crash, and everything goes on fro
   t.is(asker.answer(request)?.type, 'changed');
   const list = world.askers[1]?.ask('directory/1', { type: 'list' });
   t.deepEqual(
-    (list?.topics as Topic[]).map(({ name }) => name),
+    ((list?.topics ?? []) as Topic[]).map(({ name }) => name),
     ['one', 'two', 'three', 'four'],
   );
 });

@@ -27,6 +27,8 @@ export class FakeLog {
   hold = false;
   /** Every append is refused with it. */
   refuse: Fault | null = null;
+  /** Does not answer questions for lag. */
+  silent = false;
   appends = 0;
   reads = 0;
   #held: (() => void)[] = [];
@@ -137,6 +139,7 @@ export function fakePartition(log: FakeLog, context: Context): Actor<PartitionRe
         }
         case 'measure': {
           const { request } = message;
+          if (log.silent) break;
           answer({ type: 'measured', request, begin, end, ...log.measure(message.offset) });
           break;
         }
