@@ -75,20 +75,23 @@ export async function startNode({ engine, ...given }: NodeOptions = {}): Promise
   }
 }
 
-/** Starts a node with settings that were checked. */
-export async function runNode(settings: Settings): Promise<RunningNode> {
+/**
+ * Starts a node with settings that were checked.
+ * @param shardUrl the module that composes each shard: shard.ts, or a test's that adds faults to it.
+ */
+export async function runNode(settings: Settings, shardUrl: string = here('shard')): Promise<RunningNode> {
   const logger = createLogger({ level: settings['log.level'], format: settings['log.format'], fields: {} });
   const world = { clock: new NodeClock(), random: new NodeRandom() };
   const folder = await openFolder(settings.data, { nodeId: settings.node }, world);
   try {
-    return await runIn(folder, settings, logger);
+    return await runIn(folder, settings, shardUrl, logger);
   } catch (error) {
     await folder.release();
     throw error;
   }
 }
 
-async function runIn(folder: DataFolder, settings: Settings, logger: Logger): Promise<RunningNode> {
+async function runIn(folder: DataFolder, settings: Settings, shardUrl: string, logger: Logger): Promise<RunningNode> {
   const refusal = await new Promise<string | null>((resolve) => probeDirect(folder.path, resolve));
   const arenaBytes = Math.floor((settings.memory * ARENA_SHARE) / settings.shards / MIB) * MIB;
   const plan: ShardPlan = {
@@ -108,7 +111,7 @@ async function runIn(folder: DataFolder, settings: Settings, logger: Logger): Pr
   const system = await startSystem({
     node: id<NodeId>(settings.node),
     shards: settings.shards,
-    treeUrl: here('shard'),
+    treeUrl: shardUrl,
     init: plan,
     arenaBytes,
     ringBytes: ringBytes(settings.shards),
