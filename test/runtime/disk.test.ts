@@ -1,5 +1,6 @@
 /** What Node's disk does beyond the common judge: falling back where direct I/O is refused, and the system's real errors. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import fs, { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -27,6 +28,41 @@ function temporary(t: ExecutionContext): string {
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
+
+/** The system takes `most` bytes a call while `run` is under way. */
+async function takingAtMost(most: number, run: () => Promise<void>): Promise<void> {
+  const { write, writev } = fs;
+  const first = (views: readonly NodeJS.ArrayBufferView[]): Uint8Array => views[0] as Uint8Array;
+  const short = ((descriptor: number, view: Uint8Array, _offset: number, _length: number, at: number, done: never) =>
+    write(descriptor, view, 0, Math.min(most, view.length), at, done)) as unknown as typeof fs.write;
+  fs.write = short;
+  fs.writev = ((descriptor: number, views: readonly NodeJS.ArrayBufferView[], at: number, done: never) =>
+    short(descriptor, first(views), 0, 0, at, done)) as unknown as typeof fs.writev;
+  syncBuiltinESMExports();
+  try {
+    await run();
+  } finally {
+    fs.write = write;
+    fs.writev = writev;
+    syncBuiltinESMExports();
+  }
+}
+
+test.serial('goes on where the system took a part, and gives up when it takes nothing', async (t) => {
+  const disk = new NodeDisk({ folder: temporary(t) });
+  const file = await opened((done) => disk.open('a', { mode: 'write' }, done));
+  const views = ['one', '', 'three', 'fourteen', '5'].map((text) => Buffer.from(text));
+  await takingAtMost(3, async () => {
+    t.is((await answer((done) => disk.write(file, views, 2, done))).error, null);
+  });
+  const { value } = await answer<Uint8Array>((done) => disk.readAll('a', done));
+  t.is(Buffer.from(value ?? []).toString(), '\0\0onethreefourteen5');
+  await takingAtMost(0, async () => {
+    t.is((await answer((done) => disk.write(file, views, 0, done))).error?.code, 'SHORT');
+  });
+  const closed = answer((done) => disk.close(file, done));
+  t.is((await closed).error, null, 'nothing is left under way');
+});
 
 test('falls back to the page cache where the folder refuses direct I/O, asks once and says why', async (t) => {
   const reasons: string[] = [];
