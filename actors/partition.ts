@@ -1,89 +1,392 @@
 /**
  * A partition: owns its segment files, gives out offsets, serves reads. Kind `partition`, key = partition id, on demand.
+ * What others may ask of it stands in partition-contract.ts and is given on from here.
  * Lives on: shard `id % shards`. View: one partition.
  */
+import type { Actor, ActorFactory, Address, Context, Down, Drain, Lease } from '../runtime/actor.ts';
+import { Flushing } from '../src/log/flushing.ts';
+import type { Manifest } from '../src/log/manifest.ts';
+import { PartitionLog } from '../src/log/partition-log.ts';
+import { partitionFolder } from '../src/log/paths.ts';
+import { Producers } from '../src/log/producers.ts';
+import { retain, trim } from '../src/log/retention.ts';
+import type { Segment } from '../src/log/segment.ts';
+import { unreachable } from '../src/model/assert.ts';
+import { type Fault, fault } from '../src/model/faults.ts';
+import { FIRST_USER_PARTITION, id, type PartitionId } from '../src/model/ids.ts';
+import { MIB } from '../src/model/limits.ts';
+import { TOPIC_DEFAULTS, type TopicSettings } from '../src/model/topic.ts';
+import { directoryAddress } from './directory.ts';
+import { type JournalAnswer, journalAddress, type StorageInit } from './journal.ts';
+import { PartitionAnswers } from './partition-answers.ts';
+import { PartitionAppends } from './partition-appends.ts';
+import type { PartitionAnswer, PartitionConfiguration, PartitionRequest } from './partition-contract.ts';
+import { PartitionRecovery } from './partition-recovery.ts';
+import { PartitionWriter } from './partition-writer.ts';
+import { type Step, step } from './step.ts';
 
-import type { Address, Lease } from '../runtime/actor.ts';
-import type { Fault } from '../src/model/faults.ts';
-import type { Offset, PartitionId, PartitionIndex, Timestamp, TopicId } from '../src/model/ids.ts';
-import type { TopicSettings } from '../src/model/topic.ts';
+export type { PartitionAnswer, PartitionConfiguration, PartitionRequest } from './partition-contract.ts';
+export { partitionAddress } from './partition-contract.ts';
 
-/** What everybody may ask of a partition. Every request is answered once, by `refused` or by the answer named. */
-export type PartitionRequest =
-  /** One batch whose checksum was verified by the sender → `appended`, once committed (`acks: 'none'`: never answered). */
-  | {
-      readonly type: 'append';
-      readonly request: number;
-      readonly acks: 'none' | 'all';
-      readonly bytes: Uint8Array;
-      readonly lease?: Lease;
-    }
-  /** Whole batches from the one that holds `offset`, below the committed offset → `records`. Empty at the end. */
-  | { readonly type: 'read'; readonly request: number; readonly offset: Offset; readonly bytesMax: number }
-  /** → `ready` once something is committed at or above `offset`. One at a time for each sender and request. */
-  | { readonly type: 'watch'; readonly request: number; readonly offset: Offset }
-  | { readonly type: 'unwatch'; readonly request: number }
-  /** → `found` */
-  | { readonly type: 'find'; readonly request: number; readonly at: 'begin' | 'end' | Timestamp }
-  /** Bytes from an offset on and the time of its record, for lag; outside of begin..end the nearer one counts → `measured` */
-  | { readonly type: 'measure'; readonly request: number; readonly offset: Offset }
-  /** → `described` */
-  | { readonly type: 'describe'; readonly request: number }
-  /** Forgets what lies before `offset` (a batch boundary at or below it), for logs that snapshot themselves → `trimmed` */
-  | { readonly type: 'trim'; readonly request: number; readonly offset: Offset };
+type Inbox = PartitionRequest | PartitionConfiguration | JournalAnswer | Down | Drain | Step;
 
-export type PartitionAnswer =
-  | { readonly type: 'appended'; readonly request: number; readonly baseOffset: Offset; readonly begin: Offset }
-  | {
-      readonly type: 'records';
-      readonly request: number;
-      readonly begin: Offset;
-      readonly end: Offset;
-      /** Offset behind the last batch given; the offset asked for when there was none. */
-      readonly next: Offset;
-      readonly bytes: Uint8Array;
-      readonly lease?: Lease;
-    }
-  | { readonly type: 'ready'; readonly request: number }
-  | { readonly type: 'found'; readonly request: number; readonly offset: Offset; readonly timestamp: number }
-  | {
-      readonly type: 'measured';
-      readonly request: number;
-      readonly begin: Offset;
-      readonly end: Offset;
-      /** Bytes of the batches from `offset` to the end. */
-      readonly sizeBytes: number;
-      /** Newest timestamp of the batch that holds `offset`; -1 at the end. */
-      readonly timestamp: number;
-    }
-  | {
-      readonly type: 'described';
-      readonly request: number;
-      readonly begin: Offset;
-      readonly end: Offset;
-      readonly durable: Offset;
-      readonly appended: Offset;
-      readonly sizeBytes: number;
-      readonly segments: number;
-      readonly damaged: readonly (readonly [Offset, Offset])[];
-    }
-  | { readonly type: 'trimmed'; readonly request: number; readonly begin: Offset }
-  | { readonly type: 'refused'; readonly request: number; readonly fault: Fault };
+/** `starting`: requests wait. `ready`: serves. `draining`: finishes what it has. `gone`: its topic was deleted. */
+type State = 'starting' | 'ready' | 'draining' | 'gone';
 
-/** What the directory of its shard tells a partition: first answer to its own `describe`, then at every change. */
-export type PartitionConfiguration =
-  | {
-      readonly type: 'configure';
-      readonly topic: TopicId;
-      readonly topicName: string;
-      readonly partition: PartitionIndex;
-      readonly settings: TopicSettings;
-    }
-  /** The topic is gone, or never was: free the files, refuse everything with UNKNOWN_PARTITION, stop. */
-  | { readonly type: 'gone' };
+/** Requests that wait for the start; whoever comes later hears UNAVAILABLE. */
+const EARLY_MAX = 10_000;
+/** The directory is asked again who this is, ms. */
+const ASK_MS = 2_000;
+/** Without appends and reads for so long, memory and files are let go, ms. */
+const IDLE_MS = 5_000;
+/** Retention looks at the log so often at most and at least, ms. */
+const RETENTION_MS_MIN = 1_000;
+const RETENTION_MS_MAX = 300_000;
 
-export const partitionAddress = (node: Address['node'], id: PartitionId): Address<PartitionRequest> => ({
-  node,
-  name: `partition/${id}`,
-  incarnation: 0,
-});
+/** The node's own logs: never gone by age, always fsynced; their owners trim them. */
+const INTERNAL_SETTINGS: TopicSettings = {
+  ...TOPIC_DEFAULTS,
+  retentionMs: -1,
+  segmentBytes: 8 * MIB,
+  batchBytesMax: 8 * MIB,
+};
+
+class PartitionActor implements Actor<Inbox> {
+  readonly #context: Context<Inbox>;
+  readonly #partition: PartitionId;
+  readonly #init: StorageInit;
+  #state: State = 'starting';
+  #log: PartitionLog | null = null;
+  #recovery: PartitionRecovery | null = null;
+  #parts: Parts | null = null;
+  #early: { readonly message: PartitionRequest; readonly from: Address }[] = [];
+  /** What the journal wants flushed, answered with `flushed` when it is. */
+  #flushAsked = 0;
+  #reporting = false;
+  #active = false;
+  #idleTimer = false;
+  #drainAsked = false;
+
+  constructor(context: Context<Inbox>, partition: PartitionId, init: StorageInit) {
+    this.#context = context;
+    this.#partition = partition;
+    this.#init = init;
+    if (partition < FIRST_USER_PARTITION) this.#configure(INTERNAL_SETTINGS);
+    else this.#whoAmI();
+  }
+
+  receive(message: Inbox, from: Address): void {
+    switch (message.type) {
+      case 'step':
+        message.run();
+        break;
+      case 'configure':
+        this.#configure(message.settings);
+        break;
+      case 'gone':
+        this.#gone();
+        break;
+      case 'tail':
+        if (this.#recovery === null) message.lease.release();
+        else this.#recovery.tail(message);
+        break;
+      case 'recovered':
+        this.#recovery?.recovered(message.era);
+        break;
+      case 'stored':
+        this.#parts?.appends.stored(message);
+        break;
+      case 'storeFailed':
+        this.#parts?.appends.storeFailed(message);
+        break;
+      case 'flush':
+        this.#flushAsked = Math.max(this.#flushAsked, message.upTo);
+        if (this.#state === 'gone') this.#forgetJournal();
+        break;
+      case 'down':
+        this.#down(message.address);
+        break;
+      case 'drain':
+        this.#drainAsked = true;
+        break;
+      default:
+        this.#request(message, from);
+    }
+    this.#advance();
+  }
+
+  inspect(): unknown {
+    const log = this.#log;
+    if (log === null) return { state: this.#state };
+    const { begin, end, durable, committed, segments, chunks } = log;
+    return { state: this.#state, begin, end, durable, committed, segments: segments.length, chunks: chunks.length };
+  }
+
+  // ---- who am I
+
+  #whoAmI(): void {
+    const { node, shard } = this.#context;
+    const directory = directoryAddress(node, shard);
+    this.#context.watch(directory);
+    // A mailbox that is full, or a directory that starts anew, is asked again.
+    this.#context.send(directory, { type: 'whoAmI', partition: this.#partition });
+    this.#context.after(
+      ASK_MS,
+      step(() => {
+        if (this.#log === null && this.#state === 'starting') this.#whoAmI();
+      }),
+    );
+  }
+
+  #down(address: Address): void {
+    if (address.name.startsWith('directory/')) {
+      if (this.#state !== 'gone') this.#whoAmI();
+    } else if (address.name.startsWith('journal/')) throw new Error('the journal that has this partition went down');
+    else this.#parts?.answers.down(address);
+  }
+
+  #configure(settings: TopicSettings): void {
+    if (this.#state === 'gone') return;
+    if (this.#log !== null) {
+      // The engine is chosen once: what is on disk does not move to memory, nor the other way.
+      this.#log.settings = { ...settings, engine: this.#log.settings.engine };
+      return;
+    }
+    const lease = (length: number): Lease | null => this.#context.lease(length);
+    this.#log = new PartitionLog(this.#partition, settings, { crc32c: this.#init.crc32c, lease });
+    if (this.#log.inMemory) {
+      this.#ready(this.#log, null, new Producers());
+      return;
+    }
+    this.#context.watch(journalAddress(this.#context.node, this.#context.shard));
+    const recovery = new PartitionRecovery(this.#context, this.#log, (manifest) => {
+      if (this.#log !== null && this.#state === 'starting') this.#ready(this.#log, manifest, recovery.producers);
+    });
+    this.#recovery = recovery;
+    recovery.begin();
+  }
+
+  #ready(log: PartitionLog, manifest: Manifest | null, producers: Producers): void {
+    this.#recovery = null;
+    this.#state = 'ready';
+    const flushing = new Flushing(log, manifest);
+    const appends = new PartitionAppends(this.#context, log, producers, {
+      prefixNeeded: () => this.#readPrefix(log),
+      changed: () => this.#advance(),
+    });
+    const writer = new PartitionWriter(this.#context, log, flushing, () => producers, {
+      progressed: () => this.#advance(),
+      failed: (error) => appends.abandon(error),
+    });
+    this.#parts = { log, flushing, appends, writer, answers: new PartitionAnswers(this.#context, log) };
+    const early = this.#early;
+    this.#early = [];
+    for (const { message, from } of early) this.#serve(this.#parts, message, from);
+    this.#retainLater();
+  }
+
+  /** The topic was deleted: the folder goes, and the journal may forget what it has. */
+  #gone(): void {
+    if (this.#state === 'gone') return;
+    this.#state = 'gone';
+    for (const { message, from } of this.#early) this.#refuse(message, from, unknown(this.#partition));
+    this.#early = [];
+    this.#parts?.appends.refuseAll(unknown(this.#partition));
+    this.#forgetJournal();
+    this.#removeFolder();
+  }
+
+  #forgetJournal(): void {
+    const { node, shard } = this.#context;
+    const message = { type: 'flushed' as const, partition: this.#partition, upTo: Number.POSITIVE_INFINITY };
+    this.#context.send(journalAddress(node, shard), message);
+  }
+
+  /** Once nothing is written any more. What is left after a failure is found again by the janitor. */
+  #removeFolder(): void {
+    if (this.#parts?.writer.idle === false || this.#recovery !== null) {
+      this.#context.after(
+        50,
+        step(() => this.#removeFolder()),
+      );
+      this.#recovery = null;
+      return;
+    }
+    this.#context.disk.remove(partitionFolder(this.#partition), () => step(() => this.#context.stop()));
+  }
+
+  // ---- requests
+
+  #request(message: PartitionRequest, from: Address): void {
+    this.#active = true;
+    if (this.#state === 'gone') this.#refuse(message, from, unknown(this.#partition));
+    else if (this.#parts !== null) this.#serve(this.#parts, message, from);
+    else if (this.#early.length < EARLY_MAX) this.#early.push({ message, from });
+    else this.#refuse(message, from, fault('UNAVAILABLE', 'the partition is starting'));
+  }
+
+  #serve({ log, flushing, appends, answers }: Parts, message: PartitionRequest, from: Address): void {
+    switch (message.type) {
+      case 'append':
+        if (this.#state === 'draining') this.#refuse(message, from, fault('SHUTTING_DOWN', 'the node is stopping'));
+        else appends.append(message, from);
+        break;
+      case 'read':
+        answers.read(message, from);
+        break;
+      case 'watch':
+        answers.watch(message, from);
+        break;
+      case 'unwatch':
+        answers.unwatch(message.request, from);
+        break;
+      case 'find':
+        answers.find(message, from);
+        break;
+      case 'measure':
+        answers.measure(message, from);
+        break;
+      case 'describe':
+        answers.describe(message.request, from);
+        break;
+      case 'trim':
+        this.#forget(flushing, answers, trim(log, message.offset), true);
+        this.#context.reply(from, { type: 'trimmed', request: message.request, begin: log.begin } as PartitionAnswer);
+        break;
+      default:
+        unreachable(message);
+    }
+  }
+
+  #refuse(message: PartitionRequest, from: Address, reason: Fault): void {
+    if (message.type === 'append') message.lease?.release();
+    if (message.type === 'unwatch' || (message.type === 'append' && message.acks === 'none')) return;
+    this.#context.reply(from, { type: 'refused', request: message.request, fault: reason } as PartitionAnswer);
+  }
+
+  // ---- what goes on by itself
+
+  /** After every message: tells who waits, writes what is to be written, reports to the journal. */
+  #advance(): void {
+    const parts = this.#parts;
+    if (parts === null || this.#state === 'gone') {
+      if (this.#drainAsked && this.#state === 'starting') this.#context.stop();
+      return;
+    }
+    parts.flushing.want(this.#flushAsked);
+    parts.appends.committed();
+    parts.answers.committed();
+    parts.writer.pump();
+    this.#report(parts);
+    this.#restLater(parts);
+    if (this.#drainAsked) this.#drain(parts);
+  }
+
+  /** The journal asked for a flush and it is done: it may forget what is below. */
+  #report({ flushing, writer }: Parts): void {
+    const upTo = this.#flushAsked;
+    if (upTo === 0 || this.#reporting || !flushing.reached(upTo)) return;
+    this.#reporting = true;
+    writer.snapshot((done) => {
+      this.#reporting = false;
+      if (!done) return;
+      if (this.#flushAsked === upTo) this.#flushAsked = 0;
+      const { node, shard } = this.#context;
+      this.#context.send(journalAddress(node, shard), { type: 'flushed', partition: this.#partition, upTo });
+      this.#advance();
+    });
+  }
+
+  #readPrefix(log: PartitionLog): void {
+    const segment = log.active;
+    const at = log.prefixAt;
+    if (segment === undefined || this.#parts === null) return;
+    this.#parts.answers.reader.block(segment, at, segment.bytes - at, (problem, bytes) => {
+      if (problem?.code === 'OVERLOADED') this.#context.whenLeasable(step(() => this.#readPrefix(log)));
+      else if (bytes === null) throw new Error(`the end of segment ${segment.base} is unreadable: ${problem?.message}`);
+      else {
+        log.givePrefix(bytes);
+        this.#parts?.appends.goOn();
+      }
+    });
+  }
+
+  #restLater({ log, writer, answers }: Parts): void {
+    if (this.#idleTimer || (!this.#active && log.chunks.length === 0)) return;
+    this.#idleTimer = true;
+    this.#active = false;
+    this.#context.after(
+      IDLE_MS,
+      step(() => {
+        this.#idleTimer = false;
+        if (this.#active) return;
+        log.rest();
+        answers.reader.rest();
+        writer.closeFiles();
+      }),
+    );
+  }
+
+  #retainLater(): void {
+    const age = this.#log?.settings.retentionMs ?? -1;
+    const ms = age < 0 ? RETENTION_MS_MAX : Math.min(RETENTION_MS_MAX, Math.max(RETENTION_MS_MIN, Math.floor(age / 4)));
+    this.#context.after(
+      ms,
+      step(() => {
+        if (this.#parts === null || this.#state !== 'ready') return;
+        const { log, flushing, answers } = this.#parts;
+        this.#forget(flushing, answers, retain(log, this.#context.now()), false);
+        this.#retainLater();
+      }),
+    );
+  }
+
+  #forget(flushing: Flushing, answers: PartitionAnswers, gone: readonly Segment[], trimmed: boolean): void {
+    answers.reader.removed(gone);
+    flushing.remove(gone);
+    if (trimmed) flushing.manifestDue();
+  }
+
+  /** Clean stop: everything to the segments, then the manifest says so. */
+  #drain(parts: Parts): void {
+    this.#state = 'draining';
+    const { log, flushing, appends, writer } = parts;
+    if (log.inMemory) {
+      this.#context.stop();
+      return;
+    }
+    if (!appends.idle || !writer.idle || this.#reporting) return;
+    if (!flushing.reached(log.end)) {
+      flushing.want(log.end);
+      writer.pump();
+    } else if (log.segments.length > 0 && !flushing.clean) {
+      flushing.wantClean();
+      writer.pump();
+    } else this.#leave(writer);
+  }
+
+  #leave(writer: PartitionWriter): void {
+    this.#reporting = true;
+    writer.snapshot((done) => {
+      const { node, shard } = this.#context;
+      const upTo = this.#log?.end ?? 0;
+      // Without the snapshot the journal keeps what it has, and the next start reads it.
+      if (done) this.#context.send(journalAddress(node, shard), { type: 'flushed', partition: this.#partition, upTo });
+      this.#context.stop();
+    });
+  }
+}
+
+interface Parts {
+  readonly log: PartitionLog;
+  readonly flushing: Flushing;
+  readonly appends: PartitionAppends;
+  readonly writer: PartitionWriter;
+  readonly answers: PartitionAnswers;
+}
+
+const unknown = (partition: PartitionId): Fault =>
+  fault('UNKNOWN_PARTITION', `partition ${partition} is gone with its topic`);
+
+export const partition: ActorFactory<Inbox> = (context, key, init) =>
+  new PartitionActor(context, id(Number(key)), init as StorageInit);

@@ -37,7 +37,12 @@ export type Work =
       readonly listedTo: Offset;
     }
   /** Replace the manifest, then remove the files of these segments. */
-  | { readonly kind: 'manifest'; readonly bytes: Uint8Array; readonly remove: readonly Segment[] };
+  | {
+      readonly kind: 'manifest';
+      readonly bytes: Uint8Array;
+      readonly clean: boolean;
+      readonly remove: readonly Segment[];
+    };
 
 export class Flushing {
   readonly #log: PartitionLog;
@@ -70,6 +75,11 @@ export class Flushing {
 
   manifestDue(): void {
     this.#manifestDue = true;
+  }
+
+  /** The manifest on disk says that no journal has anything of the partition. */
+  get clean(): boolean {
+    return this.#cleanOnDisk;
   }
 
   /** The partition stops: its manifest is to say that no journal has anything of it. */
@@ -173,12 +183,16 @@ export class Flushing {
 
   #manifest(clean: boolean): Work {
     this.#manifestDue = false;
-    this.#cleanOnDisk = clean;
     const remove = this.#removed;
     this.#removed = [];
     const { partition, begin, tools } = this.#log;
     const segments = this.#log.segments.filter((segment) => segment.created).map((segment) => this.#record(segment));
-    return { kind: 'manifest', bytes: encodeManifest({ partition, begin, clean, segments }, tools.crc32c), remove };
+    return {
+      kind: 'manifest',
+      bytes: encodeManifest({ partition, begin, clean, segments }, tools.crc32c),
+      clean,
+      remove,
+    };
   }
 
   /** The last segment may have more than its sidecar names: the manifest tells what is on disk. */
@@ -187,6 +201,12 @@ export class Flushing {
     const listed = { end: segment.listedTo, entries: segment.listed };
     if (segment !== this.#failed) return { ...record, ...listed };
     return { ...record, ...listed, bytes: this.#listedBytes(segment), sealed: true };
+  }
+
+  /** The manifest is still to be written, and what it no longer names still to be removed. */
+  manifestFailed(work: Work & { kind: 'manifest' }): void {
+    this.#manifestDue = true;
+    this.#removed.push(...work.remove);
   }
 
   /** The work was done and is durable. */
@@ -200,6 +220,7 @@ export class Flushing {
         this.#listed(work.segment, work.listed, work.listedTo);
         return;
       case 'manifest':
+        this.#cleanOnDisk = work.clean;
         return;
     }
   }

@@ -33,7 +33,7 @@ export function restoreManifest(log: PartitionLog, manifest: Manifest): Segment 
   return last === undefined || isSealed(last) ? null : last;
 }
 
-/** The open segment goes as far as its sidecar names batches; `recordedEnd` is what the manifest knew. */
+/** The open segment goes as far as its sidecar names batches. */
 export function restoreSidecar(log: PartitionLog, segment: Segment, sidecar: Sidecar): void {
   segment.entries = sidecar.count;
   segment.listed = sidecar.count;
@@ -47,6 +47,20 @@ export function restoreSidecar(log: PartitionLog, segment: Segment, sidecar: Sid
     segment.maxTimestamp = Math.max(segment.maxTimestamp, sidecar.entry(index).maxTimestamp);
   for (const [first, behind] of sidecar.damaged) noteDamage(log, first, behind);
   log.end = segment.end;
+}
+
+/**
+ * The last entries of the sidecar are lost, and the journal has forgotten their batches: the offsets up to `end` are
+ * damage. The segment ends there with its files as they are.
+ */
+export function sealLost(log: PartitionLog, segment: Segment, end: Offset, sidecar: Sidecar): void {
+  noteDamage(log, segment.end, end);
+  segment.entries = sidecar.count + sidecar.lostAtEnd;
+  segment.listed = segment.entries;
+  segment.end = end;
+  segment.listedTo = end;
+  segment.rolled = true;
+  log.end = end;
 }
 
 /** Takes in what the journal has of the partition, in the journal's order. */

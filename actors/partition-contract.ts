@@ -1,0 +1,87 @@
+/**
+ * What everybody may ask of a partition, and what it answers: the contract between actors/partition.ts and the rest.
+ */
+import type { Address, Lease } from '../runtime/actor.ts';
+import type { Fault } from '../src/model/faults.ts';
+import type { Offset, PartitionId, PartitionIndex, Timestamp, TopicId } from '../src/model/ids.ts';
+import type { TopicSettings } from '../src/model/topic.ts';
+
+/** What everybody may ask of a partition. Every request is answered once, by `refused` or by the answer named. */
+export type PartitionRequest =
+  /** One batch whose checksum was verified by the sender → `appended`, once committed (`acks: 'none'`: never answered). */
+  | {
+      readonly type: 'append';
+      readonly request: number;
+      readonly acks: 'none' | 'all';
+      readonly bytes: Uint8Array;
+      readonly lease?: Lease;
+    }
+  /** Whole batches from the one that holds `offset`, below the committed offset → `records`. Empty at the end. */
+  | { readonly type: 'read'; readonly request: number; readonly offset: Offset; readonly bytesMax: number }
+  /** → `ready` once something is committed at or above `offset`. One at a time for each sender and request. */
+  | { readonly type: 'watch'; readonly request: number; readonly offset: Offset }
+  | { readonly type: 'unwatch'; readonly request: number }
+  /** → `found` */
+  | { readonly type: 'find'; readonly request: number; readonly at: 'begin' | 'end' | Timestamp }
+  /** Bytes from an offset on and the time of its record, for lag; outside of begin..end the nearer one counts → `measured` */
+  | { readonly type: 'measure'; readonly request: number; readonly offset: Offset }
+  /** → `described` */
+  | { readonly type: 'describe'; readonly request: number }
+  /** Forgets what lies before `offset` (a batch boundary at or below it), for logs that snapshot themselves → `trimmed` */
+  | { readonly type: 'trim'; readonly request: number; readonly offset: Offset };
+
+export type PartitionAnswer =
+  | { readonly type: 'appended'; readonly request: number; readonly baseOffset: Offset; readonly begin: Offset }
+  | {
+      readonly type: 'records';
+      readonly request: number;
+      readonly begin: Offset;
+      readonly end: Offset;
+      /** Offset behind the last batch given; the offset asked for when there was none. */
+      readonly next: Offset;
+      readonly bytes: Uint8Array;
+      readonly lease?: Lease;
+    }
+  | { readonly type: 'ready'; readonly request: number }
+  | { readonly type: 'found'; readonly request: number; readonly offset: Offset; readonly timestamp: number }
+  | {
+      readonly type: 'measured';
+      readonly request: number;
+      readonly begin: Offset;
+      readonly end: Offset;
+      /** Bytes of the batches from `offset` to the end. */
+      readonly sizeBytes: number;
+      /** Newest timestamp of the batch that holds `offset`; -1 at the end. */
+      readonly timestamp: number;
+    }
+  | {
+      readonly type: 'described';
+      readonly request: number;
+      readonly begin: Offset;
+      readonly end: Offset;
+      readonly durable: Offset;
+      readonly appended: Offset;
+      readonly sizeBytes: number;
+      readonly segments: number;
+      readonly damaged: readonly (readonly [Offset, Offset])[];
+    }
+  | { readonly type: 'trimmed'; readonly request: number; readonly begin: Offset }
+  | { readonly type: 'refused'; readonly request: number; readonly fault: Fault };
+
+/** What the directory of its shard tells a partition: first answer to its own `describe`, then at every change. */
+export type PartitionConfiguration =
+  | {
+      readonly type: 'configure';
+      readonly topic: TopicId;
+      readonly topicName: string;
+      readonly partition: PartitionIndex;
+      readonly settings: TopicSettings;
+    }
+  /** The topic is gone, or never was: free the files, refuse everything with UNKNOWN_PARTITION, stop. */
+  | { readonly type: 'gone' };
+
+export const partitionAddress = (node: Address['node'], id: PartitionId): Address<PartitionRequest> => ({
+  node,
+  name: `partition/${id}`,
+  incarnation: 0,
+});
