@@ -358,6 +358,7 @@ export class Shard implements Host {
   // ---- for people
 
   inspect(): ShardView {
+    this.arena.collect();
     const actors = [...this.post.cells.values()].map((cell) => cell.inspect());
     return { shard: this.shard, actors, bytesLeased: this.arena.bytesLeased };
   }
