@@ -111,9 +111,16 @@ export class FakeLog {
 export type Crash = { readonly type: 'crash' };
 
 export function fakePartition(log: FakeLog, context: Context): Actor<PartitionRequest | Crash> {
+  // What was held when the actor ended may still be committed; its answer has nobody left to send it.
+  let alive = true;
   return {
+    stopped(): void {
+      alive = false;
+    },
     receive(message: PartitionRequest | Crash, from: Address): void {
-      const answer = (reply: PartitionAnswer): void => context.reply(from, reply);
+      const answer = (reply: PartitionAnswer): void => {
+        if (alive) context.reply(from, reply);
+      };
       const begin: Offset = id(log.begin);
       const end: Offset = id(log.committed);
       switch (message.type) {
