@@ -56,7 +56,7 @@ const walls: readonly Wall[] = [
   { from: /^src\/[^/]+\.ts$/, ours: EVERYTHING, others: ['node:', '*'], why: 'the door composes' },
   {
     from: /^actors\//,
-    ours: ['actors/', 'src/(?!edges/|config|settings|main|node)', 'runtime/(actor|ports|address)\\.ts$'],
+    ours: ['actors/', 'src/(?!edges/)[^/]+/', 'runtime/(actor|ports|address|dead-letters)\\.ts$'],
     others: [],
     why: 'actors join machines and effects; what touches Node or a package is a port',
   },
@@ -202,6 +202,7 @@ test('the judge of walls sees a broken wall, whatever its form', (t) => {
     ['src/edges/cli/a.ts', "import { connect } from '../client/index.ts';", true],
     ['src/edges/admin/a.ts', "import { Registry } from 'prom-client';", true],
     ['actors/a.ts', "import type { Context } from '../runtime/actor.ts';", true],
+    ['actors/a.ts', "import { x } from '../src/config.ts';", false],
     ['actors/a.ts', "import { Shard } from '../runtime/shard.ts';", false],
     ['actors/a.ts', "import { connect } from '../src/edges/client/index.ts';", false],
     ['actors/a.ts', "import { encode } from '@msgpack/msgpack';", false],
