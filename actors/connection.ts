@@ -66,8 +66,11 @@ class Connection implements Actor<Inbox> {
     this.#context = context;
     this.#socket = socket;
     this.#conversation = conversation;
-    this.#requests = new Requests(context, services, () => conversation.client);
     this.#outbox = new Outbox((views) => this.#write(views));
+    this.#requests = new Requests(context, services, {
+      client: () => conversation.client,
+      unsentBytes: () => this.#outbox.bytes,
+    });
     this.#idleAt = context.monotonic() + HELLO_MS_MAX;
     let intake: Intake | undefined;
     context.network.attach(socket, (deliver) => {
@@ -175,6 +178,7 @@ class Connection implements Actor<Inbox> {
     this.#writeAt = NEVER;
     if (error !== null) this.#outbox.close();
     this.#outbox.written();
+    this.#requests.written();
   }
 
   // ---- ends

@@ -27,6 +27,8 @@ export interface Desk {
   readonly facts: NodeFacts;
   /** Questions that are held open on purpose, to be given up when the connection ends. */
   readonly longPolls: Set<number>;
+  /** Bytes of answers that the client has not taken yet. */
+  unsentBytes(): number;
   /** Client id of the connection. */
   client(): string;
   /** Ms; never goes back. */

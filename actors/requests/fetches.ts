@@ -5,7 +5,7 @@
 import type { Lease } from '../../runtime/actor.ts';
 import { assert, unreachable } from '../../src/model/assert.ts';
 import { fault } from '../../src/model/faults.ts';
-import { FETCH_SESSIONS_MAX, PARTITIONS_PER_REQUEST_MAX } from '../../src/model/limits.ts';
+import { FETCH_SESSIONS_MAX, OUTBOX_BYTES_MAX, PARTITIONS_PER_REQUEST_MAX } from '../../src/model/limits.ts';
 import { type FetchEffect, FetchSession, type Followed } from '../../src/protocols/fetching.ts';
 import type { FetchRequest } from '../../src/protocols/request.ts';
 import type { PartitionAnswer, PartitionRequest } from '../partition.ts';
@@ -35,8 +35,14 @@ class Following {
   }
 }
 
+type Read = Extract<FetchEffect<Lease>, { readonly type: 'read' }>;
+
 export class Fetches {
   readonly #desk: Desk;
+  /** Reads that wait until the client has taken what it was given. */
+  readonly #readsWaiting: { readonly session: Following; readonly read: Read }[] = [];
+  /** Bytes that reads in flight may bring, and of records read and not answered. */
+  #bytesHeld = 0;
   readonly #sessions = new Map<number, Following>();
   #lastSession = 0;
   #token = 0;
@@ -117,7 +123,8 @@ export class Fetches {
         this.#locate(session, effect.of);
         break;
       case 'read':
-        this.#read(session, effect.of, effect);
+        this.#readsWaiting.push({ session, read: effect });
+        this.readOn();
         break;
       case 'watch':
         this.#watch(session, effect.of, effect.offset);
@@ -146,15 +153,32 @@ export class Fetches {
     });
   }
 
-  #read(session: Following, of: Followed, { offset, bytesMax }: { offset: Followed['next']; bytesMax: number }): void {
+  /** Begins the reads that there is room for, in order. One is always under way, so that all come to an end. */
+  readOn(): void {
+    for (let first = this.#readsWaiting[0]; first !== undefined; first = this.#readsWaiting[0]) {
+      const bytes = this.#bytesHeld + this.#desk.unsentBytes();
+      if (bytes > 0 && bytes + first.read.bytesMax > OUTBOX_BYTES_MAX) return;
+      this.#readsWaiting.shift();
+      this.#read(first.session, first.read);
+    }
+  }
+
+  #read(session: Following, { of, offset, bytesMax }: Read): void {
+    this.#bytesHeld += bytesMax;
     this.#desk.asker.ask<PartitionRequest & { readonly request: number }, Records>(
       this.#address(of),
       (request) => ({ type: 'read', request, offset, bytesMax }),
-      (answer) =>
+      (answer) => {
+        this.#bytesHeld -= bytesMax;
         this.#step(session, () => {
           if (answer.type === 'refused') session.machine.failed(of, answer.fault);
-          else session.machine.records(of, answer, answer.lease);
-        }),
+          else {
+            if (of.state !== 'gone') this.#bytesHeld += answer.bytes.length;
+            session.machine.records(of, answer, answer.lease);
+          }
+        });
+        this.readOn();
+      },
       this.#desk.monotonic() + ANSWER_MS_MAX,
     );
   }
@@ -188,6 +212,7 @@ export class Fetches {
     assert(waiting !== undefined, 'a fetch is answered once');
     session.waiting.delete(effect.token);
     this.#desk.asker.forget(waiting.alarm);
+    for (const part of effect.parts) this.#bytesHeld -= part.bytes.length;
     waiting.done({ call: 'fetch', session: session.number, parts: effect.parts }, effect.holds);
   }
 

@@ -41,18 +41,22 @@ export class Requests {
   readonly #produces: ProduceLine;
   readonly #fetches: Fetches;
 
-  constructor(context: Context<AskerMessage>, services: RequestServices, client: () => string) {
+  constructor(
+    context: Context<AskerMessage>,
+    services: RequestServices,
+    connection: { readonly client: () => string; readonly unsentBytes: () => number },
+  ) {
     const asker = new Asker(context);
     const monotonic = (): number => context.monotonic();
     this.#desk = {
       ...services,
+      ...connection,
       node: context.node,
       shard: context.shard,
       shards: context.shards,
       asker,
       topics: new Topics(asker, context.node, context.shard, monotonic),
       longPolls: new Set(),
-      client,
       monotonic,
     };
     this.#produces = new ProduceLine(this.#desk);
@@ -95,6 +99,11 @@ export class Requests {
       default:
         if (!this.#desk.asker.answered(message) && message.type === 'records') message.lease?.release();
     }
+  }
+
+  /** The client has taken answers: there may be room for more. */
+  written(): void {
+    this.#fetches.readOn();
   }
 
   /** Answers at once what waits for something to happen, and follows nothing any more. */

@@ -127,7 +127,8 @@ export class ConnectionWorld {
 
   async close(): Promise<void> {
     for (const client of this.#clients) client.socket.destroy();
-    for (let shard = 0; shard < SHARDS; shard++) this.shards.shard(shard).abandon();
+    for (let shard = 0; shard < SHARDS; shard++)
+      await new Promise<void>((resolve) => this.shards.shard(shard).stop(1_000, () => resolve()));
   }
 
   #tree(): Tree {
