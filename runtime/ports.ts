@@ -140,7 +140,10 @@ export interface Network {
   ): void;
 }
 
-/** CPU-heavy jobs in threads of their own (piscina): named, arguments and results structured-cloneable. */
+/**
+ * CPU-heavy jobs in threads of their own (piscina): named, arguments and results structured-cloneable. The argument is
+ * copied when a thread is free, so it must stay as it is until done; shared memory is shared.
+ */
 export interface Pool {
   run(job: string, argument: unknown, done: (error: string | null, result?: unknown) => void): void;
 }

@@ -26,9 +26,8 @@ export class SimulatedPool implements Pool {
 
   run(job: string, argument: unknown, done: (error: string | null, result?: unknown) => void): void {
     const { clock, random, latencyMs = [1, 10] } = this.#options;
-    const copy: unknown = structuredClone(argument);
     clock.after(random.between(...latencyMs), () => {
-      const { error, result } = this.#perform(job, copy);
+      const { error, result } = this.#perform(job, argument);
       if (error === null) done(null, result);
       else done(error);
     });
@@ -38,7 +37,7 @@ export class SimulatedPool implements Pool {
     const perform = this.#jobs.get(job);
     if (perform === undefined) return { error: `no job is named ${job}` };
     try {
-      return { error: null, result: structuredClone(perform(argument as never)) };
+      return { error: null, result: structuredClone(perform(structuredClone(argument) as never)) };
     } catch (error) {
       // The loop of a thread: what a job throws is its answer.
       return { error: error instanceof Error ? error.message : String(error) };

@@ -12,15 +12,19 @@ import { createArena } from '../../runtime/arena-memory.ts';
 import { NodeClock } from '../../runtime/clock.ts';
 import { NodeDisk } from '../../runtime/disk.ts';
 import { NodeNetwork } from '../../runtime/listener.ts';
-import type { Clock, Disk, DiskError, DoneWith, Network, Random } from '../../runtime/ports.ts';
+import { ThreadPool } from '../../runtime/pool.ts';
+import type { Clock, Disk, DiskError, DoneWith, Network, Pool, Random } from '../../runtime/ports.ts';
 import { NodeRandom } from '../../runtime/random.ts';
 import { World } from '../../runtime/simulated/world.ts';
+import * as jobs from './jobs.ts';
 
 export interface PortsWorld {
   readonly clock: Clock;
   readonly random: Random;
   readonly disk: Disk;
   readonly network: Network;
+  /** Has the jobs of jobs.ts. */
+  readonly pool: Pool;
   /** Where {@link network} is reached from itself. */
   readonly host: string;
   /** Lets the world go on until `ready`, or fails. */
@@ -30,11 +34,15 @@ export interface PortsWorld {
   end(): void;
 }
 
+const JOBS_URL = new URL('./jobs.ts', import.meta.url).href;
 const WAIT_MS_MAX = 10_000;
 
 export function realWorld(): PortsWorld {
   const folder = mkdtempSync(join(tmpdir(), 'callboard-conformance-'));
+  const byName = Object.fromEntries(Object.keys(jobs).map((job) => [job, JOBS_URL]));
+  const pool = new ThreadPool({ jobs: byName, threadsMax: 1, queueMax: 16 });
   return {
+    pool,
     clock: new NodeClock(),
     random: new NodeRandom(),
     disk: new NodeDisk({ folder }),
@@ -52,12 +60,15 @@ export function realWorld(): PortsWorld {
     async pass(ms) {
       await sleep(ms + 1);
     },
-    end: () => rmSync(folder, { recursive: true, force: true }),
+    end() {
+      pool.close(() => {});
+      rmSync(folder, { recursive: true, force: true });
+    },
   };
 }
 
 export function simulatedWorld(seed = 1): PortsWorld {
-  const world = new World({ seed });
+  const world = new World({ seed, jobs });
   const ports = world.ports('here');
   return {
     ...ports,
