@@ -21,7 +21,7 @@ import {
 } from '../model/batch.ts';
 import { type Fault, failed, fault, ok, type Result } from '../model/faults.ts';
 import type { Offset } from '../model/ids.ts';
-import { PRODUCER_BATCHES_KEPT, PRODUCERS_PER_PARTITION_MAX } from '../model/limits.ts';
+import { PRODUCER_BATCHES_KEPT, PRODUCERS_PER_PARTITION_MAX, REQUESTS_IN_FLIGHT_MAX } from '../model/limits.ts';
 
 export type Verdict =
   | { readonly kind: 'accept' }
@@ -52,12 +52,17 @@ interface Batch {
   readonly nextOffset: Offset;
 }
 
+/** Of one producer: more than its connection may have in flight, so that only a replay gets there. */
+const SPECULATIVE_BATCHES_MAX = REQUESTS_IN_FLIGHT_MAX + PRODUCER_BATCHES_KEPT;
+
 const ACCEPT: Verdict = { kind: 'accept' };
 
 export class Producers {
   /** By producer id, in the order of their last append. Batches oldest first, at least one each. */
   readonly #producers = new Map<number, Batch[]>();
   #committed = 0 as Offset;
+  /** Behind the last batch taken in: a roll back to there or beyond has nothing to do. */
+  #end = 0 as Offset;
   readonly #producersMax: number;
 
   constructor(producersMax = PRODUCERS_PER_PARTITION_MAX) {
@@ -90,13 +95,7 @@ export class Producers {
     return refuse('OUT_OF_ORDER_SEQUENCE', producerId, `sequence ${first} came, ${expected} was expected`);
   }
 
-  /** Takes in the batch at `at` of the log at start, where everything read is committed. */
-  replay(header: Uint8Array, at = 0): void {
-    this.commit(readBaseOffset(header, at));
-    this.append(header, at);
-  }
-
-  /** Takes in the batch at `at`, which was accepted and carries its offset. */
+  /** Takes in the batch at `at`, which carries its offset: it was accepted, or read from the log at start. */
   append(header: Uint8Array, at = 0): void {
     const producerId = readProducerId(header, at);
     if (producerId === NO_PRODUCER) return;
@@ -113,6 +112,7 @@ export class Producers {
     this.#producers.delete(producerId);
     this.#producers.set(producerId, batches);
     batches.push(batch);
+    this.#end = batch.nextOffset;
     this.#forgetBatches(batches);
     if (this.#producers.size > this.#producersMax) this.#forgetOldest();
   }
@@ -124,6 +124,8 @@ export class Producers {
 
   /** Rolls back to `offset`: the batches from there on were cut off the log. At or above the committed offset. */
   truncate(offset: Offset): void {
+    if (offset >= this.#end) return;
+    this.#end = offset;
     for (const [producerId, batches] of this.#producers) {
       while ((batches.at(-1)?.nextOffset ?? 0) > offset) batches.pop();
       if (batches.length === 0) this.#producers.delete(producerId);
@@ -160,12 +162,17 @@ export class Producers {
       restored.#producers.set(producer[0], batches);
     }
     restored.#committed = upTo as Offset;
+    restored.#end = upTo as Offset;
     return ok(restored);
   }
 
-  /** Keeps the last batches, and as many again as may be rolled back: then the ones before count once more. */
+  /** Keeps the last batches, and before them those that count once more when the ones behind are rolled back. */
   #forgetBatches(batches: Batch[]): void {
-    while ((batches[PRODUCER_BATCHES_KEPT]?.nextOffset ?? Number.POSITIVE_INFINITY) <= this.#committed) batches.shift();
+    while (
+      batches.length > SPECULATIVE_BATCHES_MAX ||
+      (batches[PRODUCER_BATCHES_KEPT]?.nextOffset ?? Number.POSITIVE_INFINITY) <= this.#committed
+    )
+      batches.shift();
   }
 
   #forgetOldest(): void {
