@@ -76,6 +76,7 @@ test('timers end with their incarnation', (t) => {
   const { world, heard, context, tell } = acting();
   context.after(100, { type: 'never' });
   tell('boom');
+  t.is(world.clock.timers, 1, 'only the back-off is left');
   world.clock.advance(1_000);
   t.deepEqual(
     heard.map(({ type }) => type),

@@ -132,8 +132,9 @@ test('replies that the ring has no room for wait and arrive in order', (t) => {
   const { world, heard, context } = drivenWorld(
     2,
     kind((message, own, from) => {
-      const bytes = new Uint8Array(3_000);
-      for (let n = 0; n < 200; n++) own.reply(from, { type: message.type, n, bytes } as Message);
+      // Small ones would still fit where a large one waits.
+      for (let n = 0; n < 200; n++)
+        own.reply(from, { type: message.type, n, bytes: new Uint8Array(n % 2 === 0 ? 3_000 : 10) } as Message);
     }),
   );
   context.send(address<Any>('echo/1'), { type: 'flood' });
@@ -175,4 +176,28 @@ test('a shard at rest does nothing', (t) => {
   const { world } = drivenWorld(2);
   t.is(world.clock.timers, 0);
   t.notThrows(() => world.clock.settle());
+});
+
+test('a receiver that is slower than its sender pushes back through the ring: what waits is bounded', (t) => {
+  let handled = 0;
+  const slow = kind(
+    () => {
+      handled += 1;
+    },
+    { mailboxMax: 2 },
+  );
+  const { world, context } = drivenWorld(2, slow);
+  let sent = 0;
+  let refused = 0;
+  for (let round = 0; round < 100; round++) {
+    for (let i = 0; i < 200; i++) {
+      if (context.send(address<Any>('echo/1'), { type: 'work' }) === 'sent') sent += 1;
+      else refused += 1;
+    }
+    world.clock.tick();
+    t.true(sent - handled < 2_000, `${sent - handled} wait`);
+  }
+  t.true(refused > 0);
+  world.clock.settle();
+  t.is(handled, sent);
 });
