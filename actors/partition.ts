@@ -3,7 +3,7 @@
  * What others may ask of it stands in partition-contract.ts and is given on from here.
  * Lives on: shard `id % shards`. View: one partition.
  */
-import type { Actor, ActorFactory, Address, Context, Down, Drain, Lease } from '../runtime/actor.ts';
+import type { Actor, Address, Context, Down, Drain, Lease } from '../runtime/actor.ts';
 import { Flushing } from '../src/log/flushing.ts';
 import type { Manifest } from '../src/log/manifest.ts';
 import { PartitionLog } from '../src/log/partition-log.ts';
@@ -388,5 +388,6 @@ interface Parts {
 const unknown = (partition: PartitionId): Fault =>
   fault('UNKNOWN_PARTITION', `partition ${partition} is gone with its topic`);
 
-export const partition: ActorFactory<Inbox> = (context, key, init) =>
-  new PartitionActor(context, id(Number(key)), init as StorageInit);
+export function makePartition(context: Context<Inbox>, key: string, init: unknown): Actor<Inbox> {
+  return new PartitionActor(context, id(Number(key)), init as StorageInit);
+}
