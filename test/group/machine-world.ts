@@ -5,6 +5,7 @@
 import { advance, type Beat, beat, expel, type Steps, settle } from '../../src/group/beat.ts';
 import type { Group } from '../../src/group/group.ts';
 import { Groups, Topics } from '../../src/group/groups.ts';
+import { forgetTopics } from '../../src/group/offsets.ts';
 import { type PlaceKey, toPlaces } from '../../src/group/places.ts';
 import type { Assignor, GroupRecord } from '../../src/group/record.ts';
 import { overdue, touch } from '../../src/group/timeouts.ts';
@@ -38,6 +39,9 @@ export class MachineWorld {
 
   dropTopic(number: number): void {
     this.topics.drop(id(number));
+    const { group } = this;
+    if (group !== undefined)
+      this.carryOut(forgetTopics(this.groups, group, (topic) => this.topics.byId(topic) !== undefined));
     this.carryOut(settle(this.groups, this.topics, GROUP));
   }
 
