@@ -50,20 +50,11 @@ export const fieldsCodec = {
     try {
       return decoder.decode(bytes.slice());
     } catch {
+      // Whoever asked answers for it.
       return undefined;
     }
   },
 };
-
-/** For bytes from outside: `undefined` for what is no msgpack. */
-export function tryDecodeValue(bytes: Uint8Array): unknown {
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    // Whoever asked answers for it.
-    return undefined;
-  }
-}
 
 export interface Envelope {
   /** What the record is: the kernel's own numbers; 0 is a message over the request lane. */

@@ -5,7 +5,7 @@
 import { crc32c } from '@node-rs/crc32';
 import { journalSize } from '../actors/journal.ts';
 import { type NodeInit, nodeTree } from '../actors/node.ts';
-import { decodeValue, encodeValue, tryDecodeValue } from '../runtime/envelope.ts';
+import { decodeValue, encodeValue, fieldsCodec } from '../runtime/envelope.ts';
 import { PORTS_CAN_BE_SHARED } from '../runtime/listener.ts';
 import type { Compose, Composition } from '../runtime/shard-host.ts';
 import { topicDefaults } from './config.ts';
@@ -48,7 +48,7 @@ export const compose: Compose = (init, { shards }): Composition => {
     listeners: { native: { host: settings['native.host'], port: plan.nativePort, shared: accepting > 1 } },
     connectionsMax: Math.ceil(settings['limits.connections'] / accepting),
     frameBytesMax: settings['limits.frameBytes'],
-    fields: { encode: encodeValue, decode: tryDecodeValue },
+    fields: fieldsCodec,
     requests: { crc32c, facts },
   };
   return { tree: nodeTree(() => accepting), init: nodeInit };

@@ -348,7 +348,7 @@ test('a client that does not read its answers is not served beyond the bound', a
       const client = await world.client();
       for (let n = 0; n < 8; n++) await client.ask(produce([0, batchOf(1, 1_000_000)]));
       client.socket.pause();
-      for (let n = 0; n < 40; n++) client.send(fetchOf({ add: [{ ...add(0), bytesMax: 1 }], bytesMax: 1, waitMs: 0 }));
+      for (let n = 0; n < 16; n++) client.send(fetchOf({ add: [{ ...add(0), bytesMax: 1 }], bytesMax: 1, waitMs: 0 }));
       for (let n = 0; n < 8; n++) client.send(fetchOf({ session: 1 + (n % 16), add: [add(0)], waitMs: 0 }));
       await pause(500);
       const name = 'connection/0.1';
