@@ -5,7 +5,7 @@
 import type { Context } from '../runtime/actor.ts';
 import type { DiskEntry, DiskError } from '../runtime/ports.ts';
 import { type FileJudgement, type FileReport, judge } from '../src/log/journal-scan.ts';
-import { JOURNAL_FOLDER, parseJournalName } from '../src/log/paths.ts';
+import { JOURNAL_FOLDER, PARTITIONS_FOLDER, parseJournalName } from '../src/log/paths.ts';
 import type { Crc32c } from '../src/model/crc.ts';
 import type { Offset, PartitionId } from '../src/model/ids.ts';
 import { JournalScanner } from './journal-scanner.ts';
@@ -47,14 +47,19 @@ class Start {
     this.#done = done;
   }
 
+  /** Both folders of the log are made here, and their names durable, before anything is written into them. */
   begin(): void {
     const { disk } = this.#context;
-    disk.makeFolder(JOURNAL_FOLDER, (error) =>
+    const list = (): void =>
+      disk.list(JOURNAL_FOLDER, (error, entries) => step(() => this.#listed(error, entries ?? [])));
+    const then = (next: () => void) => (error: DiskError | null) =>
       step(() => {
         must(error);
-        disk.list(JOURNAL_FOLDER, (failure, entries) => step(() => this.#listed(failure, entries ?? [])));
-      }),
-    );
+        next();
+      });
+    const sync = (): void => disk.syncFolder('.', then(list));
+    const second = (): void => disk.makeFolder(PARTITIONS_FOLDER, then(sync));
+    disk.makeFolder(JOURNAL_FOLDER, then(second));
   }
 
   #listed(error: DiskError | null, entries: readonly DiskEntry[]): void {
