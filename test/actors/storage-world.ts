@@ -1,0 +1,267 @@
+/**
+ * Partitions and journals on the real kernel and the simulated disk, in one thread on a clock that moves when told: what a
+ * producer and a reader see of them, through crashes of actor, thread, process and power. Nothing here touches the machine.
+ */
+import { crc32c } from '@node-rs/crc32';
+import { makeJournal, type StorageInit } from '../../actors/journal.ts';
+import {
+  makePartition,
+  type PartitionAnswer,
+  type PartitionRequest,
+  partitionAddress,
+} from '../../actors/partition.ts';
+import type { Actor, Address, Context, Lease, Message, Supervision, Tree } from '../../runtime/actor.ts';
+import { deadLetters } from '../../runtime/dead-letters.ts';
+import { InProcessShards } from '../../runtime/in-process.ts';
+import type { CrashKind, SimulatedDisk } from '../../runtime/simulated/disk.ts';
+import { World } from '../../runtime/simulated/world.ts';
+import { batchesIn, readBaseOffset, readNextOffset } from '../../src/model/batch.ts';
+import { BatchBuilder, type BatchOptions } from '../../src/model/batch-builder.ts';
+import { id, type NodeId, type Offset, type PartitionId } from '../../src/model/ids.ts';
+import { MIB } from '../../src/model/limits.ts';
+import { openRecords } from '../../src/model/record.ts';
+import { TOPIC_DEFAULTS, type TopicSettings } from '../../src/model/topic.ts';
+
+const NODE: NodeId = id(1);
+const HOST = 'node';
+const HARDY: Supervision = { directive: 'restart', crashesMax: 100, windowMs: 1_000, backoffMs: [10, 40] };
+
+export interface StorageOptions {
+  readonly seed?: number;
+  readonly shards?: number;
+  readonly settings?: Partial<TopicSettings>;
+  readonly arenaBytes?: number;
+  readonly init?: Partial<StorageInit>;
+}
+
+/** Builds a batch of records with these values. */
+export function batch(values: readonly string[], timestamp = 1_000, options: BatchOptions = {}): Uint8Array {
+  const builder = new BatchBuilder();
+  for (const value of values) builder.add(timestamp, null, value);
+  return builder.finish(crc32c, options);
+}
+
+/** The records of a run of batches: offset and value. */
+export function records(bytes: Uint8Array): [number, string][] {
+  const found: [number, string][] = [];
+  for (const one of batchesIn(bytes)) {
+    const opened = openRecords(one, () => ({ ok: false, fault: null as never }), 0);
+    if (!opened.ok) throw new Error('not readable');
+    while (opened.value.next())
+      found.push([opened.value.offset, new TextDecoder().decode(opened.value.value ?? undefined)]);
+  }
+  return found;
+}
+
+type Heard = Message & { readonly request?: number; readonly lease?: Lease };
+
+export class StorageWorld {
+  readonly world: World;
+  readonly logged: string[] = [];
+  settings: TopicSettings;
+  shards = 0;
+  /** Partitions whose topic is gone. */
+  readonly gone = new Set<number>();
+  #system: InProcessShards | null = null;
+  #client: Context | null = null;
+  #answers = new Map<number, PartitionAnswer>();
+  #request = 0;
+  readonly #options: StorageOptions;
+
+  constructor(options: StorageOptions = {}) {
+    this.#options = options;
+    this.settings = { ...TOPIC_DEFAULTS, ...options.settings };
+    this.world = new World({ seed: options.seed ?? 1, trace: (line) => this.#trace(line) });
+    this.start(options.shards ?? 1);
+  }
+
+  #trace(line: string): void {
+    if (/ (warn|error) /.test(line)) this.logged.push(line);
+  }
+
+  get disk(): SimulatedDisk {
+    return this.world.disk(HOST);
+  }
+
+  get system(): InProcessShards {
+    if (this.#system === null) throw new Error('the node is down');
+    return this.#system;
+  }
+
+  start(shards = this.shards): void {
+    this.shards = shards;
+    const ports = this.world.ports(HOST);
+    this.#system = new InProcessShards({
+      node: NODE,
+      shards,
+      tree: this.#tree(),
+      init: this.#init(),
+      arenaBytes: this.#options.arenaBytes ?? 64 * MIB,
+      pipeBytes: 4 * MIB,
+      ports: () => ports,
+      failed: (shard, error) => this.logged.push(`shard ${shard} failed: ${error.stack}`),
+    });
+    this.#system.start();
+    this.run(1);
+  }
+
+  /** The node ends in one moment. */
+  crash(kind: CrashKind): void {
+    for (let shard = 0; shard < this.shards; shard++) this.system.shard(shard).abandon();
+    this.#system = null;
+    this.world.crash(HOST, kind);
+  }
+
+  restart(kind: CrashKind, shards = this.shards): void {
+    this.crash(kind);
+    this.start(shards);
+  }
+
+  /** A clean stop, phase by phase. @returns actors that were not done. */
+  stop(): string[] {
+    const left: string[] = [];
+    for (const phase of [5, 9]) {
+      let open = this.shards;
+      for (let shard = 0; shard < this.shards; shard++)
+        this.system.shard(shard).drain(phase, 20_000, (names) => {
+          left.push(...names);
+          open--;
+        });
+      this.until(() => open === 0, 30_000);
+    }
+    this.crash('power');
+    return left;
+  }
+
+  #init(): StorageInit {
+    const sizes = { journalFileBytes: 4 * MIB, journalFilesMax: 3, freeBytesMin: 0, freeRatioMin: 0 };
+    return { crc32c, ...sizes, ...this.#options.init };
+  }
+
+  #tree(): Tree {
+    const onShard = { supervision: HARDY, mailboxMax: 10_000 };
+    const perShard = { place: (key: string) => Number(key), begins: 'start' as const };
+    const keys = (shards: number): string[] => Array.from({ length: shards }, (_, shard) => String(shard));
+    return {
+      'dead-letters': deadLetters,
+      journal: { make: makeJournal, ...onShard, ...perShard, keys, stops: 9 },
+      directory: { make: (context: Context) => this.#directory(context), ...onShard, ...perShard, keys },
+      partition: {
+        make: makePartition,
+        ...onShard,
+        begins: 'demand',
+        place: (key, shards) => Number(key) % shards,
+        stops: 5,
+      },
+      client: { make: (context: Context) => this.#makeClient(context), ...onShard, ...perShard, keys: () => ['0'] },
+    };
+  }
+
+  #directory(context: Context): Actor {
+    const receive = (message: Message, from: Address): void => {
+      const known = message as { type: string; partition?: PartitionId };
+      if (known.type !== 'whoAmI') return;
+      const configure = { type: 'configure', topic: id(1), topicName: 't', partition: id(0), settings: this.settings };
+      context.reply(from, this.gone.has(known.partition ?? -1) ? { type: 'gone' } : configure);
+    };
+    return { receive };
+  }
+
+  #makeClient(context: Context): Actor {
+    this.#client = context;
+    return {
+      receive: (message) => this.#heard(message as Heard),
+    };
+  }
+
+  #heard(message: {
+    readonly type: string;
+    readonly request?: number;
+    readonly lease?: Lease;
+    readonly bytes?: Uint8Array;
+  }): void {
+    if (message.request === undefined) return;
+    const { lease, ...rest } = message;
+    const copied = message.bytes === undefined ? rest : { ...rest, bytes: message.bytes.slice() };
+    lease?.release();
+    this.#answers.set(message.request, copied as unknown as PartitionAnswer);
+  }
+
+  /** Lets time pass. */
+  run(ms: number): void {
+    this.world.clock.advance(ms);
+  }
+
+  /** Lets time pass until something is so; @returns false when it did not come to that. */
+  until(done: () => boolean, ms = 10_000): boolean {
+    for (let passed = 0; passed < ms && !done(); passed += 5) this.run(5);
+    return done();
+  }
+
+  /** Sends and does not wait. @returns the number of the request. */
+  send(to: number, request: Partial<PartitionRequest> & { type: PartitionRequest['type'] }): number {
+    const number = ++this.#request;
+    const address = partitionAddress(NODE, id<PartitionId>(to));
+    const sent = this.#client?.send(address, { ...request, request: number } as PartitionRequest);
+    if (sent !== 'sent') throw new Error('the mailbox is full');
+    return number;
+  }
+
+  answer(request: number): PartitionAnswer | undefined {
+    return this.#answers.get(request);
+  }
+
+  /** Sends and waits for the answer. */
+  ask<Type extends PartitionAnswer['type']>(
+    to: number,
+    request: Partial<PartitionRequest> & { type: PartitionRequest['type'] },
+    ms = 10_000,
+  ): PartitionAnswer & { type: Type } {
+    const number = this.send(to, request);
+    if (!this.until(() => this.#answers.has(number), ms)) throw new Error(`no answer to ${request.type}`);
+    return this.#answers.get(number) as PartitionAnswer & { type: Type };
+  }
+
+  append(to: number, bytes: Uint8Array, acks: 'all' | 'none' = 'all'): number {
+    return this.send(to, { type: 'append', acks, bytes });
+  }
+
+  /** Appends and waits; @returns the base offset or the fault's code. */
+  appended(to: number, bytes: Uint8Array): number | string {
+    const answer = this.ask(to, { type: 'append', acks: 'all', bytes });
+    if (answer.type === 'refused') return (answer as PartitionAnswer & { type: 'refused' }).fault.code;
+    return (answer as PartitionAnswer & { type: 'appended' }).baseOffset;
+  }
+
+  /** Everything from `offset` to the end; a fault's code where it cannot be read. */
+  readAll(to: number, from = 0, bytesMax = MIB): [number, string][] | string {
+    const found: [number, string][] = [];
+    let offset = id<Offset>(from);
+    for (;;) {
+      const answer = this.ask(to, { type: 'read', offset, bytesMax }) as PartitionAnswer;
+      if (answer.type === 'refused') return answer.fault.code;
+      if (answer.type !== 'records' || answer.next === offset) return found;
+      found.push(...records(answer.bytes).filter(([at]) => at >= from));
+      for (const one of batchesIn(answer.bytes))
+        if (readNextOffset(one) > answer.next || readBaseOffset(one) < 0) throw new Error('next is wrong');
+      offset = answer.next;
+    }
+  }
+
+  described(to: number): PartitionAnswer & { type: 'described' } {
+    return this.ask<'described'>(to, { type: 'describe' });
+  }
+
+  /** Ends an actor by an error in its handler, as a defect would. */
+  crashActor(name: string, shard = 0): void {
+    const poison = {
+      get type(): string {
+        throw new Error('planted');
+      },
+    };
+    const address = { node: NODE, name, incarnation: 0 };
+    const sender = this.#client;
+    if (sender === null || sender.shard !== shard) throw new Error('only on the shard of the client');
+    sender.send(address, poison as Message);
+  }
+}
