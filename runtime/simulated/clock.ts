@@ -138,15 +138,15 @@ export class SimulatedClock implements Clock {
 }
 
 /**
- * The clock as one host has it: its wall clock can jump by itself, and when the host crashes nothing of what was asked
- * for happens any more.
+ * The clock as one host has it, or one thread of it: its wall clock can jump by itself, and when the host crashes or the
+ * thread ends nothing of what was asked for happens any more.
  */
 export class HostClock implements Clock {
-  readonly #world: SimulatedClock;
+  readonly #world: Clock;
   #offsetMs = 0;
   #stopped = false;
 
-  constructor(world: SimulatedClock) {
+  constructor(world: Clock) {
     this.#world = world;
   }
 

@@ -40,7 +40,8 @@ export class Internet implements Wire {
   readonly timeoutMs: number;
   readonly #latencyMs: readonly [number, number];
   readonly #trace: (line: string) => void;
-  readonly #hosts = new Map<string, SimulatedNetwork>();
+  /** Those that are alive; a host with none is down. */
+  readonly #networks = new Set<SimulatedNetwork>();
   readonly #listeners = new Set<Listener>();
   #sockets: SimulatedSocket[] = [];
   /** `from>to` */
@@ -57,12 +58,10 @@ export class Internet implements Wire {
     this.#trace = options.trace ?? (() => {});
   }
 
-  /** The network as `host` sees it; a new one after a crash, and the host is up again. */
+  /** The network as one thread on a host sees it. The first one brings the host up. */
   host(name: string): SimulatedNetwork {
-    const known = this.#hosts.get(name);
-    if (known !== undefined) return known;
     const network = new SimulatedNetwork(name, this);
-    this.#hosts.set(name, network);
+    this.#networks.add(network);
     return network;
   }
 
@@ -94,9 +93,20 @@ export class Internet implements Wire {
 
   /** A host goes without a word: its listeners and ends are no more, the other ends stay half-open. */
   crash(host: string): void {
-    this.#hosts.delete(host);
-    for (const listener of this.#listeners) if (listener.network.name === host) this.#listeners.delete(listener);
+    for (const network of this.#networks) if (network.name === host) this.#remove(network);
     for (const socket of this.#open()) if (socket.host === host) socket.vanish();
+  }
+
+  /** A thread ends and its host lives on: what the thread had open is closed, and told to the other sides alone. */
+  close(network: SimulatedNetwork): void {
+    this.#remove(network);
+    for (const socket of network.sockets) socket.abandon();
+  }
+
+  #remove(network: SimulatedNetwork): void {
+    network.alive = false;
+    this.#networks.delete(network);
+    for (const listener of this.#listeners) if (listener.network === network) this.#listeners.delete(listener);
   }
 
   // ---- what sockets ask
@@ -110,7 +120,8 @@ export class Internet implements Wire {
   }
 
   isUp(host: string): boolean {
-    return this.#hosts.has(host);
+    for (const network of this.#networks) if (network.name === host) return true;
+    return false;
   }
 
   trace(line: string): void {
@@ -145,24 +156,32 @@ export class Internet implements Wire {
     return found.length === 0 ? undefined : found[this.random.below(found.length)];
   }
 
-  pair(from: string, to: string, port: number): [client: SimulatedSocket, server: SimulatedSocket] {
-    const here = `${from}:${this.#nextPort++}`;
-    const there = `${to}:${port}`;
-    const client = new SimulatedSocket(from, here, there, this);
-    const server = new SimulatedSocket(to, there, here, this);
+  pair(from: SimulatedNetwork, to: Listener): [client: SimulatedSocket, server: SimulatedSocket] {
+    const here = `${from.name}:${this.#nextPort++}`;
+    const there = `${to.network.name}:${to.port}`;
+    const client = new SimulatedSocket(from.name, here, there, this);
+    const server = new SimulatedSocket(to.network.name, there, here, this);
     SimulatedSocket.join(client, server);
     this.#sockets.push(client, server);
+    from.sockets.add(client);
+    to.network.sockets.add(server);
     return [client, server];
   }
 
   #open(): readonly SimulatedSocket[] {
-    this.#sockets = this.#sockets.filter((socket) => !socket.closed || !socket.peer.closed);
+    const over = (socket: SimulatedSocket): boolean => socket.closed && socket.peer.closed;
+    this.#sockets = this.#sockets.filter((socket) => !over(socket));
+    for (const { sockets } of this.#networks) for (const socket of sockets) if (over(socket)) sockets.delete(socket);
     return this.#sockets;
   }
 }
 
 export class SimulatedNetwork implements Network {
   readonly name: string;
+  /** Its ends of connections. */
+  readonly sockets = new Set<SimulatedSocket>();
+  /** False after the crash of its host or the end of its thread: nothing it has asked for is answered. */
+  alive = true;
   readonly #internet: Internet;
 
   constructor(name: string, internet: Internet) {
@@ -209,7 +228,7 @@ export class SimulatedNetwork implements Network {
         this.#after(back, () => done(`ECONNREFUSED: nobody listens at ${host}:${port}`));
         return;
       }
-      const [client, server] = internet.pair(this.name, to, port);
+      const [client, server] = internet.pair(this, listener);
       server.attach(listener.accept(server));
       this.#after(back, () => {
         done(null, client);
@@ -222,10 +241,9 @@ export class SimulatedNetwork implements Network {
     this.#after(0, run);
   }
 
-  /** Nothing of a host that has crashed meanwhile. */
   #after(ms: number, run: () => void): void {
     this.#internet.clock.after(ms, () => {
-      if (this.#internet.isUp(this.name) && this.#internet.host(this.name) === this) run();
+      if (this.alive) run();
     });
   }
 }

@@ -117,6 +117,12 @@ export class SimulatedSocket implements Socket {
     this.#state = 'closed';
   }
 
+  /** Its thread has ended: the other side is told, this one hears nothing more. */
+  abandon(): void {
+    this.destroy();
+    this.#vanished = true;
+  }
+
   /** The connection breaks in the middle: both sides hear it. */
   break(): void {
     this.#reset();

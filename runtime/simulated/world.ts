@@ -2,7 +2,7 @@
  * A whole world from one seed: a clock, an internet, and for each host the ports that an actor system takes. Its trace is
  * every call of disk and network, in order: equal seeds give equal traces.
  */
-import type { Counters, Logger, Ports } from '../ports.ts';
+import type { Counters, Disk, Logger, Ports } from '../ports.ts';
 import { HostClock, SimulatedClock } from './clock.ts';
 import { type CrashKind, SimulatedDisk } from './disk.ts';
 import { Internet } from './network.ts';
@@ -14,6 +14,15 @@ export interface WorldOptions {
   /** Heavy jobs, as plain functions, by name. */
   readonly jobs?: Readonly<Record<string, (argument: never) => unknown>>;
   readonly trace?: (line: string) => void;
+}
+
+export interface ThreadPorts extends Ports {
+  readonly counters: SimulatedCounters;
+  /**
+   * The thread ends from one moment to the next and its host lives on: its connections are closed, what it had asked the
+   * disk for happens, and nothing is answered any more.
+   */
+  end(): void;
 }
 
 export class World {
@@ -51,17 +60,24 @@ export class World {
     return clock;
   }
 
-  /** What a system on `host` gets to start with. */
-  ports(host: string): Ports & { readonly counters: SimulatedCounters } {
-    const clock = this.hostClock(host);
+  /** What a system on `host` gets to start with, or one of its threads. */
+  ports(host: string): ThreadPorts {
+    const clock = new HostClock(this.hostClock(host));
+    const network = this.internet.host(host);
+    let alive = true;
     return {
       clock,
       random: this.random.fork(),
-      disk: this.disk(host),
-      network: this.internet.host(host),
+      disk: answeredWhile(this.disk(host), () => alive),
+      network,
       pool: new SimulatedPool({ clock, random: this.random.fork(), jobs: this.#options.jobs ?? {} }),
       logger: this.#logger(host),
       counters: new SimulatedCounters(),
+      end: () => {
+        alive = false;
+        clock.stop();
+        this.internet.close(network);
+      },
     };
   }
 
@@ -80,6 +96,21 @@ export class World {
         this.#trace(`${this.clock.monotonic()} ${host} ${level} ${message} ${JSON.stringify(fields)}`);
     return { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
   }
+}
+
+/** The same disk for somebody who hears its answers only while `alive`. Every call's last argument is its callback. */
+function answeredWhile(disk: Disk, alive: () => boolean): Disk {
+  return new Proxy(disk, {
+    get(target, name: keyof Disk) {
+      const call = target[name] as (...given: unknown[]) => void;
+      return (...given: unknown[]): void => {
+        const done = given.pop() as (...answer: unknown[]) => void;
+        call.call(target, ...given, (...answer: unknown[]) => {
+          if (alive()) done(...answer);
+        });
+      };
+    },
+  });
 }
 
 /** Counters that take every name, for tests to read. */

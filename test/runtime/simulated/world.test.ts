@@ -84,8 +84,45 @@ test('a crash takes timers, calls and connections of its host along, and leaves 
   world.crash('a', 'process');
   world.clock.advance(100);
   t.deepEqual(heard.toSorted(), ['b disk', 'b network', 'b pool', 'b timer']);
-  t.not(world.ports('a').disk, crashing.disk);
-  t.is(world.ports('b').disk, staying.disk);
+});
+
+test('a thread that ends leaves its host, its disk and the other threads as they are', (t) => {
+  const world = new World({ seed: 1, jobs: { none: () => null } });
+  const [ending, staying] = [world.ports('a'), world.ports('a')];
+  const heard: string[] = [];
+  const remote: SocketHandlers = { data() {}, closed: (reason) => heard.push(`other side: ${reason}`) };
+  const listen = { host: '0.0.0.0', port: 1, shared: false };
+  ending.network.listen(
+    listen,
+    () => ({ data() {}, closed: () => heard.push('ended: closed') }),
+    () => {},
+  );
+  world.clock.advance(1);
+  staying.network.connect('a', 1, remote, () => {});
+  world.clock.advance(5);
+  for (const [name, ports] of [
+    ['ended', ending],
+    ['stayed', staying],
+  ] as const) {
+    ports.clock.after(5, () => heard.push(`${name}: timer`));
+    ports.disk.open(name, { mode: 'write' }, () => heard.push(`${name}: disk`));
+    ports.pool.run('none', null, () => heard.push(`${name}: pool`));
+  }
+  ending.end();
+  staying.network.listen(
+    listen,
+    () => ({ data() {}, closed() {} }),
+    (error) => heard.push(`port free: ${error}`),
+  );
+  world.clock.advance(100);
+  t.deepEqual(heard.toSorted(), [
+    'other side: connection reset',
+    'port free: null',
+    'stayed: disk',
+    'stayed: pool',
+    'stayed: timer',
+  ]);
+  t.deepEqual([...world.disk('a').peek('ended')], [], 'what was asked of the disk has happened');
 });
 
 test('seeded numbers are the same for ever', (t) => {
