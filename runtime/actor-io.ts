@@ -152,8 +152,8 @@ class Accepted implements SocketHandlers {
 
   data(chunk: Uint8Array): void {
     const handlers = this.#handlers;
-    assert(handlers !== null, 'a socket that nobody attached to is paused');
-    this.#call(() => handlers.data(chunk));
+    // Nobody attached: it was refused, and what the other side still sends is thrown away.
+    if (handlers !== null) this.#call(() => handlers.data(chunk));
   }
 
   closed(reason: string): void {
