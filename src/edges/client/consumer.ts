@@ -204,7 +204,7 @@ export class Consumer {
 
   resume(partitions?: readonly TopicPartition[]): void {
     for (const { stream } of this.#some(partitions)) stream.paused = false;
-    this.#feed.fetcher.poke();
+    this.#feed.fetcher.hurry();
     this.#feed.arrived.open();
   }
 

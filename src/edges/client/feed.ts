@@ -46,7 +46,7 @@ export class Feed {
       offset = (await findOffsets(this.#link, [{ place: stream, at: to }], { signal }))[0] ?? null;
     } finally {
       stream.arrive(seek, offset);
-      this.fetcher.poke();
+      this.fetcher.hurry();
       this.arrived.open();
     }
   }

@@ -7,9 +7,11 @@ import { KIB, MIB } from '../../model/limits.ts';
 import type { FetchReply, FetchRequest, Place, Reply } from '../../protocols/request.ts';
 import { Backoff } from './backoff.ts';
 import { CallboardError } from './errors.ts';
+import { FetchSession, type PlaceKey, placeKey } from './fetch-session.ts';
 import type { Link } from './link.ts';
 import type { Message } from './message.ts';
 import type { PartitionStream } from './partition-stream.ts';
+import { ignore } from './wait.ts';
 
 export interface FetcherOptions {
   /** What may come ahead of its use, bytes. */
@@ -27,22 +29,25 @@ export interface FetcherEvents {
 
 /** One partition's part of one answer. */
 const PART_BYTES_MAX = MIB;
+/** An answer may have at least this, however much came ahead for others. */
+const ANSWER_BYTES_MIN = 64 * KIB;
 /** A partition gets at least this ahead, however many there are. */
 const SHARE_BYTES_MIN = 256 * KIB;
 
-type Key = number;
-/** Partitions of one topic stay below 2^14. */
-const keyOf = (place: Place): Key => place.topic * 16_384 + place.partition;
+/** Longest wait of the node while partitions are left out because enough came ahead of them, ms. */
+const INCOMPLETE_WAIT_MS = 10;
+/** The node allows few sessions on a connection. */
+const LEFT_BEHIND_MAX = 4;
 
 export class Fetcher {
   readonly #link: Link;
   readonly #options: FetcherOptions;
   readonly #events: FetcherEvents;
   readonly #backoff: Backoff;
-  readonly #streams = new Map<Key, PartitionStream>();
-  /** What the node's session holds, by the stream that was meant. */
-  #inSession = new Map<Key, PartitionStream>();
-  #session = 0;
+  readonly #streams = new Map<PlaceKey, PartitionStream>();
+  #session = new FetchSession();
+  /** Sessions that were left while the node held their answer; they are closed when it comes. */
+  #leftBehind = 0;
   #asking = false;
   #closed = false;
   #order: PartitionStream[] = [];
@@ -69,18 +74,18 @@ export class Fetcher {
   }
 
   streamOf(place: Place): PartitionStream | undefined {
-    return this.#streams.get(keyOf(place));
+    return this.#streams.get(placeKey(place));
   }
 
-  add(stream: PartitionStream): void {
-    this.#streams.set(keyOf(stream), stream);
+  add(streams: readonly PartitionStream[]): void {
+    for (const stream of streams) this.#streams.set(placeKey(stream), stream);
     this.#order = [...this.#streams.values()];
-    this.poke();
+    this.hurry();
   }
 
   remove(stream: PartitionStream): void {
-    if (this.#streams.get(keyOf(stream)) !== stream) return;
-    this.#streams.delete(keyOf(stream));
+    if (this.#streams.get(placeKey(stream)) !== stream) return;
+    this.#streams.delete(placeKey(stream));
     this.#order = [...this.#streams.values()];
     this.poke();
   }
@@ -102,15 +107,26 @@ export class Fetcher {
     return null;
   }
 
-  /** Looks whether there is something to ask for: after a stream was added, moved, resumed or used. */
+  /** After streams were added, moved or resumed: asks for them at once, though the node may hold an answer for others. */
+  hurry(): void {
+    if (this.#asking && this.#leftBehind < LEFT_BEHIND_MAX) {
+      this.#leftBehind += 1;
+      this.#asking = false;
+      this.#session = new FetchSession();
+    }
+    this.poke();
+  }
+
+  /** Looks whether there is something to ask for: after a stream was used. */
   poke(): void {
     if (this.#asking || this.#closed || this.#cancelPause !== null || this.#link.greeting === null) return;
     const request = this.#request();
     if (request === null) return;
     this.#asking = true;
+    const session = this.#session;
     this.#link.submit(request, {
-      done: (reply) => this.#answered(reply),
-      lost: () => this.#lost(),
+      done: (reply) => this.#answered(session, reply),
+      lost: () => this.#lost(session),
     });
   }
 
@@ -124,85 +140,85 @@ export class Fetcher {
   #request(): FetchRequest | null {
     let buffered = 0;
     for (const stream of this.#order) buffered += stream.bufferedBytes;
-    if (buffered >= this.#options.prefetchBytes) return null;
-    const share = Math.max(SHARE_BYTES_MIN, this.#options.prefetchBytes / Math.max(this.#order.length, 1));
-    const wanted = new Map<Key, PartitionStream>();
+    const { prefetchBytes, fetchWaitMs } = this.#options;
+    const share = Math.max(SHARE_BYTES_MIN, prefetchBytes / Math.max(this.#order.length, 1));
+    const wanted = new Map<PlaceKey, PartitionStream>();
+    let isComplete = true;
     for (const [key, stream] of this.#streams) {
-      if (isActive(stream) && stream.fault === null && stream.bufferedBytes < share) wanted.set(key, stream);
+      if (!isActive(stream) || stream.fault !== null) continue;
+      // Whoever has nothing may always ask: a partition that is stuck with its share must not starve the others.
+      const mayAsk = stream.bufferedBytes === 0 || (buffered < prefetchBytes && stream.bufferedBytes < share);
+      if (mayAsk) wanted.set(key, stream);
+      else isComplete = false;
     }
     if (wanted.size === 0) return null;
-    return this.#change(wanted, this.#options.prefetchBytes - buffered);
-  }
-
-  #change(wanted: Map<Key, PartitionStream>, bytesMax: number): FetchRequest {
-    const add: FetchRequest['add'][number][] = [];
-    const drop: Place[] = [];
-    for (const [key, stream] of wanted) {
-      const { topic, partition, fetchOffset, moved } = stream;
-      stream.moved = false;
-      if (moved || this.#inSession.get(key) !== stream)
-        add.push({ topic, partition, offset: fetchOffset, bytesMax: PART_BYTES_MAX });
-    }
-    for (const [key, { topic, partition }] of this.#inSession) if (!wanted.has(key)) drop.push({ topic, partition });
-    this.#inSession = wanted;
-    const { fetchBytes, waitMs } = this.#link.greeting?.limits ?? { fetchBytes: PART_BYTES_MAX, waitMs: 0 };
+    const limits = this.#link.greeting?.limits ?? { fetchBytes: PART_BYTES_MAX, waitMs: 0 };
     return {
       call: 'fetch',
-      session: this.#session,
-      add,
-      drop,
+      session: this.#session.number,
+      ...this.#session.change(wanted, PART_BYTES_MAX),
       bytesMin: 1,
-      bytesMax: Math.max(1, Math.min(bytesMax, fetchBytes)),
-      waitMs: Math.min(this.#options.fetchWaitMs, waitMs),
+      bytesMax: Math.min(Math.max(prefetchBytes - buffered, ANSWER_BYTES_MIN), limits.fetchBytes),
+      // Those that were left out want to be asked for as soon as they are used up.
+      waitMs: Math.min(isComplete ? fetchWaitMs : INCOMPLETE_WAIT_MS, fetchWaitMs, limits.waitMs),
     };
   }
 
-  #answered(reply: Reply): void {
+  #answered(session: FetchSession, reply: Reply): void {
+    if (session !== this.#session) {
+      this.#leave(reply);
+      return;
+    }
     this.#asking = false;
     if (this.#closed) return;
     if (reply.call !== 'fetch') {
-      this.#reset();
+      this.#session = new FetchSession();
       this.#pause();
       return;
     }
     this.#backoff.reset();
-    this.#session = reply.session;
+    session.number = reply.session;
     let troubled = false;
-    for (const part of reply.parts) troubled = this.#read(part) || troubled;
+    for (const part of reply.parts) troubled = this.#read(session, part) || troubled;
     if (troubled) this.#pause();
     else this.poke();
     if (reply.parts.length > 0) this.#events.arrived();
   }
 
+  /** The answer of a session that was left: what it brought is fetched again by the other. */
+  #leave(reply: Reply): void {
+    this.#leftBehind -= 1;
+    if (reply.call !== 'fetch' || this.#closed) return;
+    const nothing = { add: [], drop: [], bytesMin: 0, bytesMax: 1, waitMs: 0 } as const;
+    this.#link.submit(
+      { call: 'fetch', session: reply.session, ...nothing, close: true },
+      { done: ignore, lost: ignore },
+    );
+  }
+
   /** True when the partition could not be read now and is to be asked for again after a pause. */
-  #read(part: FetchReply['parts'][number]): boolean {
-    const stream = this.#inSession.get(keyOf(part));
+  #read(session: FetchSession, part: FetchReply['parts'][number]): boolean {
+    const stream = session.streamOf(part);
     // Given up or moved while the answer was under way.
-    if (stream === undefined || stream.moved || this.#streams.get(keyOf(part)) !== stream) return false;
+    if (stream === undefined || stream.moved || this.#streams.get(placeKey(part)) !== stream) return false;
     if (part.fault === undefined) {
       stream.end = part.end;
       stream.add(part.bytes);
       return false;
     }
-    this.#inSession.delete(keyOf(part));
     const error = CallboardError.from(part.fault);
-    if (error.retryable) {
-      stream.moved = true;
-      return true;
-    }
+    // It has to be added anew, whether the session kept it or not.
+    stream.moved = true;
+    if (error.retryable) return true;
     if (!this.#events.faulted(stream, error)) stream.fault = error;
     return false;
   }
 
-  #lost(): void {
-    this.#asking = false;
-    this.#reset();
-  }
-
-  /** The node has no session for us any more. */
-  #reset(): void {
-    this.#session = 0;
-    this.#inSession = new Map();
+  #lost(session: FetchSession): void {
+    if (session === this.#session) {
+      this.#asking = false;
+      this.#session = new FetchSession();
+    } else this.#leftBehind -= 1;
   }
 
   #pause(): void {

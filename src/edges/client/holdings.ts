@@ -188,7 +188,7 @@ export class Holdings {
     }
     await this.#events.assigned(started.map(({ stream }) => partitionOf(stream)));
     if (this.#fenced) return;
-    for (const { stream } of started) this.#feed.fetcher.add(stream);
+    this.#feed.fetcher.add(started.map(({ stream }) => stream));
   }
 
   /** Places with the names of their topics; a topic that is gone is left to the group to take back. */

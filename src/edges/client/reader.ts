@@ -132,7 +132,7 @@ export class Reader {
 
   resume(partitions?: readonly number[]): void {
     for (const stream of this.#some(partitions)) stream.paused = false;
-    this.#feed.fetcher.poke();
+    this.#feed.fetcher.hurry();
     this.#feed.arrived.open();
   }
 
@@ -203,11 +203,12 @@ export class Reader {
       at: from(partition),
     }));
     const offsets = await findOffsets(this.#link, wanted, { signal });
-    for (const [index, { place }] of wanted.entries()) {
+    const streams = wanted.flatMap(({ place }, index) => {
       const offset = offsets[index];
-      if (offset === undefined || this.#feed.fetcher.streamOf(place) !== undefined) continue;
-      this.#feed.fetcher.add(new PartitionStream(topic.name, place.topic, place.partition, offset));
-    }
+      if (offset === undefined || this.#feed.fetcher.streamOf(place) !== undefined) return [];
+      return [new PartitionStream(topic.name, place.topic, place.partition, offset)];
+    });
+    this.#feed.fetcher.add(streams);
   }
 
   #followLater(): void {

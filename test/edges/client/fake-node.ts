@@ -2,10 +2,12 @@
  * A node in memory behind the client's transport, speaking the real codec, with the real check of batches and the real
  * state of idempotent producers, so that a client that gets sequences wrong is found out. What goes wrong is scripted.
  */
+
+import { isDeepStrictEqual } from 'node:util';
 import { FrameAssembler } from '../../../src/edges/client/assembler.ts';
 import { crc32c } from '../../../src/edges/client/checksum.ts';
 import { msgpack } from '../../../src/edges/client/msgpack.ts';
-import type { ServerAddress, Socket, SocketHandlers, Transport } from '../../../src/edges/client/ports.ts';
+import type { Clock, ServerAddress, Socket, SocketHandlers, Transport } from '../../../src/edges/client/ports.ts';
 import { Producers } from '../../../src/log/producers.ts';
 import { readLastOffsetDelta, readNextOffset, stampBatch } from '../../../src/model/batch.ts';
 import { checkBatch } from '../../../src/model/batch-check.ts';
@@ -15,6 +17,7 @@ import { TOPIC_DEFAULTS, type Topic } from '../../../src/model/topic.ts';
 import { decodeRequest, encodeHelloAnswer, encodeReply } from '../../../src/protocols/native/codec.ts';
 import { measure, openFrame } from '../../../src/protocols/native/frame.ts';
 import type { FetchRequest, Place, ProduceRequest, Reply, Request } from '../../../src/protocols/request.ts';
+import { FakeGroups } from './fake-groups.ts';
 
 /** What happens to a request. `drop`: the stream ends before it is done. `forget`: it is done, then the stream ends. */
 export type Fate = 'drop' | 'forget' | 'hold' | Reply | undefined;
@@ -51,17 +54,20 @@ export class FakeNode implements Transport {
   readonly topics = new Map<string, Topic>();
   readonly partitions = new Map<string, FakePartition>();
   readonly requests: Request[] = [];
-  readonly commits = new Map<string, number>();
+  readonly groups = new FakeGroups();
   /** Decides what happens to a request before it is carried out. */
   fate: (request: Request) => Fate = () => undefined;
-  /** Answers of calls that the tests script themselves: heartbeats of groups. */
-  script: (request: Request) => Reply | undefined = () => undefined;
   partitionsDefault = 4;
   /** While false every attempt to connect fails. */
   up = true;
+  readonly clock: Clock;
   #connections = new Set<FakeConnection>();
   #producerIds = 0;
   #topicIds = 0;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
 
   get connections(): number {
     return this.#connections.size;
@@ -89,6 +95,7 @@ export class FakeNode implements Transport {
       version: 1,
     };
     this.topics.set(name, topic);
+    this.groups.learn(topic);
     for (const index of topic.partitions.keys()) this.partitions.set(`${topic.id}/${index}`, new FakePartition());
     return topic;
   }
@@ -100,8 +107,8 @@ export class FakeNode implements Transport {
   }
 
   carryOut(request: Request, sessions: Map<number, Session>): Reply {
-    const scripted = this.script(request);
-    if (scripted !== undefined) return scripted;
+    const grouped = this.groups.carryOut(request);
+    if (grouped !== undefined) return grouped;
     switch (request.call) {
       case 'produce':
         return this.#produce(request);
@@ -115,19 +122,6 @@ export class FakeNode implements Transport {
         return { call: 'offsets', parts: request.parts.map((part) => ({ ...placeOf(part), ...this.#offset(part) })) };
       case 'topics':
         return { call: 'topics', topics: [...this.topics.values()] };
-      case 'commit':
-        for (const { topic, partition, offset } of request.offsets) this.commits.set(`${topic}/${partition}`, offset);
-        return { call: 'commit', parts: request.offsets.map(placeOf) };
-      case 'committed':
-        return {
-          call: 'committed',
-          parts: (request.places ?? []).map(({ topic, partition }) => ({
-            topic,
-            partition,
-            offset: this.commits.get(`${topic}/${partition}`) ?? -1,
-            metadata: '',
-          })),
-        };
       default:
         return { call: 'refused', fault: fault('UNKNOWN_CALL', request.call) };
     }
@@ -185,8 +179,15 @@ const placeOf = ({ topic, partition }: Place): { topic: Place['topic']; partitio
   partition,
 });
 
-/** A fetch without anything is answered after this, so that a client does not spin. */
-const EMPTY_FETCH_TURNS = 3;
+/** How often a held request is looked at again, and how long it is held at most, ms. */
+const LOOK_MS = 5;
+const HELD_MS_MAX = 1_000;
+
+/** Is there nothing to say yet? */
+function holds(request: Request, reply: Reply): boolean {
+  if (request.call === 'fetch') return reply.call === 'fetch' && reply.parts.length === 0;
+  return request.call === 'heartbeat' && reply.call === 'heartbeat' && reply.epoch === request.epoch;
+}
 
 class FakeConnection implements Socket {
   readonly #node: FakeNode;
@@ -255,19 +256,32 @@ class FakeConnection implements Socket {
     }
     const reply = typeof fate === 'object' ? fate : this.#node.carryOut(request, this.#sessions);
     if (fate === 'forget') this.close();
-    else if (request.call !== 'produce' || request.acks !== 'none')
-      this.#answer(correlation, reply, EMPTY_FETCH_TURNS, request);
+    else if (request.call !== 'produce' || request.acks !== 'none') this.#answer(correlation, reply, request);
   }
 
-  /** An empty fetch is asked again a few turns later, as a node that waits would. */
-  #answer(correlation: number, reply: Reply, turns: number, request: Request): void {
+  /** Holds the answer while there is nothing new, as a node does that waits. */
+  #answer(correlation: number, reply: Reply, request: Request): void {
+    const heldMs = holds(request, reply)
+      ? request.call === 'fetch' || request.call === 'heartbeat'
+        ? request.waitMs
+        : 0
+      : 0;
+    this.#hold(correlation, reply, request, Math.min(heldMs, HELD_MS_MAX));
+  }
+
+  #hold(correlation: number, reply: Reply, request: Request, leftMs: number): void {
     if (this.#closed) return;
-    if (request.call === 'fetch' && reply.call === 'fetch' && reply.parts.length === 0 && turns > 0) {
-      setTimeout(() => {
-        const again: FetchRequest = { ...request, session: reply.session, add: [], drop: [] };
-        this.#answer(correlation, this.#node.carryOut(again, this.#sessions), turns - 1, request);
-      }, 2);
-    } else this.#send(encodeReply(msgpack, correlation, reply));
+    if (leftMs <= 0) {
+      this.#send(encodeReply(msgpack, correlation, reply));
+      return;
+    }
+    this.#node.clock.after(LOOK_MS, () => {
+      if (this.#closed) return;
+      const session = reply.call === 'fetch' ? { session: reply.session, add: [], drop: [] } : {};
+      const next = this.#node.carryOut({ ...request, ...session } as Request, this.#sessions);
+      const isNews = !holds(request, next) || (next.call === 'heartbeat' && !isDeepStrictEqual(next, reply));
+      this.#hold(correlation, next, request, isNews ? 0 : leftMs - LOOK_MS);
+    });
   }
 
   #send(views: readonly Uint8Array[]): void {

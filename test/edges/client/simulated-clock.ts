@@ -27,6 +27,12 @@ export class SimulatedClock implements Clock {
     };
   }
 
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.after(ms, resolve);
+    });
+  }
+
   soon(run: () => void): void {
     setImmediate(run);
   }

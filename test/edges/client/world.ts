@@ -16,8 +16,8 @@ export interface TestWorld {
 }
 
 export async function connected(): Promise<TestWorld> {
-  const node = new FakeNode();
   const clock = new SimulatedClock();
+  const node = new FakeNode(clock);
   const client = await clock.until(connect({ server: 'fake:1', transport: node, clock, random: new SeededRandom() }));
   return { node, clock, client };
 }
