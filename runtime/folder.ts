@@ -32,7 +32,14 @@ export interface FolderOwner {
   readonly clusterId?: string;
 }
 
-export type FolderRefusal = 'LOCKED' | 'NEWER_FORMAT' | 'OTHER_NODE' | 'OTHER_CLUSTER' | 'NOT_OURS' | 'UNREADABLE';
+export type FolderRefusal =
+  | 'LOCKED'
+  | 'NEWER_FORMAT'
+  | 'OTHER_NODE'
+  | 'OTHER_CLUSTER'
+  | 'NOT_OURS'
+  | 'UNREADABLE'
+  | 'UNLOCKABLE';
 /** Why a folder cannot be opened; the message says it whole, with what to do. */
 export class FolderError extends Error {
   override readonly name = 'FolderError';
@@ -85,7 +92,12 @@ async function lockFolder(
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Promise<FolderLock> {
   const self: LockHolder = { pid: process.pid, startedAt: new Date(clock.now()).toISOString() };
-  const answer = await takeLock(folder, self, Buffer.from(random.bytes(8)).toString('hex'));
+  const answer = await takeLock(folder, self, Buffer.from(random.bytes(8)).toString('hex')).catch((error: Error) => {
+    throw new FolderError(
+      'UNLOCKABLE',
+      `${folder} cannot be locked (${error.message}). It needs a file system with local sockets and hard links.`,
+    );
+  });
   if ('lock' in answer) return answer.lock;
   const { heldBy } = answer;
   const who =

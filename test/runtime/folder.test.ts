@@ -168,6 +168,24 @@ test.serial('a starter that was overtaken between its look and its link withdraw
   );
 });
 
+test.serial('a file system without hard links is refused in words, and the folder is left clean', async (t) => {
+  const folder = temporary(t);
+  const link = fs.linkSync;
+  fs.linkSync = () => {
+    throw Object.assign(new Error('EPERM: operation not permitted, link'), { code: 'EPERM' });
+  };
+  syncBuiltinESMExports();
+  try {
+    const error = await refusal(folder);
+    t.is(error.code, 'UNLOCKABLE');
+    t.regex(error.message, /EPERM.*hard links/);
+  } finally {
+    fs.linkSync = link;
+    syncBuiltinESMExports();
+  }
+  t.deepEqual(readdirSync(folder), []);
+});
+
 test('works in a folder whose path is longer than a socket may be named', async (t) => {
   const folder = join(temporary(t), 'x'.repeat(120), 'y'.repeat(120));
   const own = await openFolder(folder, { nodeId: 1 }, world);
