@@ -12,7 +12,7 @@ import { Producers } from '../../../src/log/producers.ts';
 import { readLastOffsetDelta, readNextOffset, stampBatch } from '../../../src/model/batch.ts';
 import { checkBatch } from '../../../src/model/batch-check.ts';
 import { type Fault, fault } from '../../../src/model/faults.ts';
-import { id, type Offset, type PartitionIndex } from '../../../src/model/ids.ts';
+import { id, type Offset, type PartitionId, type PartitionIndex } from '../../../src/model/ids.ts';
 import { TOPIC_DEFAULTS, type Topic } from '../../../src/model/topic.ts';
 import { decodeRequest, encodeHelloAnswer, encodeReply } from '../../../src/protocols/native/codec.ts';
 import { measure, openFrame } from '../../../src/protocols/native/frame.ts';
@@ -28,6 +28,8 @@ export class FakePartition {
   readonly producers = new Producers();
   end = 0;
   begin = 0;
+  /** Behind the last record that any fetch was given. */
+  given = 0;
 
   append(bytes: Uint8Array): { baseOffset: Offset; beginOffset: Offset } | { fault: Fault } {
     const wrong = checkBatch(bytes, crc32c);
@@ -100,6 +102,15 @@ export class FakeNode implements Transport {
     return topic;
   }
 
+  addPartition(name: string): void {
+    const topic = this.topics.get(name);
+    if (topic === undefined) throw new Error(`no topic ${name}`);
+    const index = topic.partitions.length;
+    const partitions = [...topic.partitions, id<PartitionId>(topic.id * 100 + index)];
+    this.topics.set(name, { ...topic, partitions, version: topic.version + 1 });
+    this.partitions.set(`${topic.id}/${index}`, new FakePartition());
+  }
+
   partition(topic: string, index: number): FakePartition {
     const found = this.partitions.get(`${this.topics.get(topic)?.id}/${index}`);
     if (found === undefined) throw new Error(`no partition ${topic}/${index}`);
@@ -157,19 +168,35 @@ export class FakeNode implements Transport {
     for (const { topic, partition } of request.drop) session.places.delete(`${topic}/${partition}`);
     for (const { topic, partition, offset } of request.add)
       session.places.set(`${topic}/${partition}`, { place: { topic, partition }, next: offset });
-    const parts = [...session.places.values()].flatMap((entry) => this.#part(entry));
+    let left = request.bytesMax;
+    const parts = [...session.places.values()].flatMap((entry) => {
+      const given = left > 0 ? this.#part(entry, left) : [];
+      for (const { bytes } of given) left -= bytes.length;
+      return given;
+    });
     return { call: 'fetch', session: number, parts };
   }
 
-  #part(entry: { place: Place; next: number }): (Reply & { call: 'fetch' })['parts'][number][] {
+  /** Whole batches up to `bytesMax`, the first one whatever its size. */
+  #part(entry: { place: Place; next: number }, bytesMax: number): (Reply & { call: 'fetch' })['parts'][number][] {
     const partition = this.partitions.get(`${entry.place.topic}/${entry.place.partition}`);
     const ends = { begin: id<Offset>(partition?.begin ?? 0), end: id<Offset>(partition?.end ?? 0) };
     const nothing = { ...entry.place, ...ends, bytes: new Uint8Array(0) };
     if (partition === undefined) return [{ ...nothing, fault: fault('UNKNOWN_TOPIC', 'gone') }];
     if (entry.next < partition.begin || entry.next > partition.end)
       return [{ ...nothing, fault: fault('OFFSET_OUT_OF_RANGE', `${entry.next}`) }];
-    const bytes = Buffer.concat(partition.batches.filter((batch) => readNextOffset(batch) > entry.next));
-    entry.next = partition.end;
+    const given: Uint8Array[] = [];
+    let room = bytesMax;
+    for (const batch of partition.batches) {
+      if (readNextOffset(batch) <= entry.next) continue;
+      if (given.length > 0 && batch.length > room) break;
+      given.push(batch);
+      room -= batch.length;
+    }
+    const last = given.at(-1);
+    if (last !== undefined) entry.next = readNextOffset(last);
+    partition.given = Math.max(partition.given, entry.next);
+    const bytes = Buffer.concat(given);
     return bytes.length === 0 ? [] : [{ ...entry.place, ...ends, bytes }];
   }
 }
