@@ -1,0 +1,159 @@
+/** What a connection does when time goes by and the client does not do its part: on a clock that is told to go on. */
+import test from 'ava';
+import { makeConnection } from '../../actors/connection.ts';
+import { type ListenerInit, makeListener } from '../../actors/listener.ts';
+import type { Kind } from '../../runtime/actor.ts';
+import { fieldsCodec } from '../../runtime/envelope.ts';
+import { id } from '../../src/model/ids.ts';
+import { FRAME_MS_MAX, HELLO_MS_MAX, IDLE_MS_MAX, MIB, WRITE_MS_MAX } from '../../src/model/limits.ts';
+import { decodeAnswer, encodeHello, encodeRequest } from '../../src/protocols/native/codec.ts';
+import { openFrame } from '../../src/protocols/native/frame.ts';
+import { kind, restart, type TestSocket, World } from '../runtime/kernel-world.ts';
+
+const init: ListenerInit = {
+  listeners: { native: { host: '', port: 0, shared: false } },
+  connectionsMax: 10,
+  frameBytesMax: 4 * MIB,
+  fields: fieldsCodec,
+  requests: {
+    crc32c: () => 0,
+    facts: { version: '', cluster: '', startedAt: id(0), folder: '', direct: false },
+  },
+};
+
+function start(directory: () => void = () => {}): {
+  world: World;
+  socket: TestSocket;
+  write(...views: readonly Uint8Array[]): void;
+} {
+  const world = new World({
+    listener: {
+      make: ((context: never, key: string) => makeListener(context, key, init)) as Kind['make'],
+      supervision: restart,
+      begins: 'start',
+      keys: () => ['0.native'],
+      mailboxMax: 10,
+    },
+    connection: { make: makeConnection as Kind['make'], supervision: restart, begins: 'spawn', mailboxMax: 10 },
+    directory: kind(directory, { begins: 'start', keys: () => ['0'] }),
+  });
+  const socket = world.network.connect();
+  world.clock.settle();
+  const write = (...views: readonly Uint8Array[]): void => {
+    for (const view of views) socket.handlers?.data(view);
+    world.clock.settle();
+  };
+  return { world, socket, write };
+}
+
+const hello = encodeHello(fieldsCodec, 1, { versions: [1], client: '', features: [] });
+const topics = encodeRequest(fieldsCodec, 2, { call: 'topics' });
+
+function lastFault(socket: TestSocket): string {
+  const last = socket.written.at(-1);
+  const frame = last === undefined ? undefined : openFrame(last);
+  const answer = frame?.ok ? decodeAnswer(fieldsCodec, frame.value) : undefined;
+  const reply = answer?.ok && answer.value.type === 'reply' ? answer.value.reply : undefined;
+  return reply?.call === 'refused' ? reply.fault.code : '';
+}
+
+test('who does not say hello is closed', (t) => {
+  const { world, socket } = start();
+  world.clock.advance(HELLO_MS_MAX - 1);
+  t.false(socket.closed);
+  world.clock.advance(1);
+  t.true(socket.closed);
+  t.false(world.alive().some((name) => name.startsWith('connection')));
+});
+
+test('a hello that comes byte by byte does not buy time', (t) => {
+  const { world, socket, write } = start();
+  for (const byte of hello[0] ?? []) {
+    if (socket.closed) break;
+    write(Uint8Array.of(byte));
+    world.clock.advance(HELLO_MS_MAX / 10);
+  }
+  t.true(socket.closed);
+});
+
+test('a frame that has begun must end, however slowly it goes on', (t) => {
+  const { world, socket, write } = start();
+  write(...hello);
+  socket.flushed();
+  world.clock.advance(60_000);
+  t.false(socket.closed);
+  const bytes = topics[0] ?? new Uint8Array(0);
+  for (let at = 0; at < bytes.length - 1 && !socket.closed; at++) {
+    write(bytes.subarray(at, at + 1));
+    world.clock.advance(FRAME_MS_MAX / 10);
+  }
+  t.true(socket.closed);
+});
+
+test('a client that always has a frame under way, and ends each in time, goes on', (t) => {
+  const { world, socket, write } = start();
+  write(...hello);
+  const bytes = topics[0] ?? new Uint8Array(0);
+  write(bytes.subarray(0, 10));
+  for (let n = 0; n < 8; n++) {
+    socket.flushed();
+    world.clock.advance(FRAME_MS_MAX / 2);
+    write(bytes.subarray(10), bytes.subarray(0, 10));
+  }
+  t.false(socket.closed);
+  world.clock.advance(2 * FRAME_MS_MAX);
+  t.true(socket.closed);
+});
+
+test('a connection without requests is closed after a while', (t) => {
+  const idle = start();
+  idle.write(...hello);
+  idle.socket.flushed();
+  idle.world.clock.advance(IDLE_MS_MAX - 1);
+  t.false(idle.socket.closed);
+  idle.world.clock.advance(2 * IDLE_MS_MAX);
+  t.true(idle.socket.closed);
+});
+
+test('a client that does not take what is written is closed', (t) => {
+  const { world, socket, write } = start();
+  write(...hello);
+  world.clock.advance(WRITE_MS_MAX - 1);
+  t.false(socket.closed);
+  world.clock.advance(1);
+  t.true(socket.closed);
+  t.false(world.alive().some((name) => name.startsWith('connection')));
+});
+
+test('an answer that never comes is a fault after its time', (t) => {
+  const { world, socket, write } = start();
+  write(...hello);
+  socket.flushed();
+  write(...topics);
+  world.clock.advance(30_000);
+  t.is(lastFault(socket), 'TIMED_OUT');
+});
+
+test('who was asked crashes: the request is refused at once, and may be sent again', (t) => {
+  const { world, socket, write } = start(() => {
+    throw new Error('as the test wants it');
+  });
+  write(...hello);
+  socket.flushed();
+  write(...topics);
+  world.clock.settle();
+  t.is(lastFault(socket), 'UNAVAILABLE');
+});
+
+test('bytes that are no frame: the fault is written before the end', (t) => {
+  const { world, socket, write } = start();
+  write(new Uint8Array(20));
+  t.is(lastFault(socket), 'BAD_FRAME');
+  t.false(socket.ended);
+  socket.flushed();
+  world.clock.settle();
+  t.true(socket.ended);
+  t.false(socket.closed);
+  world.clock.advance(3_000);
+  t.true(socket.closed);
+});
