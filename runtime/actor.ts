@@ -185,7 +185,7 @@ export interface ActorNetwork<In extends Message> {
 export type Directive = 'resume' | 'restart' | 'stop' | 'escalate';
 export interface Supervision {
   readonly directive: Directive;
-  /** More crashes than this within the window escalate. */
+  /** More crashes than this within the window escalate; `stop` never does. */
   readonly crashesMax: number;
   readonly windowMs: number;
   /** Wait before a restart: doubles from the first to the most. */

@@ -19,12 +19,15 @@ export class CrashHistory {
     return this.#times.length;
   }
 
-  /** One more crash, at `now` (monotonic, ms). More than the budget within the window escalates, whatever the directive. */
+  /**
+   * One more crash, at `now` (monotonic, ms). More than the budget within the window escalates, but for `stop`: what ends
+   * for good has no budget.
+   */
   judge(supervision: Supervision, now: number): Verdict {
     const { directive, crashesMax, windowMs, backoffMs } = supervision;
     this.#times = this.#times.filter((time) => now - time < windowMs);
     this.#times.push(now);
-    if (this.#times.length > crashesMax) return { directive: 'escalate', waitMs: 0 };
+    if (directive !== 'stop' && this.#times.length > crashesMax) return { directive: 'escalate', waitMs: 0 };
     if (directive !== 'restart') return { directive, waitMs: 0 };
     const [first, most] = backoffMs;
     return { directive, waitMs: Math.min(most, first * 2 ** (this.#times.length - 1)) };
