@@ -68,7 +68,8 @@ function endingOfClient(error: CallboardError, server: string): Ending {
       return {
         exitCode: EXIT.unreachable,
         code,
-        message: `no node answers at ${server}: ${message}`,
+        // the client names the one address it tried last; there may be several
+        message: `no node answers at ${server}: ${message.replace(`${server}: `, '')}`,
         hint: 'Start one with "callboard start", or name another with --server or CALLBOARD_SERVER.',
       };
     case 'TIMED_OUT':

@@ -74,7 +74,9 @@ export class Tally {
   }
 
   text(topic: string): string {
-    const { acked, seconds, partition, offset } = this.summary();
+    const { acked, failed, seconds, partition, offset } = this.summary();
+    // the failure is all there is to tell
+    if (acked === 0 && failed > 0) return '';
     if (partition !== undefined)
       return `Stored in ${topic}, partition ${partition}${offset === -1 ? '' : `, offset ${offset}`}.`;
     const perSecond = Math.round(acked / seconds).toLocaleString('en');

@@ -118,8 +118,9 @@ test('a refusal ends with 4 and the reason of the node', async (t) => {
           })),
         }
       : undefined;
-  const { code, err } = await run(server, ['pub', 'orders', 'x']);
+  const { code, out, err } = await run(server, ['pub', 'orders', 'x']);
   t.is(code, 4);
+  t.is(out, '');
   t.regex(err, /the message was not stored: BATCH_TOO_LARGE: a batch of 2 MiB\nSend smaller batches/);
 });
 

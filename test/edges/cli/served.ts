@@ -1,6 +1,7 @@
 /** The fake node of the client's tests behind a real socket, so that the command line reaches it as it reaches any node. */
 import { createServer, type Server } from 'node:net';
 import type { ExecutionContext } from 'ava';
+import { systemClock } from '../../../src/edges/client/system.ts';
 import { FakeNode } from '../client/fake-node.ts';
 
 export interface Served {
@@ -10,7 +11,7 @@ export interface Served {
 
 /** Listens on a free port until the test ends. */
 export async function serveFake(t: ExecutionContext): Promise<Served> {
-  const node = new FakeNode();
+  const node = new FakeNode(systemClock);
   const server: Server = createServer((socket) => {
     const inner = node.open(
       { host: 'fake', port: 1 },
