@@ -4,7 +4,8 @@
 import type { Address, Lease } from '../runtime/actor.ts';
 import type { Fault } from '../src/model/faults.ts';
 import type { Offset, PartitionId, PartitionIndex, Timestamp, TopicId } from '../src/model/ids.ts';
-import type { TopicSettings } from '../src/model/topic.ts';
+import { MIB } from '../src/model/limits.ts';
+import { TOPIC_DEFAULTS, type TopicSettings } from '../src/model/topic.ts';
 
 /** What everybody may ask of a partition. Every request is answered once, by `refused` or by the answer named. */
 export type PartitionRequest =
@@ -27,10 +28,13 @@ export type PartitionRequest =
   | { readonly type: 'measure'; readonly request: number; readonly offset: Offset }
   /** → `described` */
   | { readonly type: 'describe'; readonly request: number }
+  /** From the janitor: reads and checks all sealed segments, slowly → `scrubbed` */
+  | { readonly type: 'scrub'; readonly request: number }
   /** Forgets what lies before `offset` (a batch boundary at or below it), for logs that snapshot themselves → `trimmed` */
   | { readonly type: 'trim'; readonly request: number; readonly offset: Offset };
 
 export type PartitionAnswer =
+  | { readonly type: 'scrubbed'; readonly request: number }
   | { readonly type: 'appended'; readonly request: number; readonly baseOffset: Offset; readonly begin: Offset }
   | {
       readonly type: 'records';
@@ -85,3 +89,11 @@ export const partitionAddress = (node: Address['node'], id: PartitionId): Addres
   name: `partition/${id}`,
   incarnation: 0,
 });
+
+/** The node's own logs: never gone by age, always fsynced; their owners trim them. */
+export const INTERNAL_SETTINGS: TopicSettings = {
+  ...TOPIC_DEFAULTS,
+  retentionMs: -1,
+  segmentBytes: 8 * MIB,
+  batchBytesMax: 8 * MIB,
+};

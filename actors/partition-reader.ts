@@ -6,7 +6,7 @@
 import type { Context, Lease } from '../runtime/actor.ts';
 import type { DiskError, DiskFile } from '../runtime/ports.ts';
 import { ceilBlock, floorBlock } from '../src/log/chunk.ts';
-import { ENTRY_BYTES } from '../src/log/entry.ts';
+import { ENTRY_BYTES, readEntry } from '../src/log/entry.ts';
 import type { PartitionLog } from '../src/log/partition-log.ts';
 import { segmentPath, sidecarPath } from '../src/log/paths.ts';
 import { checkRead, noteDamage, planRead, type ReadPlan } from '../src/log/reading.ts';
@@ -21,6 +21,13 @@ export interface ReadBytes {
   readonly bytes: Uint8Array;
   readonly lease: Lease;
   readonly next: Offset;
+}
+/** What a scan compares. The receiver releases the lease. */
+export interface Piece {
+  readonly sidecar: Sidecar;
+  readonly plan: ReadPlan;
+  readonly bytes: Uint8Array;
+  readonly lease: Lease;
 }
 type OnRead = (fault: Fault | null, read: ReadBytes | null) => void;
 type OnSidecar = (fault: Fault | null, sidecar: Sidecar | null) => void;
@@ -58,6 +65,31 @@ export class PartitionReader {
         }),
       (refusal) => done(refusal, null),
     );
+  }
+
+  /** Batches from `offset` on, unchecked and also where they are known as damaged; null where none can be read. */
+  piece(segment: Segment, offset: Offset, bytesMax: number, done: (piece: Piece | null) => void): void {
+    this.#enqueue(
+      (next) =>
+        this.#withSidecar(segment, offset, (_failure, sidecar) => {
+          const plan = sidecar === null ? null : planRead(this.#log, sidecar, offset, bytesMax);
+          if (sidecar === null || plan?.ok !== true || plan.value === null) {
+            next(() => done(null));
+            return;
+          }
+          const found = plan.value;
+          this.#readBytes(segment, found.position, found.length, (_problem, bytes, lease) =>
+            next(() => done(bytes === null || lease === null ? null : { sidecar, plan: found, bytes, lease })),
+          );
+        }),
+      () => done(null),
+    );
+  }
+
+  /** The batch of this entry does not match it. */
+  noteDamage(entries: Uint8Array, index: number, why: string): void {
+    const { base, next } = readEntry(entries, index * ENTRY_BYTES);
+    this.#damaged(base, next, why);
   }
 
   /** The sidecar of a segment, for look-ups; only during the call of `done`. */

@@ -14,14 +14,19 @@ import type { Segment } from '../src/log/segment.ts';
 import { unreachable } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import { FIRST_USER_PARTITION, id, type PartitionId } from '../src/model/ids.ts';
-import { MIB } from '../src/model/limits.ts';
-import { TOPIC_DEFAULTS, type TopicSettings } from '../src/model/topic.ts';
+import type { TopicSettings } from '../src/model/topic.ts';
 import { directoryAddress } from './directory.ts';
 import { type JournalAnswer, journalAddress, type StorageInit } from './journal.ts';
 import { PartitionAnswers } from './partition-answers.ts';
 import { PartitionAppends } from './partition-appends.ts';
-import type { PartitionAnswer, PartitionConfiguration, PartitionRequest } from './partition-contract.ts';
+import {
+  INTERNAL_SETTINGS,
+  type PartitionAnswer,
+  type PartitionConfiguration,
+  type PartitionRequest,
+} from './partition-contract.ts';
 import { PartitionRecovery } from './partition-recovery.ts';
+import { PartitionScrub } from './partition-scrub.ts';
 import { PartitionWriter } from './partition-writer.ts';
 import { type Step, step } from './step.ts';
 
@@ -42,14 +47,6 @@ const IDLE_MS = 5_000;
 /** Retention looks at the log so often at most and at least, ms. */
 const RETENTION_MS_MIN = 1_000;
 const RETENTION_MS_MAX = 300_000;
-
-/** The node's own logs: never gone by age, always fsynced; their owners trim them. */
-const INTERNAL_SETTINGS: TopicSettings = {
-  ...TOPIC_DEFAULTS,
-  retentionMs: -1,
-  segmentBytes: 8 * MIB,
-  batchBytesMax: 8 * MIB,
-};
 
 class PartitionActor implements Actor<Inbox> {
   readonly #context: Context<Inbox>;
@@ -249,6 +246,9 @@ class PartitionActor implements Actor<Inbox> {
       case 'describe':
         answers.describe(message.request, from);
         break;
+      case 'scrub':
+        this.#scrub(log, answers, message.request, from);
+        break;
       case 'trim':
         this.#forget(flushing, answers, trim(log, message.offset), true);
         this.#context.reply(from, { type: 'trimmed', request: message.request, begin: log.begin } as PartitionAnswer);
@@ -262,6 +262,11 @@ class PartitionActor implements Actor<Inbox> {
     if (message.type === 'append') message.lease?.release();
     if (message.type === 'unwatch' || (message.type === 'append' && message.acks === 'none')) return;
     this.#context.reply(from, { type: 'refused', request: message.request, fault: reason } as PartitionAnswer);
+  }
+
+  #scrub(log: PartitionLog, answers: PartitionAnswers, request: number, from: Address): void {
+    const done = (): void => this.#context.reply(from, { type: 'scrubbed', request } as PartitionAnswer);
+    new PartitionScrub(this.#context, log, answers.reader, done).run();
   }
 
   // ---- what goes on by itself
@@ -329,7 +334,8 @@ class PartitionActor implements Actor<Inbox> {
 
   #retainLater(): void {
     const age = this.#log?.settings.retentionMs ?? -1;
-    const ms = age < 0 ? RETENTION_MS_MAX : Math.min(RETENTION_MS_MAX, Math.max(RETENTION_MS_MIN, Math.floor(age / 4)));
+    const quarter = age < 0 ? RETENTION_MS_MAX : Math.floor(age / 4);
+    const ms = Math.min(RETENTION_MS_MAX, Math.max(RETENTION_MS_MIN, quarter));
     this.#context.after(
       ms,
       step(() => {

@@ -119,7 +119,7 @@ async function runIn(folder: DataFolder, settings: Settings, shardUrl: string, l
     ports: {
       folder: folder.path,
       log: { level: settings['log.level'], format: settings['log.format'] },
-      jobs: { scanSegment: here('log/scan-job') },
+      jobs: { scanSegment: here('jobs') },
       jobThreadsMax: 1,
       jobsWaitingMax: 64,
     },
