@@ -22,6 +22,7 @@ export class ThreadPool implements Pool {
   readonly #options: PoolOptions;
   readonly #modules: ReadonlyMap<string, string>;
   #threads: Piscina | null = null;
+  #closed = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -30,8 +31,8 @@ export class ThreadPool implements Pool {
 
   run(job: string, argument: unknown, done: (error: string | null, result?: unknown) => void): void {
     const filename = this.#modules.get(job);
-    if (filename === undefined) {
-      setImmediate(done, `no job is named ${job}`);
+    if (filename === undefined || this.#closed) {
+      setImmediate(done, this.#closed ? 'the pool is closed' : `no job is named ${job}`);
       return;
     }
     this.#threads ??= new Piscina({
@@ -48,12 +49,14 @@ export class ThreadPool implements Pool {
     );
   }
 
-  /** Ends the threads; jobs under way answer with an error first. */
+  /** Ends the threads; jobs under way, and any later one, answer with an error. */
   close(done: () => void): void {
-    const threads = this.#threads;
-    this.#threads = null;
-    if (threads === null) setImmediate(done);
-    else threads.destroy().then(() => setImmediate(done));
+    this.#closed = true;
+    const ended = (): void => {
+      setImmediate(done);
+    };
+    if (this.#threads === null) ended();
+    else this.#threads.destroy().then(ended, ended);
   }
 }
 

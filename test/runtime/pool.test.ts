@@ -57,3 +57,12 @@ test('refuses more jobs than may wait', async (t) => {
   t.true(answers.some(({ error }) => error === null));
   await new Promise<void>((resolve) => threads.close(resolve));
 });
+
+test('jobs under way when the pool closes are answered, and later ones are refused', async (t) => {
+  const threads = pool();
+  const under = run(threads, 'sum', [1]);
+  await new Promise<void>((resolve) => threads.close(resolve));
+  t.not((await under).error, null);
+  t.is((await run(threads, 'sum', [1])).error, 'the pool is closed');
+  await new Promise<void>((resolve) => threads.close(resolve));
+});
