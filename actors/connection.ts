@@ -1,7 +1,7 @@
 /**
  * One client's connection: frames in, requests carried out, answers out in whatever order they come. Kind `connection`,
- * key `<shard>.<n>`, spawned by its listener with the socket. Bounds what the client may have in flight, leave unread or
- * leave unsaid; interprets no record.
+ * key `<shard>.<listener's incarnation>.<n>`, spawned by its listener with the socket. Bounds what the client may have in
+ * flight, leave unread or leave unsaid; interprets no record.
  * Lives on: the shard that accepted it. View: one client.
  */
 import type { Actor, Context, Drain, Lease, Timer } from '../runtime/actor.ts';

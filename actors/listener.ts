@@ -129,7 +129,9 @@ class Listener implements Actor<Inbox> {
     this.#context.count('connections_accepted', 1);
     this.#context.gauge('connections', this.#connections);
     const init: ConnectionInit = { socket, conversation, services: this.#init.requests };
-    this.#context.watch(this.#context.spawn('connection', `${this.#context.shard}.${++this.#number}`, init));
+    // Connections outlive their listener: its next incarnation counts anew, and so does another dialect's.
+    const key = `${this.#context.shard}.${this.#context.self.incarnation}.${++this.#number}`;
+    this.#context.watch(this.#context.spawn('connection', key, init));
   }
 
   #refuse(socket: Socket, conversation: Conversation): void {

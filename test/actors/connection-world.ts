@@ -108,8 +108,15 @@ export class ConnectionWorld {
   }
 
   connections(shard = 0): number {
-    const actors = this.shards.shard(shard).inspect().actors;
-    return actors.filter(({ name }) => name.startsWith('connection/')).length;
+    return this.connectionNames(shard).length;
+  }
+
+  connectionNames(shard = 0): string[] {
+    const names = this.shards
+      .shard(shard)
+      .inspect()
+      .actors.map(({ name }) => name);
+    return names.filter((name) => name.startsWith('connection/'));
   }
 
   async client(shard = 0): Promise<Client> {
