@@ -4,7 +4,7 @@
  */
 import type { Actor, Address, Context } from '../runtime/actor.ts';
 import type { DiskError, DiskSpace } from '../runtime/ports.ts';
-import { fault } from '../src/model/faults.ts';
+import { type Fault, fault } from '../src/model/faults.ts';
 
 export type CensusRequest =
   /** → `counted`, or `refused` when the disk does not say how full it is. */
@@ -20,6 +20,12 @@ export interface Counted {
   readonly freeBytes: number;
   readonly totalBytes: number;
   readonly refusingWrites: boolean;
+}
+
+export interface Uncounted {
+  readonly type: 'refused';
+  readonly request: number;
+  readonly fault: Fault;
 }
 
 type Inbox =
@@ -65,7 +71,8 @@ class Census implements Actor<Inbox> {
   #answer({ request, from, error, space }: Extract<Inbox, { readonly type: 'space' }>): void {
     if (space === undefined) {
       const why = fault('STORAGE_FAILED', `free space of the data folder: ${error?.message ?? 'unknown'}`);
-      this.#context.reply(from, { type: 'refused', request, fault: why } as never);
+      const refused: Uncounted = { type: 'refused', request, fault: why };
+      this.#context.reply(from, refused);
       return;
     }
     const counted: Counted = {

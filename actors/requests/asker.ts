@@ -6,8 +6,8 @@
 import type { Address, Context, Down, Message } from '../../runtime/actor.ts';
 import { type Fault, fault } from '../../src/model/faults.ts';
 
-/** A question as it is sent. */
-export interface Ask extends Message {
+/** Questions and answers carry the number that joins them. */
+export interface Numbered {
   readonly request: number;
 }
 export interface Refused {
@@ -16,9 +16,7 @@ export interface Refused {
   readonly fault: Fault;
 }
 /** Anything that may answer: told apart by `request`. */
-export interface Answer extends Message {
-  readonly request: number;
-}
+export interface Answer extends Message, Numbered {}
 
 /** What the actor must hand back to {@link Asker.receive}. */
 export type AskerMessage = { readonly type: 'writable'; readonly name: string } | Down;
@@ -41,7 +39,7 @@ interface Open {
 }
 
 /** Peers without business that stay watched, so that a steady customer does not watch and unwatch for each question. */
-const IDLE_PEERS_MAX = 64;
+const IDLE_PEERS_MAX = 1_024;
 
 export class Asker {
   readonly #context: Context<AskerMessage>;
@@ -66,9 +64,9 @@ export class Asker {
    * @param deadline on the monotonic clock, ms
    * @returns the number, for {@link Asker.forget}
    */
-  ask<To extends Ask, A extends Answer>(
+  ask<To extends Message, A extends Answer>(
     to: Address<To>,
-    make: (request: number) => To,
+    make: (request: number) => To & Numbered,
     settle: (answer: A | Refused) => void,
     deadline: number,
   ): number {
@@ -230,7 +228,9 @@ function lateFault(sent: boolean, name: string): Fault {
 
 /** Takes a held question back, with its lease. */
 function dropHeld(peer: Peer, request: number): boolean {
-  const at = peer.held.findIndex(({ message, answered }) => answered && (message as Ask).request === request);
+  const at = peer.held.findIndex(
+    ({ message, answered }) => answered && (message as Message & Numbered).request === request,
+  );
   if (at < 0) return false;
   const [dropped] = peer.held.splice(at, 1);
   dropped?.message.lease?.release();

@@ -16,10 +16,10 @@ import type {
 } from '../../src/protocols/request.ts';
 import { type CatalogAnswer, type CatalogRequest, catalogAddress } from '../catalog.ts';
 import type { PartitionAnswer, PartitionRequest } from '../partition.ts';
+import type { Numbered } from './asker.ts';
 import { ANSWER_MS_MAX, type Desk, type Done, gather, NO_HOLDS, refuse } from './desk.ts';
 import { partitionAt } from './topics.ts';
 
-type Asked<T> = T & { readonly request: number };
 type Changed = Extract<CatalogAnswer, { readonly type: 'changed' }>;
 type Producer = Extract<CatalogAnswer, { readonly type: 'producer' }>;
 type Found = Extract<PartitionAnswer, { readonly type: 'found' }>;
@@ -50,8 +50,8 @@ export function changeTopic(
   done: Done,
 ): void {
   const call: TopicChange = request.call;
-  desk.asker.ask<Asked<CatalogRequest>, Changed>(
-    catalogAddress(desk.node) as never,
+  desk.asker.ask<CatalogRequest, Changed>(
+    catalogAddress(desk.node),
     (number) => changeOf(request, number),
     (answer) => {
       // Each member of the union has its own name of the call.
@@ -65,7 +65,7 @@ export function changeTopic(
 function changeOf(
   request: CreateTopicRequest | AlterTopicRequest | DeleteTopicRequest,
   number: number,
-): Asked<CatalogRequest> {
+): CatalogRequest & Numbered {
   const { call, ...fields } = request;
   switch (request.call) {
     case 'createTopic':
@@ -78,8 +78,8 @@ function changeOf(
 }
 
 export function producer(desk: Desk, done: Done): void {
-  desk.asker.ask<Asked<CatalogRequest>, Producer>(
-    catalogAddress(desk.node) as never,
+  desk.asker.ask<CatalogRequest, Producer>(
+    catalogAddress(desk.node),
     (request) => ({ type: 'producer', request }),
     (answer) => {
       if (answer.type === 'refused') refuse(done, answer.fault);
@@ -100,8 +100,8 @@ export function offsets(desk: Desk, { parts }: OffsetsRequest, done: Done): void
         settle(index, { topic, partition, fault: where.fault });
         return;
       }
-      desk.asker.ask<Asked<PartitionRequest>, Found>(
-        desk.topics.addressOf(where.value) as never,
+      desk.asker.ask<PartitionRequest, Found>(
+        desk.topics.addressOf(where.value),
         (request) => ({ type: 'find', request, at: typeof at === 'string' ? at : at.timestamp }),
         (answer) => {
           if (answer.type === 'refused') settle(index, { topic, partition, fault: answer.fault });
@@ -126,8 +126,8 @@ function describePartitions(desk: Desk, topic: Topic, done: Done): void {
   );
   topic.partitions.forEach((id, index) => {
     const partition = index as PartitionIndex;
-    desk.asker.ask<Asked<PartitionRequest>, Described>(
-      desk.topics.addressOf(id) as never,
+    desk.asker.ask<PartitionRequest, Described>(
+      desk.topics.addressOf(id),
       (request) => ({ type: 'describe', request }),
       (answer) => {
         settle(

@@ -165,7 +165,7 @@ export class Fetches {
 
   #read(session: Following, { of, offset, bytesMax }: Read): void {
     this.#bytesHeld += bytesMax;
-    this.#desk.asker.ask<PartitionRequest & { readonly request: number }, Records>(
+    this.#desk.asker.ask<PartitionRequest, Records>(
       this.#address(of),
       (request) => ({ type: 'read', request, offset, bytesMax }),
       (answer) => {
@@ -184,7 +184,7 @@ export class Fetches {
   }
 
   #watch(session: Following, of: Followed, offset: Followed['next']): void {
-    const number = this.#desk.asker.ask<PartitionRequest & { readonly request: number }, Ready>(
+    const number = this.#desk.asker.ask<PartitionRequest, Ready>(
       this.#address(of),
       (request) => ({ type: 'watch', request, offset }),
       (answer) => {

@@ -20,8 +20,8 @@ function countShards(desk: Desk, topics: readonly Topic[], done: Done): void {
     else done(replyOf(desk, topics, answers, storage), NO_HOLDS);
   });
   for (let shard = 0; shard < desk.shards; shard++)
-    desk.asker.ask<CensusRequest & { readonly request: number }, Counted>(
-      censusAddress(desk.node, shard) as never,
+    desk.asker.ask<CensusRequest, Counted>(
+      censusAddress(desk.node, shard),
       (request) => ({ type: 'count', request }),
       (answer) => settle(shard, answer),
       desk.monotonic() + ANSWER_MS_MAX,

@@ -99,7 +99,7 @@ export class ProduceLine {
       settle({ type: 'appended', baseOffset: id(0), begin: id(0) });
     } else {
       const make = (number: number): Append => ({ type: 'append', request: number, acks: 'all', ...body });
-      asker.ask<Append, Appended>(to as never, make, settle, deadline);
+      asker.ask<PartitionRequest, Appended>(to, make, settle, deadline);
     }
   }
 

@@ -58,7 +58,7 @@ export class Topics {
 
   /** Always asks the directory; by name or id. */
   byName(topic: string | TopicId, create: boolean, then: (topic: Result<Topic>) => void): void {
-    this.#asker.ask<DirectoryRequest & { readonly request: number }, Resolved>(
+    this.#asker.ask<DirectoryRequest, Resolved>(
       this.#directory,
       (request) => ({ type: 'resolve', request, topic, create }),
       (answer) => {
@@ -70,7 +70,7 @@ export class Topics {
   }
 
   list(then: (topics: Result<readonly Topic[]>) => void): void {
-    this.#asker.ask<DirectoryRequest & { readonly request: number }, Listed>(
+    this.#asker.ask<DirectoryRequest, Listed>(
       this.#directory,
       (request) => ({ type: 'list', request }),
       (answer) =>
