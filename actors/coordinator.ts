@@ -176,6 +176,7 @@ class Coordinator implements Actor<Inbox>, StateMachine<GroupRecord> {
       case 'records':
       case 'ready':
       case 'trimmed':
+      case 'scrubbed':
         this.#partitionAnswered(message, from);
         break;
       case 'resolved':

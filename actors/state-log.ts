@@ -8,7 +8,7 @@
  * When an append is refused, the state has records that the log lacks: all who wait are refused and the state is read anew.
  */
 import type { Address, Context, Down, Message } from '../runtime/actor.ts';
-import { assert } from '../src/model/assert.ts';
+import { assert, unreachable } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import { id, type Offset, type PartitionId } from '../src/model/ids.ts';
 import { MIB } from '../src/model/limits.ts';
@@ -212,7 +212,10 @@ export class StateLog<Entry> {
       case 'found':
       case 'measured':
       case 'trimmed':
+      case 'scrubbed':
         throw new Error(`the log never waits for ${answer.type}`);
+      default:
+        unreachable(answer);
     }
   }
 
