@@ -71,3 +71,24 @@ test('the README lists every setting with its default', (t) => {
   );
   t.deepEqual(rows, expected);
 });
+
+test('every file that the README names is there, and every stop of the journey has its function', (t) => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const files = new Set(tree());
+  const named = [...readme.matchAll(/`((?:src|actors|runtime|test)\/[\w./-]+\.ts)`/g)].map(([, path]) => path ?? '');
+  t.true(named.length > 15);
+  t.deepEqual(
+    named.filter((path) => !files.has(path)),
+    [],
+  );
+  const stops = [...readme.matchAll(/^\| \d+ \| `([^`]+)` \| `(\w+)` \|/gm)];
+  t.true(stops.length > 10);
+  const missing = stops.filter(([, path = '', name = '']) => {
+    const method = new RegExp(`^  #?${name}(<[^>]*>)?\\(`, 'm');
+    return !method.test(readFileSync(join(root, path), 'utf8'));
+  });
+  t.deepEqual(
+    missing.map(([row]) => row),
+    [],
+  );
+});
