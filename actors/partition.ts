@@ -35,8 +35,11 @@ export { partitionAddress } from './partition-contract.ts';
 
 type Inbox = PartitionRequest | PartitionConfiguration | JournalAnswer | Down | Drain | Step;
 
-/** `starting`: requests wait. `ready`: serves. `draining`: finishes what it has. `gone`: its topic was deleted. */
-type State = 'starting' | 'ready' | 'draining' | 'gone';
+/**
+ * `starting`: requests wait. `listing`: they wait until the sidecar names what a replay found in segments. `ready`: serves.
+ * `draining`: finishes what it has. `gone`: its topic was deleted.
+ */
+type State = 'starting' | 'listing' | 'ready' | 'draining' | 'gone';
 
 /** Requests that wait for the start; whoever comes later hears UNAVAILABLE. */
 const EARLY_MAX = 10_000;
@@ -165,8 +168,9 @@ class PartitionActor implements Actor<Inbox> {
 
   #ready(log: PartitionLog, manifest: Manifest | null, producers: Producers): void {
     this.#recovery = null;
-    this.#state = 'ready';
+    this.#state = 'listing';
     const flushing = new Flushing(log, manifest);
+    flushing.want(log.bareTo);
     const appends = new PartitionAppends(this.#context, log, producers, {
       prefixNeeded: () => this.#readPrefix(log),
       changed: () => this.#advance(),
@@ -176,9 +180,16 @@ class PartitionActor implements Actor<Inbox> {
       failed: (error) => appends.abandon(error),
     });
     this.#parts = { log, flushing, appends, writer, answers: new PartitionAnswers(this.#context, log) };
+    this.#advance();
+  }
+
+  #listed(parts: Parts): void {
+    if (!parts.flushing.reached(parts.log.bareTo)) return;
+    parts.log.dropBare();
+    this.#state = 'ready';
     const early = this.#early;
     this.#early = [];
-    for (const { message, from } of early) this.#serve(this.#parts, message, from);
+    for (const { message, from } of early) this.#serve(parts, message, from);
     this.#retainLater();
   }
 
@@ -217,7 +228,7 @@ class PartitionActor implements Actor<Inbox> {
   #request(message: PartitionRequest, from: Address): void {
     this.#active = true;
     if (this.#state === 'gone') this.#refuse(message, from, unknown(this.#partition));
-    else if (this.#parts !== null) this.#serve(this.#parts, message, from);
+    else if (this.#parts !== null && this.#state !== 'listing') this.#serve(this.#parts, message, from);
     else if (this.#early.length < EARLY_MAX) this.#early.push({ message, from });
     else this.#refuse(message, from, fault('UNAVAILABLE', 'the partition is starting'));
   }
@@ -279,12 +290,13 @@ class PartitionActor implements Actor<Inbox> {
       return;
     }
     parts.flushing.want(this.#flushAsked);
+    if (this.#state === 'listing') this.#listed(parts);
     parts.appends.committed();
     parts.answers.committed();
     parts.writer.pump();
     this.#report(parts);
     this.#restLater(parts);
-    if (this.#drainAsked) this.#drain(parts);
+    if (this.#drainAsked && this.#state !== 'listing') this.#drain(parts);
   }
 
   /** The journal asked for a flush and it is done: it may forget what is below. */

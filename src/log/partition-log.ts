@@ -328,6 +328,17 @@ export class PartitionLog {
     if (this.chunks.length === 0) this.#chunkBytes = CHUNK_BYTES_FIRST;
   }
 
+  /** Offset behind the last batch whose bytes a replay left in the segment; 0 when there is none. Not readable until listed. */
+  get bareTo(): Offset {
+    return this.chunks.findLast((chunk) => chunk.bare)?.next ?? (0 as Offset);
+  }
+
+  /** The sidecar names those batches now: reads find them on disk. */
+  dropBare(): void {
+    assert(this.bareTo <= this.listedTo(), 'batches without bytes in memory are named by a sidecar');
+    while (this.chunks.some((chunk) => chunk.bare)) this.dropFirstChunk();
+  }
+
   dropFirstChunk(): void {
     this.chunks.shift()?.memory.release();
   }

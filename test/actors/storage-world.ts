@@ -13,6 +13,7 @@ import {
 import type { Actor, Address, Context, Lease, Message, Supervision, Tree } from '../../runtime/actor.ts';
 import { deadLetters } from '../../runtime/dead-letters.ts';
 import { InProcessShards } from '../../runtime/in-process.ts';
+import type { Logger } from '../../runtime/ports.ts';
 import type { CrashKind, SimulatedDisk } from '../../runtime/simulated/disk.ts';
 import { World } from '../../runtime/simulated/world.ts';
 import { batchesIn, readBaseOffset, readNextOffset } from '../../src/model/batch.ts';
@@ -71,12 +72,17 @@ export class StorageWorld {
   constructor(options: StorageOptions = {}) {
     this.#options = options;
     this.settings = { ...TOPIC_DEFAULTS, ...options.settings };
-    this.world = new World({ seed: options.seed ?? 1, trace: (line) => this.#trace(line) });
+    this.world = new World({ seed: options.seed ?? 1 });
     this.start(options.shards ?? 1);
   }
 
-  #trace(line: string): void {
-    if (/ (warn|error) /.test(line)) this.logged.push(line);
+  /** Warnings and errors, with the stacks of crashes. */
+  #logger(): Logger {
+    const keep = (fields: Readonly<Record<string, unknown>>, message: string): void => {
+      const { error } = fields;
+      this.logged.push(`${message} ${JSON.stringify(fields)} ${error instanceof Error ? error.stack : ''}`);
+    };
+    return { debug: () => {}, info: () => {}, warn: keep, error: keep };
   }
 
   get disk(): SimulatedDisk {
@@ -98,7 +104,7 @@ export class StorageWorld {
       init: this.#init(),
       arenaBytes: this.#options.arenaBytes ?? 64 * MIB,
       pipeBytes: 4 * MIB,
-      ports: () => ports,
+      ports: () => ({ ...ports, logger: this.#logger() }),
       failed: (shard, error) => this.logged.push(`shard ${shard} failed: ${error.stack}`),
     });
     this.#system.start();
@@ -218,7 +224,8 @@ export class StorageWorld {
     ms = 10_000,
   ): PartitionAnswer & { type: Type } {
     const number = this.send(to, request);
-    if (!this.until(() => this.#answers.has(number), ms)) throw new Error(`no answer to ${request.type}`);
+    if (!this.until(() => this.#answers.has(number), ms))
+      throw new Error(`no answer to ${request.type}: ${this.logged.slice(-5).join('\n')}`);
     return this.#answers.get(number) as PartitionAnswer & { type: Type };
   }
 
@@ -252,16 +259,9 @@ export class StorageWorld {
     return this.ask<'described'>(to, { type: 'describe' });
   }
 
-  /** Ends an actor by an error in its handler, as a defect would. */
-  crashActor(name: string, shard = 0): void {
-    const poison = {
-      get type(): string {
-        throw new Error('planted');
-      },
-    };
-    const address = { node: NODE, name, incarnation: 0 };
-    const sender = this.#client;
-    if (sender === null || sender.shard !== shard) throw new Error('only on the shard of the client');
-    sender.send(address, poison as Message);
+  /** Ends an actor by an error in its handler, as a defect would: a message that it cannot work with. */
+  crashActor(name: string): void {
+    const poison = { type: name.startsWith('journal/') ? 'store' : 'append', request: 0, acks: 'all' };
+    this.#client?.send({ node: NODE, name, incarnation: 0 }, poison);
   }
 }
