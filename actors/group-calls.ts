@@ -3,7 +3,7 @@
  * answer until what it shows is committed. A plain class inside the coordinator, which owns the inbox and the life of it.
  */
 import type { Address, Context } from '../runtime/actor.ts';
-import { advance, beat, expel, type Steps, settle } from '../src/group/beat.ts';
+import { beat, expel, nudge, type Steps, settle } from '../src/group/beat.ts';
 import { stateOf } from '../src/group/describe.ts';
 import type { Group } from '../src/group/group.ts';
 import { Groups } from '../src/group/groups.ts';
@@ -182,7 +182,7 @@ export class GroupCalls {
     for (const held of this.#heartbeats.of(name)) {
       const group = this.#groups.get(name);
       if (group !== undefined && isMember(group, held) && this.#log.refusal === null)
-        this.#carryOut(advance(group, held.member));
+        this.#carryOut(nudge(group, held.member));
       if (!isMember(group, held) || this.#heartbeats.news(held, held.member)) this.#answerHeld(held);
     }
   }

@@ -80,9 +80,19 @@ export function* settle(groups: Groups, topics: Topics, name: string): Steps {
 }
 
 /** One member's next step. */
-export function* advance(group: Group, member: Member, owned?: ReadonlySet<PlaceKey>): Steps {
+function* advance(group: Group, member: Member, owned?: ReadonlySet<PlaceKey>): Steps {
   const step = reconcile(group, member, owned);
   if (step !== null) yield step;
+  return null;
+}
+
+/**
+ * The next step of a member that has not asked, but would be told. A new epoch alone waits until it asks: or everybody
+ * would be told something whenever anybody joins.
+ */
+export function* nudge(group: Group, member: Member): Steps {
+  const step = reconcile(group, member, undefined);
+  if (step !== null && (step.revoke.length > 0 || step.give.length > 0)) yield step;
   return null;
 }
 

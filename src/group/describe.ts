@@ -31,7 +31,7 @@ export type Lag = { readonly messages: number; readonly bytes: number; readonly 
 export function stateOf(group: Group): GroupState {
   if (group.members.size === 0) return 'empty';
   if (group.stale) return 'assigning';
-  for (const member of group.members.values()) if (!settled(group, member)) return 'reconciling';
+  for (const member of group.members.values()) if (!settled(member)) return 'reconciling';
   return 'stable';
 }
 

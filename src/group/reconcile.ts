@@ -59,10 +59,9 @@ export function reconcile(group: Group, member: Member, owned: ReadonlySet<Place
   return { ...step, epoch: group.epoch, previous: moved, revoke: [], give: packPlaces(give) };
 }
 
-/** Has it arrived where it should be? */
-export function settled(group: Group, member: Member): boolean {
-  if (member.away) return true;
-  return member.epoch === group.epoch && member.revoking.size === 0 && sameKeys(member.assigned, member.target);
+/** Does it own what it should, and nothing else? It may have to hear of the epoch yet. */
+export function settled(member: Member): boolean {
+  return member.away || (member.revoking.size === 0 && sameKeys(member.assigned, member.target));
 }
 
 /** Called only when the member has nothing to give up any more, so that what it revokes is free, too. */

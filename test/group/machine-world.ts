@@ -2,7 +2,7 @@
  * Groups with pretended members, for properties and transcripts: carries the machine's steps out and keeps the records;
  * members do what they are told, late if they like. No log, no clock but a number.
  */
-import { advance, type Beat, beat, expel, type Steps, settle } from '../../src/group/beat.ts';
+import { type Beat, beat, expel, nudge, type Steps, settle } from '../../src/group/beat.ts';
 import type { Group } from '../../src/group/group.ts';
 import { Groups, Topics } from '../../src/group/groups.ts';
 import { forgetTopics } from '../../src/group/offsets.ts';
@@ -64,12 +64,6 @@ export class MachineWorld {
     if (refused === null && member !== undefined) touch(member, this.now);
     return refused;
   }
-
-  /** What a coordinator does for members whose heartbeats it holds. */
-  advanceAll(): void {
-    for (const member of this.group?.members.values() ?? [])
-      if (this.group !== undefined) this.carryOut(advance(this.group, member));
-  }
 }
 
 /** One consumer. Holds what it was told to; gives up when asked to. */
@@ -114,6 +108,14 @@ export class Pretender {
     if (refused === null) this.#hear(world);
     else this.lose();
     return refused;
+  }
+
+  /** What a coordinator does while it holds a heartbeat: it is answered when there is something to tell. */
+  nudge(world: MachineWorld): void {
+    const member = world.group?.members.get(this.id);
+    if (world.group === undefined || member === undefined || member.epoch !== this.epoch) return;
+    world.carryOut(nudge(world.group, member));
+    this.#hear(world);
   }
 
   leave(world: MachineWorld, epoch: -1 | -2): Fault | null {

@@ -9,7 +9,10 @@ import { GROUP, MachineWorld, Pretender } from './machine-world.ts';
 const TOPICS = ['a', 'b', 'c', '__proto__', 'constructor'];
 
 type Action =
-  | { readonly what: 'join' | 'beat' | 'giveUp' | 'leave' | 'pause' | 'crash' | 'rejoin'; readonly who: number }
+  | {
+      readonly what: 'join' | 'beat' | 'nudge' | 'giveUp' | 'leave' | 'pause' | 'crash' | 'rejoin';
+      readonly who: number;
+    }
   | { readonly what: 'subscribe'; readonly who: number; readonly topics: string[] }
   | { readonly what: 'topic'; readonly number: number; readonly partitions: number }
   | { readonly what: 'drop'; readonly number: number }
@@ -21,6 +24,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ what: fc.constant('join' as const), who }) },
   { weight: 12, arbitrary: fc.record({ what: fc.constant('beat' as const), who }) },
   { weight: 8, arbitrary: fc.record({ what: fc.constant('giveUp' as const), who }) },
+  { weight: 4, arbitrary: fc.record({ what: fc.constant('nudge' as const), who }) },
   { weight: 4, arbitrary: fc.record({ what: fc.constantFrom('leave', 'pause', 'crash', 'rejoin'), who }) },
   { weight: 2, arbitrary: fc.record({ what: fc.constant('subscribe' as const), who, topics: wish }) },
   {
@@ -67,6 +71,7 @@ class Play {
     if (action.what === 'join' && !member.joined) member.join(world);
     else if (!member.joined) return;
     else if (action.what === 'beat') member.beat(world);
+    else if (action.what === 'nudge') member.nudge(world);
     else if (action.what === 'giveUp') member.giveUp();
     else if (action.what === 'leave') member.leave(world, -1);
     else if (action.what === 'pause' && member.instance !== undefined) member.leave(world, -2);
