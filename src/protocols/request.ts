@@ -203,6 +203,7 @@ export interface HeartbeatReply {
   /** Present when it changed since the last answer, and after a join: hold exactly this, give up all else. */
   readonly assignment?: readonly GroupPlaces[];
 }
+/** Committed offsets never go back: a lower one than is there is answered as done and changes nothing; see {@link ResetGroupRequest}. */
 export interface CommitRequest {
   readonly call: 'commit';
   readonly group: string;
