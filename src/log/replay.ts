@@ -80,8 +80,10 @@ export class Replay {
 
   /** Is there anything to do for this batch? False for what the segments have, and behind a torn one. */
   wants(entry: Entry): boolean {
-    if (entry.next <= this.#log.listedTo()) return false;
-    if (entry.base < this.#log.end && entry.base >= this.#log.listedTo()) this.#supersede(entry.base);
+    const listedTo = this.#log.listedTo();
+    if (entry.base < this.#log.end && this.#log.end > listedTo)
+      this.#supersede(Math.max(entry.base, listedTo) as Offset);
+    if (entry.next <= listedTo) return false;
     if (entry.base === this.#log.end) this.#torn = false;
     if (this.#torn) this.tornBatches++;
     return !this.#torn && entry.base >= this.#log.end;
@@ -94,6 +96,7 @@ export class Replay {
     this.#log.journalDurable = Math.min(this.#log.journalDurable, base) as Offset;
     this.#log.journalWritten = this.#log.journalDurable;
     this.#log.cut(base);
+    this.#log.damaged = this.#log.damaged.filter(([first]) => first < base);
   }
 
   /** A batch from the journal, which is wanted. */
