@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectionCounters } from '../actors/listener.ts';
+import { nodeCounters } from '../actors/node.ts';
 import { NodeClock } from '../runtime/clock.ts';
 import { probeDirect } from '../runtime/direct.ts';
 import { type DataFolder, openFolder } from '../runtime/folder.ts';
@@ -123,7 +123,7 @@ async function runIn(folder: DataFolder, settings: Settings, shardUrl: string, l
       jobThreadsMax: 1,
       jobsWaitingMax: 64,
     },
-    counters: connectionCounters,
+    counters: nodeCounters,
     logger,
     failed: fail,
   });
