@@ -149,8 +149,10 @@ export class System {
     const remaining = (): number => Math.max(0, deadline - performance.now());
     await this.#replacing;
     const left: string[] = [];
-    for (const phase of this.#phases)
+    for (const phase of this.#phases) {
       left.push(...(await this.#askAll((thread) => thread.control.drain(phase, remaining()))).flat());
+      this.#options.logger.debug({ phase, remainingMs: remaining() }, 'a phase of the stop is over');
+    }
     left.push(...(await this.#askAll((thread) => thread.control.stop(remaining()))).flat());
     await this.#endAll();
     if (left.length > 0) this.#options.logger.warn({ actors: left }, 'stopped before these actors were done');
