@@ -45,7 +45,7 @@ function crashing(kind: Kind, order: number, orders: Int32Array): Kind['make'] {
       receive(message, from);
       if (message.type !== 'append' && message.type !== 'ask') return;
       if (Atomics.compareExchange(orders, word, order, ORDERS.none) === order)
-        throw new Error(`sabotage: ${kind} throws`);
+        throw new Error(`sabotage: an actor throws`);
     };
     return actor as Actor<never>;
   };
