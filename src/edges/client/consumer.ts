@@ -15,7 +15,7 @@ import type { Position, TimedPosition } from './position.ts';
 import type { Progress } from './progress.ts';
 import { feedOptions, type ReadOptions } from './reader.ts';
 import type { Topics } from './topics.ts';
-import { ignore } from './wait.ts';
+import { Breath, ignore } from './wait.ts';
 import { type Handler, type RunOptions, runHandler } from './workers.ts';
 
 export interface ConsumerOptions extends ReadOptions {
@@ -61,6 +61,7 @@ export class Consumer {
   readonly #holdings: Holdings;
   readonly #commits: Commits;
   readonly #onClose: (consumer: Consumer) => void;
+  readonly #breath: Breath;
   #started = false;
   #failure: CallboardError | null = null;
   #closing: Promise<void> | null = null;
@@ -80,6 +81,7 @@ export class Consumer {
     const feed = feedOptions(options);
     this.#fetchLink = newLink();
     this.#groupLink = newLink();
+    this.#breath = new Breath(this.#fetchLink.options.world.clock);
     const troubled = (error: CallboardError): void => options.onError?.(error);
     this.#feed = new Feed(this.#fetchLink, { ...feed, waitsForTopics: true }, troubled);
     this.#membership = new Membership(
@@ -251,6 +253,7 @@ export class Consumer {
     if (this.#inHand !== null) this.#holdings.processed(this.#inHand.progress, this.#inHand.offset);
     this.#inHand = null;
     for (;;) {
+      if (this.#breath.due) await this.#breath.taken();
       if (this.#closing !== null) return null;
       if (this.#failure !== null) throw this.#failure;
       const message = this.#feed.fetcher.take();

@@ -90,3 +90,33 @@ export function abortable<T>(work: Promise<T>, signal?: AbortSignal): Promise<T>
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', give));
   });
 }
+
+/** Longest run without letting sockets and timers have their turn, ms. */
+const BREATH_MS = 10;
+
+/**
+ * For loops over messages that are at hand: they go from one promise to the next, and between those no heartbeat is
+ * sent. Whoever asks `due` before each message, and waits for `taken` when it is, keeps the member in its group.
+ */
+export class Breath {
+  readonly #clock: Clock;
+  #lastMs: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#lastMs = clock.monotonicMs();
+  }
+
+  get due(): boolean {
+    return this.#clock.monotonicMs() - this.#lastMs >= BREATH_MS;
+  }
+
+  taken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.soon(() => {
+        this.#lastMs = this.#clock.monotonicMs();
+        resolve();
+      });
+    });
+  }
+}

@@ -9,6 +9,7 @@ import { positive } from './options.ts';
 import type { PartitionStream } from './partition-stream.ts';
 import type { Clock } from './ports.ts';
 import type { Progress } from './progress.ts';
+import { Breath } from './wait.ts';
 
 /** Processes one message; what it returns resolves when the message is processed. */
 export type Handler = (message: Message) => void | Promise<void>;
@@ -58,9 +59,11 @@ class Workers {
 
   async run(signal: AbortSignal | undefined): Promise<void> {
     const { feed, clock } = this.#source;
+    const breath = new Breath(clock);
     while (!this.failed && !this.#source.closed() && signal?.aborted !== true) {
       const failure = this.#source.failure();
       if (failure !== null) throw failure;
+      if (breath.due) await breath.taken();
       const message = feed.fetcher.take((stream) => (this.#active.get(stream) ?? 0) < this.#concurrency);
       if (message !== null) this.#start(message);
       else await feed.arrived.wait({ clock, signal }).catch(endedBy(signal));

@@ -351,3 +351,23 @@ test('after close nothing is left: no timer, no connection, and the loop has end
   t.is(world.node.connections, 0);
   t.throws(() => consumer.join(), { instanceOf: CallboardError });
 });
+
+test('a loop that never waits lets heartbeats through', async (t) => {
+  const world = await connected();
+  fill(world, 't', 1, 300);
+  const consumer = world.client.consumer(group({ sessionMs: 3_000 }));
+  const beats = (): number => world.node.requests.filter(({ call }) => call === 'heartbeat').length;
+  let before = 0;
+  let count = 0;
+  const reading = (async () => {
+    for await (const _ of consumer) {
+      if (++count === 1) before = beats();
+      // Work of 20 ms a message, without a promise in it.
+      world.clock.pass(20);
+      if (count === 300) break;
+    }
+  })();
+  await world.clock.until(reading);
+  t.true(beats() - before >= 5, `${beats() - before} heartbeats in 6 s`);
+  await world.clock.until(consumer.close());
+});

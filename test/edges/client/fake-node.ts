@@ -293,12 +293,13 @@ class FakeConnection implements Socket {
         ? request.waitMs
         : 0
       : 0;
-    this.#hold(correlation, reply, request, Math.min(heldMs, HELD_MS_MAX));
+    const untilMs = this.#node.clock.monotonicMs() + Math.min(heldMs, HELD_MS_MAX);
+    this.#hold(correlation, reply, request, heldMs === 0 ? 0 : untilMs);
   }
 
-  #hold(correlation: number, reply: Reply, request: Request, leftMs: number): void {
+  #hold(correlation: number, reply: Reply, request: Request, untilMs: number): void {
     if (this.#closed) return;
-    if (leftMs <= 0) {
+    if (this.#node.clock.monotonicMs() >= untilMs) {
       this.#send(encodeReply(msgpack, correlation, reply));
       return;
     }
@@ -307,7 +308,7 @@ class FakeConnection implements Socket {
       const session = reply.call === 'fetch' ? { session: reply.session, add: [], drop: [] } : {};
       const next = this.#node.carryOut({ ...request, ...session } as Request, this.#sessions);
       const isNews = !holds(request, next) || (next.call === 'heartbeat' && !isDeepStrictEqual(next, reply));
-      this.#hold(correlation, next, request, isNews ? 0 : leftMs - LOOK_MS);
+      this.#hold(correlation, next, request, isNews ? 0 : untilMs);
     });
   }
 

@@ -27,6 +27,11 @@ export class SimulatedClock implements Clock {
     };
   }
 
+  /** Time that somebody spends without letting go of the processor. */
+  pass(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       this.after(ms, resolve);
@@ -46,14 +51,16 @@ export class SimulatedClock implements Clock {
     const untilMs = this.#nowMs + ms;
     await settle();
     for (;;) {
-      const due = this.#timers.filter((timer) => timer.atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0];
+      const due = this.#timers
+        .filter((timer) => timer.atMs <= Math.max(untilMs, this.#nowMs))
+        .sort((a, b) => a.atMs - b.atMs)[0];
       if (due === undefined) break;
       this.#timers = this.#timers.filter((each) => each !== due);
       this.#nowMs = Math.max(this.#nowMs, due.atMs);
       due.run();
       await settle();
     }
-    this.#nowMs = untilMs;
+    this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 
   /** Goes on in steps of 10 ms until the promise is settled, at most `msMax`. */
