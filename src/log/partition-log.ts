@@ -261,10 +261,11 @@ export class PartitionLog {
 
   /** Takes the batches from `offset` on off the end. They are in memory: nothing else is ever cut. */
   cut(offset: Offset): void {
+    assert(this.listedTo() <= offset, 'what a sidecar names is never cut');
     while (this.end > offset) {
       const chunk = this.chunks.at(-1);
       const segment = this.active;
-      assert(chunk !== undefined && segment !== undefined && segment.listedTo <= offset, 'only the tail is cut');
+      assert(chunk !== undefined && segment !== undefined, 'what is cut is in memory');
       if (segment.base >= offset && segment !== this.segments[0]) this.#dropSegment(segment);
       else this.#cutSegment(segment, chunk, offset);
     }
