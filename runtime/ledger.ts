@@ -30,6 +30,7 @@ export class Ledger implements LeaseKeeper {
   #ports: Ports | null = null;
   #settled: (() => void) | null = null;
   #released = false;
+  #linger: TimerHandle | null = null;
 
   get ended(): boolean {
     return this.#ports !== null;
@@ -145,7 +146,7 @@ export class Ledger implements LeaseKeeper {
   }
 
   #closeSockets(clock: Clock, orderly: boolean): void {
-    if (this.#sockets === null) return;
+    if (this.#sockets === null || this.#sockets.size === 0) return;
     // A copy: some are gone before destroy() has returned.
     const sockets = [...this.#sockets];
     for (const socket of sockets) {
@@ -153,7 +154,7 @@ export class Ledger implements LeaseKeeper {
       else socket.destroy();
     }
     if (!orderly) return;
-    clock.after(LINGER_MS, () => {
+    this.#linger = clock.after(LINGER_MS, () => {
       for (const socket of sockets) if (this.#sockets?.has(socket)) socket.destroy();
     });
   }
@@ -172,6 +173,7 @@ export class Ledger implements LeaseKeeper {
     const ports = this.#ports;
     assert(ports !== null, 'releases only at the end');
     this.#released = true;
+    this.#linger?.cancel();
     for (const lease of this.#leases ?? []) lease.release();
     for (const file of this.#files ?? []) {
       this.#operations += 1;

@@ -231,6 +231,12 @@ test('an actor that stops lets its socket send what was written', (t) => {
   t.false(socket.closed);
   world.clock.advance(3_000);
   t.true(socket.closed, 'a client that does not close is cut off');
+  const polite = world.network.connect();
+  world.clock.settle();
+  connections[1]?.send(connections[1].self, { type: 'stop' });
+  world.clock.settle();
+  polite.destroy();
+  t.is(world.clock.timers, 0, 'nobody waits for one that did');
 });
 
 test('close answers once the port is free; open connections stay', (t) => {
