@@ -39,7 +39,7 @@ export interface Message {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   /** In the order they were sent; a name may come twice. */
-  readonly headers: readonly RecordHeader[];
+  readonly headers: readonly { readonly key: string; readonly value: Buffer | null }[];
 }
 
 /** One partition of a topic, by name. */

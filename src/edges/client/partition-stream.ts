@@ -14,6 +14,8 @@ import type { Message } from './message.ts';
 /** A batch of at most 8 MiB on the wire may grow to this; what grows further was made to fill memories. */
 const OPENED_BYTES_MAX = 256 * MIB;
 
+const NO_HEADERS: Message['headers'] = [];
+
 export class PartitionStream {
   readonly topicName: string;
   readonly topic: TopicId;
@@ -161,9 +163,15 @@ export class PartitionStream {
       timestamp: records.timestamp,
       key: bufferOf(records.key),
       value: bufferOf(records.value),
-      headers: records.headers,
+      headers: headersOf(records),
     };
   }
+}
+
+function headersOf(records: Records): Message['headers'] {
+  const { headers } = records;
+  if (headers.length === 0) return NO_HEADERS;
+  return headers.map(({ key, value }) => ({ key, value: bufferOf(value) }));
 }
 
 /** The same bytes with Buffer's methods. */
