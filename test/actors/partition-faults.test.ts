@@ -1,0 +1,198 @@
+/** What the disk does to a partition: full, failing, torn, flipped. Nothing acknowledged is lost, nothing damaged is served. */
+import test from 'ava';
+import { KIB } from '../../src/model/limits.ts';
+import { batch, StorageWorld } from './storage-world.ts';
+
+const P = 64;
+const inJournal = (path: string): boolean => path.startsWith('journal/');
+const inSegments = (path: string): boolean => path.endsWith('.log');
+
+/** `count` batches of one record each; @returns values by offset. */
+function fill(world: StorageWorld, count: number, bytes = 100, partition = P): [number, string][] {
+  const from = world.described(partition).appended as number;
+  return Array.from({ length: count }, (_, i) => {
+    const value = `${from + i} ${'v'.repeat(bytes)}`;
+    const offset = world.appended(partition, batch([value], 1_000 + from + i));
+    if (offset !== from + i) throw new Error(`appended at ${offset}, not at ${from + i}`);
+    return [from + i, value];
+  });
+}
+
+/** Has the node move everything to its segments. */
+function flush(world: StorageWorld): void {
+  world.stop();
+  world.start();
+}
+
+test('a failed fsync of the journal is told, nothing of it is kept, and the next append works', (t) => {
+  const world = new StorageWorld();
+  const kept = fill(world, 3);
+  world.disk.faults.add({ operations: ['sync'], path: inJournal, effect: { kind: 'error', code: 'EIO' }, times: 1 });
+  t.is(world.appended(P, batch(['lost'])), 'STORAGE_FAILED');
+  t.like(world.described(P), { end: 3, durable: 3, appended: 3 });
+  t.is(world.appended(P, batch(['next'])), 3);
+  kept.push([3, 'next']);
+  t.deepEqual(world.readAll(P), kept);
+  world.restart('power');
+  t.deepEqual(world.readAll(P), kept);
+});
+
+test('a full disk refuses by name, reads go on, and writes resume by themselves', (t) => {
+  const world = new StorageWorld();
+  const kept = fill(world, 3);
+  const rule = world.disk.faults.add({ operations: ['write'], effect: { kind: 'error', code: 'ENOSPC' } });
+  t.is(world.appended(P, batch(['a'])), 'DISK_FULL');
+  t.is(world.appended(P, batch(['b'])), 'DISK_FULL');
+  t.deepEqual(world.readAll(P), kept);
+  rule.remove();
+  world.run(1_000);
+  t.is(world.appended(P, batch(['c'])), 3);
+  world.restart('process');
+  t.deepEqual(world.readAll(P), [...kept, [3, 'c']]);
+});
+
+test('a large batch that the full disk does not take is refused, and what comes later takes its place', (t) => {
+  const world = new StorageWorld();
+  const kept = fill(world, 2);
+  const large = 'L'.repeat(100 * KIB);
+  const rule = world.disk.faults.add({
+    operations: ['write'],
+    path: inSegments,
+    effect: { kind: 'error', code: 'ENOSPC' },
+  });
+  t.is(world.appended(P, batch([large])), 'DISK_FULL');
+  rule.remove();
+  world.run(2_000);
+  t.is(world.appended(P, batch(['small'])), 2);
+  t.is(world.appended(P, batch([large])), 3);
+  kept.push([2, 'small'], [3, large]);
+  t.deepEqual(world.readAll(P), kept);
+  world.restart('power');
+  t.deepEqual(world.readAll(P), kept);
+});
+
+for (const operation of ['write', 'sync'] as const) {
+  test(`a segment whose ${operation} fails is written no more, and nothing acknowledged is lost`, (t) => {
+    const world = new StorageWorld();
+    const large = (i: number): string => `${i}${'L'.repeat(100 * KIB)}`;
+    t.is(world.appended(P, batch([large(0)])), 0);
+    t.is(world.appended(P, batch(['one'])), 1);
+    world.disk.faults.add({
+      operations: [operation],
+      path: inSegments,
+      effect: { kind: 'error', code: 'EIO' },
+      times: 1,
+    });
+    t.is(world.appended(P, batch([large(2)])), 'STORAGE_FAILED');
+    world.until(() => world.logged.some((line) => /was sealed/.test(line)));
+    t.is(world.appended(P, batch([large(3)])), 2);
+    const kept = [large(0), 'one', large(3)].map((value, i) => [i, value]);
+    t.deepEqual(world.readAll(P), kept);
+    t.is(world.described(P).segments, 2);
+    world.restart('power');
+    t.deepEqual(world.readAll(P), kept);
+    flush(world);
+    t.deepEqual(world.readAll(P), kept);
+  });
+}
+
+test('a torn last write of the journal is cut and reported; everything before it is there', (t) => {
+  const world = new StorageWorld();
+  const kept = fill(world, 5);
+  world.append(P, batch(['torn'.repeat(3_000)]));
+  world.until(() => world.disk.peek('journal/0-1').length > 6 * 4096, 100);
+  world.crash('power');
+  const size = world.disk.peek('journal/0-1').length;
+  world.disk.cut('journal/0-1', size - 4096);
+  world.start();
+  t.deepEqual(world.readAll(P), kept);
+  t.is(world.appended(P, batch(['after'])), 5);
+});
+
+test('a flipped bit in an acknowledged batch of the journal is damage: never served, never cut, all else is', (t) => {
+  const world = new StorageWorld();
+  const kept = fill(world, 6);
+  world.crash('process');
+  world.disk.flip('journal/0-1', 2 * 4096 + 64 + 64 + 80, 3);
+  world.start();
+  t.is(world.readAll(P), 'DATA_DAMAGED');
+  t.deepEqual(world.readAll(P, 3), kept.slice(3));
+  t.deepEqual(
+    world.described(P).damaged.map((range) => range.map(Number)),
+    [[2, 2]],
+  );
+  t.is(world.appended(P, batch(['goes on'])), 6);
+  flush(world);
+  t.is(world.readAll(P, 2), 'DATA_DAMAGED');
+  t.deepEqual(world.readAll(P, 3), [...kept.slice(3), [6, 'goes on']]);
+});
+
+test('no single flipped bit in the entries or headers of an acknowledged group loses its batch', (t) => {
+  for (const at of [0, 17, 40, 64, 70, 100, 120, 4090]) {
+    const world = new StorageWorld();
+    const kept = fill(world, 4);
+    world.crash('process');
+    world.disk.flip('journal/0-1', 4096 + at, 1);
+    world.start();
+    t.deepEqual(world.readAll(P), kept, `byte ${at}`);
+  }
+});
+
+test('a flipped bit in a segment is found by the read that meets it', (t) => {
+  const world = new StorageWorld();
+  const kept = fill(world, 5, 1_000);
+  flush(world);
+  world.disk.flip('partitions/64/00000000000000000000.log', 2_500, 0);
+  t.is(world.readAll(P), 'DATA_DAMAGED');
+  t.deepEqual(world.readAll(P, 3), kept.slice(3));
+  t.deepEqual(
+    world.described(P).damaged.map((range) => range.map(Number)),
+    [[2, 2]],
+  );
+});
+
+test('a flipped bit in a sidecar hides its own batch alone, wherever it is', (t) => {
+  for (const index of [0, 2, 4]) {
+    const world = new StorageWorld();
+    const kept = fill(world, 5);
+    world.stop();
+    world.disk.flip('partitions/64/00000000000000000000.entries', index * 64 + 9, 4);
+    world.start();
+    t.is(world.readAll(P, index), 'DATA_DAMAGED');
+    t.deepEqual(world.readAll(P, index + 1), kept.slice(index + 1));
+    t.is(world.appended(P, batch(['goes on'])), 5, `entry ${index}`);
+    t.deepEqual(world.readAll(P, 5), [[5, 'goes on']]);
+    world.restart('power');
+    t.is(world.readAll(P, index), 'DATA_DAMAGED');
+    t.deepEqual(world.readAll(P, 5), [[5, 'goes on']]);
+  }
+});
+
+test('a file of the journal with damage is set aside as it is when the rest of it is in the segments', (t) => {
+  const world = new StorageWorld();
+  fill(world, 6);
+  world.crash('process');
+  world.disk.flip('journal/0-1', 4096 + 64 + 64 + 80, 3);
+  const before = world.disk.peek('journal/0-1').slice();
+  world.start();
+  t.is(world.readAll(P), 'DATA_DAMAGED' as never);
+  world.run(5_000);
+  t.deepEqual(world.disk.peek('journal/0-1.damaged').slice(), before);
+});
+
+test('under interval an ack does not wait for the fsync, which follows; a failing one loses nothing that was read', (t) => {
+  const world = new StorageWorld({ settings: { durability: 'interval', flushIntervalMs: 200 } });
+  t.is(world.appended(P, batch(['a'])), 0);
+  t.like(world.described(P), { end: 1, durable: 0 });
+  world.run(300);
+  t.like(world.described(P), { end: 1, durable: 1 });
+  t.is(world.appended(P, batch(['b'])), 1);
+  world.disk.faults.add({ operations: ['sync'], path: inJournal, effect: { kind: 'error', code: 'EIO' }, times: 1 });
+  world.run(1_000);
+  t.like(world.described(P), { end: 2, durable: 2 });
+  world.restart('power');
+  t.deepEqual(world.readAll(P), [
+    [0, 'a'],
+    [1, 'b'],
+  ]);
+});
