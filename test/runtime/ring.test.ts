@@ -155,7 +155,7 @@ async function readAll(data: WriterData): Promise<number> {
   return wakes;
 }
 
-const records = Number(process.env.CALLBOARD_TEST_RING_RECORDS ?? 1_000_000);
+const records = Number(process.env.TEST_RING_RECORDS ?? 1_000_000);
 for (const [capacity, bytesMax, pauseEvery] of [
   [256, 100, 997],
   [65_536, 2_000, 50_021],
