@@ -4,7 +4,7 @@
  */
 import type { Address, Context, Lease } from '../runtime/actor.ts';
 import type { Journal } from '../src/log/journal.ts';
-import type { FoundGroup } from '../src/log/journal-scan.ts';
+import { FileScan, type FoundGroup } from '../src/log/journal-scan.ts';
 import { parseJournalName } from '../src/log/paths.ts';
 import type { TailBatch } from '../src/log/replay.ts';
 import type { Crc32c } from '../src/model/crc.ts';
@@ -23,6 +23,7 @@ interface Asker {
 
 export class JournalRecovery {
   readonly #context: Context<Step>;
+  readonly #crc32c: Crc32c;
   readonly #scanner: JournalScanner;
   /** For the next pass, and of the present one. */
   #asking = new Map<PartitionId, Asker>();
@@ -34,6 +35,7 @@ export class JournalRecovery {
 
   constructor(context: Context<Step>, crc32c: Crc32c) {
     this.#context = context;
+    this.#crc32c = crc32c;
     this.#scanner = new JournalScanner(context, crc32c);
   }
 
@@ -68,7 +70,10 @@ export class JournalRecovery {
     const goOn = (index: number): void => {
       const file = ordered[index];
       if (file === undefined) this.#end(journal);
-      else this.#scanner.scan(file[0], file[1], this.#window(file[0], journal), () => goOn(index + 1));
+      else {
+        const scan = new FileScan(file[1], this.#crc32c);
+        this.#scanner.scan(file[0], scan, this.#window(file[0], journal), () => goOn(index + 1));
+      }
     };
     goOn(0);
   }

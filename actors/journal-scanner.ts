@@ -49,12 +49,12 @@ export class JournalScanner {
       }
       next(!skipped);
     };
-    const finish = (): void => done({ name, sequence, shard, shards, groups });
-    this.scan(name, sequence, take, finish);
+    const scan = new FileScan(sequence, this.#crc32c);
+    this.scan(name, scan, take, () => done({ name, sequence, shard, shards, groups, unfinished: scan.unfinished }));
   }
 
   /** Scans a file to its end; throws what the disk says, so that the supervisor tries again. */
-  scan(name: string, sequence: number, take: TakeWindow, done: () => void): void {
+  scan(name: string, scan: FileScan, take: TakeWindow, done: () => void): void {
     const path = `${JOURNAL_FOLDER}/${name}`;
     const { disk } = this.#context;
     disk.open(path, { mode: 'read', direct: true }, (error, file) =>
@@ -63,9 +63,7 @@ export class JournalScanner {
         disk.size(opened, (failure, size) =>
           step(() => {
             const bytes = expect(failure, size, path);
-            this.#windows(opened, bytes, new FileScan(sequence, this.#crc32c), 0, take, () =>
-              disk.close(opened, () => step(done)),
-            );
+            this.#windows(opened, bytes, scan, 0, take, () => disk.close(opened, () => step(done)));
           }),
         );
       }),

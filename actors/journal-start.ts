@@ -136,7 +136,8 @@ class Start {
 
   #tell({ cutAt, damaged, file }: FileJudgement, path: string): void {
     if (cutAt !== null) {
-      const cut = file.groups.filter((group) => group.position >= cutAt).length;
+      const unfinished = file.unfinished === null ? 0 : 1;
+      const cut = file.groups.filter((group) => group.position >= cutAt).length + unfinished;
       this.#context.log.warn({ file: path, position: cutAt, groups: cut }, 'a torn tail was cut off the journal');
     }
     if (damaged.length > 0) this.#context.log.error({ file: path, groups: damaged }, 'the journal is damaged');

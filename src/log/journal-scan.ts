@@ -40,6 +40,8 @@ export class FileScan {
   readonly #sequence: number;
   readonly #crc32c: Crc32c;
   #last = 0;
+  /** A group that began at the end of the file and is not whole. */
+  unfinished: { readonly number: number; readonly position: number } | null = null;
 
   constructor(sequence: number, crc32c: Crc32c) {
     this.#sequence = sequence;
@@ -53,7 +55,11 @@ export class FileScan {
     for (;;) {
       if (!whole && window.length - at < 2 * GROUP_BYTES_MAX) return { groups, next: position + at, ended: false };
       const start = this.#nextGroup(window, at);
-      if (start === null) return { groups, next: position + at, ended: true };
+      if (start === null) {
+        const begun = this.#header(window, at);
+        if (begun !== null) this.unfinished = { number: begun.number, position: position + at };
+        return { groups, next: position + at, ended: true };
+      }
       const group = this.#read(window, start.at, start.header, position);
       this.#last = group.header.number;
       groups.push(group);
@@ -112,6 +118,7 @@ export interface FileReport {
   readonly shard: number;
   readonly shards: number;
   readonly groups: readonly GroupReport[];
+  readonly unfinished: FileScan['unfinished'];
 }
 export interface GroupReport {
   readonly number: number;
@@ -186,5 +193,10 @@ function judgeFile(
     if (!group.clean) damaged.push(group.number);
     expected = group.number + 1;
   }
-  return { file, numbers: [first, expected], cutAt: null, damaged };
+  const { unfinished } = file;
+  if (unfinished === null || unfinished.number >= behind)
+    return { file, numbers: [first, expected], cutAt: null, damaged };
+  if (unfinished.number > durable) return { file, numbers: [first, expected], cutAt: unfinished.position, damaged };
+  damaged.push(unfinished.number);
+  return { file, numbers: [first, unfinished.number + 1], cutAt: null, damaged };
 }

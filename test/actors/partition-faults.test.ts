@@ -106,6 +106,7 @@ test('a torn last write of the journal is cut and reported; everything before it
   world.disk.cut('journal/0-1', size - 4096);
   world.start();
   t.deepEqual(world.readAll(P), kept);
+  t.regex(world.logged.join('\n'), /a torn tail was cut off the journal .*"position":20480/);
   t.is(world.appended(P, batch(['after'])), 5);
 });
 
