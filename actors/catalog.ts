@@ -178,11 +178,16 @@ class CatalogActor implements Actor<Inbox>, StateMachine<CatalogRecord> {
     }
   }
 
+  /** The log's failure, too, is something to answer with. */
+  get #servable(): boolean {
+    return this.#log.loaded || this.#log.failure !== null;
+  }
+
   #admit(message: Asked, from: Address): void {
     if (this.#draining) this.#refuse(message, from, fault('SHUTTING_DOWN', 'the node is stopping'));
-    else if (this.#log.loaded || this.#log.failure !== null) this.#decide(message, from);
-    else if (this.#early.length < EARLY_MAX) this.#early.push({ message, from });
-    else this.#refuse(message, from, fault('OVERLOADED', 'the catalog is being read and many wait for it'));
+    else if (this.#servable && !this.#log.overloaded) this.#decide(message, from);
+    else if (!this.#servable && this.#early.length < EARLY_MAX) this.#early.push({ message, from });
+    else this.#refuse(message, from, fault('OVERLOADED', 'many wait for the catalog, or for its log'));
   }
 
   #decide(message: Asked, from: Address): void {

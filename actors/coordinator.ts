@@ -195,9 +195,9 @@ class Coordinator implements Actor<Inbox>, StateMachine<GroupRecord> {
 
   #admit(message: CoordinatorRequest, from: Address): void {
     if (this.#draining) this.#refuse(message, from, fault('SHUTTING_DOWN', 'the node is stopping'));
-    else if (this.#servable) this.#serve(message, from);
-    else if (this.#early.length < EARLY_MAX) this.#early.push({ message, from });
-    else this.#refuse(message, from, fault('OVERLOADED', 'the groups are being read and many wait for them'));
+    else if (this.#servable && !this.#log.overloaded) this.#serve(message, from);
+    else if (!this.#servable && this.#early.length < EARLY_MAX) this.#early.push({ message, from });
+    else this.#refuse(message, from, fault('OVERLOADED', 'many wait for the groups, or for their log'));
   }
 
   #serve(message: CoordinatorRequest, from: Address): void {

@@ -75,7 +75,7 @@ class Directory implements Actor<Inbox> {
   readonly #autoCreate: boolean;
   readonly #copy: DirectoryCopy;
   readonly #followers: Followers;
-  #early: Waiting<DirectoryRequest>[] = [];
+  #early: Waiting<Exclude<DirectoryRequest, { readonly type: 'whoAmI' }>>[] = [];
   /** Look-ups by the name that is being created; one request to the catalog for all of them. */
   readonly #creating = new Map<string, Waiting<Resolve>[]>();
   /** Names by the number of the request to the catalog. */
@@ -134,10 +134,9 @@ class Directory implements Actor<Inbox> {
 
   #admit(message: DirectoryRequest, from: Address): void {
     if (this.#copy.whole) this.#serve(message, from);
+    else if (message.type === 'whoAmI') this.#partitions.set(message.partition, from);
     else if (this.#early.length < EARLY_MAX) this.#early.push({ message, from });
-    else if (message.type !== 'whoAmI')
-      this.#refuse(message, from, 'OVERLOADED', 'too many look-ups wait for the catalog');
-    // A partition asks again: it can't do anything before it knows.
+    else this.#refuse(message, from, 'OVERLOADED', 'too many look-ups wait for the catalog');
   }
 
   #serve(message: DirectoryRequest, from: Address): void {
@@ -219,7 +218,7 @@ class Directory implements Actor<Inbox> {
 
   // ---- partitions
 
-  #introduce(partition: PartitionId, from: Address): void {
+  #introduce(partition: PartitionId, from: Address<PartitionConfiguration>): void {
     this.#partitions.set(partition, from);
     const configuration = this.#copy.configuration(partition);
     if (configuration !== undefined) this.#context.reply(from, configuration);
@@ -262,7 +261,7 @@ class Directory implements Actor<Inbox> {
     const changes = this.#copy.apply(message);
     if (message.type === 'copy' && !message.last) return;
     for (const { topic, gone } of changes) {
-      this.#configure(topic.partitions);
+      if (before) this.#configure(topic.partitions);
       this.#followers.tell(
         topic.id,
         gone ? { type: 'topicGone', topic: topic.id, name: topic.name } : { type: 'topicChanged', topic },
@@ -271,6 +270,7 @@ class Directory implements Actor<Inbox> {
     this.#context.reply(from, { type: 'applied', version: message.version });
     if (before) return;
     this.#context.log.debug({ topics: this.#copy.size }, 'directory has its first copy');
+    for (const [partition, address] of [...this.#partitions]) this.#introduce(partition, address);
     for (const early of this.#early.splice(0)) this.#serve(early.message, early.from);
   }
 

@@ -34,6 +34,8 @@ export type Settled = (fault: Fault | null) => void;
 const READ_BYTES_MAX = MIB;
 /** A snapshot is written when the log behind the last one has grown to this, and to twice the snapshot. */
 const SNAPSHOT_AFTER_BYTES = 4 * MIB;
+/** Answers that wait for the log: a disk that hangs must not fill the memory with what clients still send. */
+const WAITING_MAX = 10_000;
 /** A read that was not answered is asked again. */
 const READ_WAIT_MS = 5_000;
 /** From a refused write to the next one, doubling. */
@@ -122,6 +124,11 @@ export class StateLog<Entry> {
   /** The log is unreadable: every request is to be answered with this. */
   get failure(): Fault | null {
     return this.#phase === 'failed' ? this.#fault : null;
+  }
+
+  /** So many wait for the disk that no more should be let in. */
+  get overloaded(): boolean {
+    return this.#waiting.length >= WAITING_MAX;
   }
 
   /** Nothing is on its way to the log. */

@@ -385,3 +385,42 @@ test('a log from a newer version is not guessed at: every request says so', (t) 
   });
   t.is(it.code(joining('a')), 'UNSUPPORTED_VERSION');
 });
+
+test('a clean stop answers what is on its way to the log, sends those away who wait for news, and lets nobody in', (t) => {
+  const { world: it, topic } = world();
+  const { epoch } = it.call<HeartbeatReply>(joining('a'));
+  const held = it.asker.sendCall(beatOf({ member: 'a', epoch, waitMs: 60_000 }));
+  it.settle();
+  it.logOf(GROUP).hold = true;
+  const offsets = [{ topic: topic.id, partition: 0 as never, offset: 7 as never }];
+  const commit = it.asker.sendCall({ call: 'commit', group: GROUP, member: 'a', epoch, offsets });
+  it.settle();
+  const left: string[][] = [];
+  it.world.shards.shard(0).drain(3, 60_000, (names) => left.push(names));
+  it.settle();
+  t.is(it.code(joining('b')), 'SHUTTING_DOWN');
+  t.deepEqual(left, [], 'the commit is not durable yet');
+  it.logOf(GROUP).release();
+  it.settle();
+  t.is(it.asker.reply(commit)?.call, 'commit');
+  t.is(codeOf(it.asker.answer(held) as never), 'SHUTTING_DOWN');
+  t.deepEqual(left, [[]]);
+});
+
+test('a disk that hangs fills no memory: beyond a bound requests are refused, and all are answered in the end', (t) => {
+  const { world: it, topic } = world();
+  it.call({ call: 'committed', group: GROUP });
+  it.logOf(GROUP).hold = true;
+  const requests: number[] = [];
+  for (let n = 0; n < 10_100; n++) {
+    const offsets = [{ topic: topic.id, partition: 0 as never, offset: n as never }];
+    requests.push(it.asker.sendCall({ call: 'commit', group: GROUP, member: '', epoch: -1, offsets }));
+    if (n % 1_000 === 999) it.settle();
+  }
+  it.settle();
+  const refused = (): number => requests.filter((request) => it.asker.answer(request)?.type === 'refused').length;
+  t.is(refused(), 100);
+  it.logOf(GROUP).release();
+  it.settle();
+  t.is(requests.filter((request) => it.asker.reply(request)?.call === 'commit').length, 10_000);
+});
