@@ -126,6 +126,11 @@ test('a partition that no topic has is told to go, but not while the catalog may
   const later = asker.ask('catalog', create('later', { partitions: 1 }))?.topic as Topic;
   t.is(later.partitions[0], ((topic.partitions[1] ?? 0) + 1) as never);
   t.is(asker.heard.find((message) => message.topicName === 'later')?.type, 'configure');
+  asker.ask('directory/0', { type: 'whoAmI', partition: 1_000 });
+  world.advance(4_000);
+  t.is(asker.heard.filter(({ type }) => type === 'gone').length, 1);
+  world.advance(2_000);
+  t.is(asker.heard.filter(({ type }) => type === 'gone').length, 2, 'nobody made it in all that time');
 });
 
 test('the catalog, its log and the directories crash, and everything goes on from the log', (t) => {
