@@ -38,7 +38,7 @@ export interface ConnectOptions {
 }
 
 interface Closable {
-  close(): Promise<void>;
+  close(options?: { readonly signal?: AbortSignal }): Promise<void>;
 }
 
 /** Connects to a node. Rejects when none answers in time; later losses of the connection heal by themselves. */
@@ -123,9 +123,12 @@ export class Client {
     return new Admin(this.#link, this.#topics);
   }
 
-  /** Closes producers (which store what they have), consumers and readers (which commit), then the connection. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  /**
+   * Closes producers (which store what they have), consumers and readers (which commit), then the connection. With a
+   * signal that fires it stops waiting for the node: what is not stored by then is given up and told.
+   */
+  close(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#closing ??= this.#close(options);
     return this.#closing;
   }
 
@@ -133,8 +136,8 @@ export class Client {
     return this.close();
   }
 
-  async #close(): Promise<void> {
-    const ends = await Promise.allSettled([...this.#open].map((closable) => closable.close()));
+  async #close(options: { readonly signal?: AbortSignal }): Promise<void> {
+    const ends = await Promise.allSettled([...this.#open].map((closable) => closable.close(options)));
     this.#link.close();
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }

@@ -3,6 +3,7 @@
  * the caller says so. Commits only what {@link Progress} calls done, or what the caller names.
  */
 import type { CommitReply, CommitRequest } from '../../protocols/request.ts';
+import type { CallOptions } from './call.ts';
 import { CallboardError, toError } from './errors.ts';
 import type { Holding } from './holdings.ts';
 import type { Link } from './link.ts';
@@ -59,25 +60,25 @@ export class Commits {
   }
 
   /** Commits what is processed of these. */
-  async processed(holdings: readonly Holding[], signal?: AbortSignal): Promise<void> {
+  async processed(holdings: readonly Holding[], options: CallOptions = {}): Promise<void> {
     const dirty = holdings.filter(({ progress }) => progress.dirty);
     await this.commit(
       dirty.map((holding) => ({ holding, offset: holding.progress.done, metadata: undefined })),
-      signal,
+      options,
     );
   }
 
   /** Commits offsets: of the next message to process, each. @throws CallboardError when one of them was refused. */
   async commit(
     entries: readonly { readonly holding: Holding; readonly offset: number; readonly metadata: string | undefined }[],
-    signal?: AbortSignal,
+    options: CallOptions = {},
   ): Promise<void> {
     if (entries.length === 0) return;
     const offsets = entries.map(({ holding: { stream }, offset, metadata }): Entry => {
       const entry = { topic: stream.topic, partition: stream.partition, offset: wireOffset(offset) };
       return metadata === undefined ? entry : { ...entry, metadata };
     });
-    const { parts } = await this.#send(offsets, signal);
+    const { parts } = await this.#send(offsets, options);
     let refused: CallboardError | null = null;
     for (const [index, { holding, offset }] of entries.entries()) {
       const part = parts[index];
@@ -87,17 +88,17 @@ export class Commits {
     if (refused !== null) throw refused;
   }
 
-  async #send(offsets: readonly Entry[], signal?: AbortSignal): Promise<CommitReply> {
+  async #send(offsets: readonly Entry[], options: CallOptions): Promise<CommitReply> {
     const { group } = this.#options;
     for (let attempt = 1; ; attempt++) {
       const { member, epoch } = this.#membership;
       if (epoch === 0) throw new CallboardError('UNKNOWN_MEMBER', `not in group ${group} at the moment`);
       try {
-        return await this.#link.call({ call: 'commit', group, member, epoch, offsets }, { signal });
+        return await this.#link.call({ call: 'commit', group, member, epoch, offsets }, options);
       } catch (thrown) {
         const isStale = thrown instanceof CallboardError && thrown.code === 'STALE_MEMBER_EPOCH';
         if (!isStale || attempt === STALE_ATTEMPTS_MAX) throw thrown;
-        await pause(this.#link.options.world.clock, STALE_PAUSE_MS, signal);
+        await pause(this.#link.options.world.clock, STALE_PAUSE_MS, options.signal);
       }
     }
   }

@@ -52,6 +52,9 @@ export interface CommitOffset extends TopicPartition {
 /** Share of the rebalance time that messages in hands get; the rest is for the callback and the commit. */
 const REVOKE_SHARE = 0.75;
 
+/** Longest try to commit what is given up, ms: a node that is away for longer gives it to others anyway. */
+const LAST_COMMIT_MS_MAX = 10_000;
+
 export class Consumer {
   readonly #fetchLink: Link;
   readonly #groupLink: Link;
@@ -65,6 +68,7 @@ export class Consumer {
   #started = false;
   #failure: CallboardError | null = null;
   #closing: Promise<void> | null = null;
+  #closeSignal: AbortSignal | undefined;
   #inHand: { readonly progress: Progress; readonly offset: number } | null = null;
   #running: Promise<void> | null = null;
 
@@ -184,18 +188,18 @@ export class Consumer {
     what?: Message | readonly CommitOffset[],
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
-    if (what === undefined) await this.#commits.processed(this.#holdings.all, options.signal);
+    if (what === undefined) await this.#commits.processed(this.#holdings.all, options);
     else if (isMessage(what)) {
       this.markProcessed(what);
       const entry = { holding: this.#holding(what), offset: what.offset + 1, metadata: undefined };
-      await this.#commits.commit([entry], options.signal);
+      await this.#commits.commit([entry], options);
     } else {
       const entries = what.map(({ offset, metadata, ...place }) => ({
         holding: this.#holding(place),
         offset,
         metadata,
       }));
-      await this.#commits.commit(entries, options.signal);
+      await this.#commits.commit(entries, options);
     }
   }
 
@@ -219,9 +223,10 @@ export class Consumer {
 
   /**
    * Waits for running handlers, commits what was processed, leaves the group (a static member only for a while) and
-   * disconnects. Not to be awaited inside a handler: it would wait for itself; use the signal of `run` there.
+   * disconnects; with a signal that fires without waiting for the node. Not to be awaited inside a handler: it would wait for itself; use the signal of `run` there.
    */
   close(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (this.#closing === null) this.#closeSignal = options.signal;
     this.#closing ??= this.#close(options.signal);
     return this.#closing;
   }
@@ -281,7 +286,7 @@ export class Consumer {
     );
     if (!this.#commits.automatic) return;
     try {
-      await this.#commits.processed(holdings);
+      await this.#commits.processed(holdings, { timeoutMs: LAST_COMMIT_MS_MAX, signal: this.#closeSignal });
     } catch (thrown) {
       // They come again to whoever gets the partitions: at least once, not lost.
       this.#options.onError?.(toError(thrown));

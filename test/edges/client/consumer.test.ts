@@ -371,3 +371,19 @@ test('a loop that never waits lets heartbeats through', async (t) => {
   t.true(beats() - before >= 5, `${beats() - before} heartbeats in 6 s`);
   await world.clock.until(consumer.close());
 });
+
+test('close does not wait for a node that is away, when its signal says so', async (t) => {
+  const world = await connected();
+  fill(world, 't', 1, 5);
+  const consumer = world.client.consumer(group({ autoCommitMs: 60_000 }));
+  await world.clock.until(read(consumer, 5));
+  world.node.up = false;
+  world.node.disconnect();
+  await world.clock.advance(100);
+  const controller = new AbortController();
+  const closing = world.client.close({ signal: controller.signal });
+  await world.clock.advance(500);
+  controller.abort();
+  await world.clock.until(closing, 200);
+  t.is(world.clock.timers, 0);
+});

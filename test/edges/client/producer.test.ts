@@ -4,6 +4,7 @@ import { CallboardError } from '../../../src/edges/client/errors.ts';
 import type { Sent } from '../../../src/edges/client/message.ts';
 import { fault } from '../../../src/model/faults.ts';
 import type { ProduceRequest, Reply, Request } from '../../../src/protocols/request.ts';
+import { SeededRandom } from './simulated-clock.ts';
 import { connected, valuesOf } from './world.ts';
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => `v${index}`);
@@ -256,4 +257,50 @@ test('after a topic was deleted and made anew, messages go to the new one', asyn
   });
   await clock.until(producer.send({ topic: 'a', partition: 0, value: 'new' }));
   t.deepEqual(valuesOf(node.partition('a', 0)), ['new']);
+});
+
+test('a node that forgot the producer: what is certainly not stored goes under a new id, what may be is an error', async (t) => {
+  const { node, clock, client } = await connected();
+  const producer = client.producer({ lingerMs: 0 });
+  await clock.until(producer.send({ topic: 'a', partition: 0, value: '0' }));
+  node.fate = onProduce((nth, request) => (nth === 1 ? refuse(request, 'UNKNOWN_PRODUCER') : undefined));
+  t.is((await clock.until(producer.send({ topic: 'a', partition: 0, value: '1' }))).offset, 1);
+  t.is(node.requests.filter(({ call }) => call === 'producer').length, 2);
+  node.fate = onProduce((nth, request) => {
+    if (nth === 1) return 'forget';
+    return nth === 2 ? refuse(request, 'UNKNOWN_PRODUCER') : undefined;
+  });
+  const error = await t.throwsAsync(clock.until(producer.send({ topic: 'a', partition: 0, value: '2' })), {
+    instanceOf: CallboardError,
+  });
+  t.is(error?.code, 'UNKNOWN_PRODUCER');
+  t.deepEqual(valuesOf(node.partition('a', 0)), ['0', '1', '2'], 'it was stored, and not twice');
+});
+
+test('whatever goes wrong by chance: every message is stored once, in the order of its partition', async (t) => {
+  for (let seed = 1; seed <= 25; seed++) {
+    const { node, clock, client } = await connected();
+    const random = new SeededRandom(seed * 7_919);
+    const codes = ['UNAVAILABLE', 'OVERLOADED', 'TIMED_OUT', 'DISK_FULL', 'STORAGE_FAILED', 'INTERNAL'] as const;
+    node.fate = (request) => {
+      const chance = random.next();
+      if (chance < 0.06) return 'drop';
+      if (chance < 0.12) return 'forget';
+      if (request.call !== 'produce' || chance > 0.3) return undefined;
+      return refuse(request, codes[Math.floor(random.next() * codes.length)] ?? 'UNAVAILABLE');
+    };
+    const producer = client.producer({ lingerMs: 2, batchBytes: 300, memoryBytes: 5_000 });
+    const messages = numbers(300).map((value, index) => ({ topic: 'a', partition: index % 3, value }));
+    const sent = await clock.until(producer.sendBatch(messages));
+    for (const partition of [0, 1, 2]) {
+      const mine = messages.filter((message) => message.partition === partition).map(({ value }) => value);
+      t.deepEqual(valuesOf(node.partition('a', partition)), mine, `seed ${seed}`);
+    }
+    t.deepEqual(
+      sent.map(({ offset }) => offset),
+      messages.map((_, index) => Math.floor(index / 3)),
+      `seed ${seed}`,
+    );
+    await clock.until(client.close());
+  }
 });
