@@ -9,8 +9,7 @@ import type { Manifest } from '../src/log/manifest.ts';
 import { PartitionLog } from '../src/log/partition-log.ts';
 import { partitionFolder } from '../src/log/paths.ts';
 import { Producers } from '../src/log/producers.ts';
-import { retain, trim } from '../src/log/retention.ts';
-import type { Segment } from '../src/log/segment.ts';
+import { trim } from '../src/log/retention.ts';
 import { unreachable } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import { FIRST_USER_PARTITION, id, type PartitionId } from '../src/model/ids.ts';
@@ -26,7 +25,7 @@ import {
   type PartitionRequest,
 } from './partition-contract.ts';
 import { PartitionRecovery } from './partition-recovery.ts';
-import { PartitionScrub } from './partition-scrub.ts';
+import { PartitionUpkeep } from './partition-upkeep.ts';
 import { PartitionWriter } from './partition-writer.ts';
 import { type Step, step } from './step.ts';
 
@@ -45,12 +44,6 @@ type State = 'starting' | 'listing' | 'ready' | 'draining' | 'gone';
 const EARLY_MAX = 10_000;
 /** The directory is asked again who this is, ms. */
 const ASK_MS = 2_000;
-/** Without appends and reads for so long, memory and files are let go, ms. */
-const IDLE_MS = 5_000;
-/** Retention looks at the log so often at most and at least, ms. */
-const RETENTION_MS_MIN = 1_000;
-const RETENTION_MS_MAX = 300_000;
-
 class PartitionActor implements Actor<Inbox> {
   readonly #context: Context<Inbox>;
   readonly #partition: PartitionId;
@@ -63,8 +56,6 @@ class PartitionActor implements Actor<Inbox> {
   /** What the journal wants flushed, answered with `flushed` when it is. */
   #flushAsked = 0;
   #reporting = false;
-  #active = false;
-  #idleTimer = false;
   #drainAsked = false;
 
   constructor(context: Context<Inbox>, partition: PartitionId, init: StorageInit) {
@@ -179,7 +170,9 @@ class PartitionActor implements Actor<Inbox> {
       progressed: () => this.#advance(),
       failed: (error) => appends.abandon(error),
     });
-    this.#parts = { log, flushing, appends, writer, answers: new PartitionAnswers(this.#context, log) };
+    const answers = new PartitionAnswers(this.#context, log);
+    const upkeep = new PartitionUpkeep(this.#context, { log, flushing, writer, answers });
+    this.#parts = { log, flushing, appends, writer, answers, upkeep };
     this.#advance();
   }
 
@@ -190,7 +183,7 @@ class PartitionActor implements Actor<Inbox> {
     const early = this.#early;
     this.#early = [];
     for (const { message, from } of early) this.#serve(parts, message, from);
-    this.#retainLater();
+    parts.upkeep.begin();
   }
 
   /** The topic was deleted: the folder goes, and the journal may forget what it has. */
@@ -226,14 +219,14 @@ class PartitionActor implements Actor<Inbox> {
   // ---- requests
 
   #request(message: PartitionRequest, from: Address): void {
-    this.#active = true;
+    this.#parts?.upkeep.used();
     if (this.#state === 'gone') this.#refuse(message, from, unknown(this.#partition));
     else if (this.#parts !== null && this.#state !== 'listing') this.#serve(this.#parts, message, from);
     else if (this.#early.length < EARLY_MAX) this.#early.push({ message, from });
     else this.#refuse(message, from, fault('UNAVAILABLE', 'the partition is starting'));
   }
 
-  #serve({ log, flushing, appends, answers }: Parts, message: PartitionRequest, from: Address): void {
+  #serve({ log, appends, answers, upkeep }: Parts, message: PartitionRequest, from: Address): void {
     switch (message.type) {
       case 'append':
         if (this.#state === 'draining') this.#refuse(message, from, fault('SHUTTING_DOWN', 'the node is stopping'));
@@ -258,10 +251,10 @@ class PartitionActor implements Actor<Inbox> {
         answers.describe(message.request, from);
         break;
       case 'scrub':
-        this.#scrub(log, answers, message.request, from);
+        upkeep.scrub(message.request, from);
         break;
       case 'trim':
-        this.#forget(flushing, answers, trim(log, message.offset), true);
+        upkeep.forget(trim(log, message.offset), true);
         this.#context.reply(from, { type: 'trimmed', request: message.request, begin: log.begin } as PartitionAnswer);
         break;
       default:
@@ -273,11 +266,6 @@ class PartitionActor implements Actor<Inbox> {
     if (message.type === 'append') message.lease?.release();
     if (message.type === 'unwatch' || (message.type === 'append' && message.acks === 'none')) return;
     this.#context.reply(from, { type: 'refused', request: message.request, fault: reason } as PartitionAnswer);
-  }
-
-  #scrub(log: PartitionLog, answers: PartitionAnswers, request: number, from: Address): void {
-    const done = (): void => this.#context.reply(from, { type: 'scrubbed', request } as PartitionAnswer);
-    new PartitionScrub(this.#context, log, answers.reader, done).run();
   }
 
   // ---- what goes on by itself
@@ -293,9 +281,9 @@ class PartitionActor implements Actor<Inbox> {
     if (this.#state === 'listing') this.#listed(parts);
     parts.appends.committed();
     parts.answers.committed();
+    parts.upkeep.look();
     parts.writer.pump();
     this.#report(parts);
-    this.#restLater(parts);
     if (this.#drainAsked && this.#state !== 'listing') this.#drain(parts);
   }
 
@@ -326,43 +314,6 @@ class PartitionActor implements Actor<Inbox> {
         this.#parts?.appends.goOn();
       }
     });
-  }
-
-  #restLater({ log, writer, answers }: Parts): void {
-    if (this.#idleTimer || (!this.#active && log.chunks.length === 0)) return;
-    this.#idleTimer = true;
-    this.#active = false;
-    this.#context.after(
-      IDLE_MS,
-      step(() => {
-        this.#idleTimer = false;
-        if (this.#active) return;
-        log.rest();
-        answers.reader.rest();
-        writer.closeFiles();
-      }),
-    );
-  }
-
-  #retainLater(): void {
-    const age = this.#log?.settings.retentionMs ?? -1;
-    const quarter = age < 0 ? RETENTION_MS_MAX : Math.floor(age / 4);
-    const ms = Math.min(RETENTION_MS_MAX, Math.max(RETENTION_MS_MIN, quarter));
-    this.#context.after(
-      ms,
-      step(() => {
-        if (this.#parts === null || this.#state !== 'ready') return;
-        const { log, flushing, answers } = this.#parts;
-        this.#forget(flushing, answers, retain(log, this.#context.now()), false);
-        this.#retainLater();
-      }),
-    );
-  }
-
-  #forget(flushing: Flushing, answers: PartitionAnswers, gone: readonly Segment[], trimmed: boolean): void {
-    answers.reader.removed(gone);
-    flushing.remove(gone);
-    if (trimmed) flushing.manifestDue();
   }
 
   /** Clean stop: everything to the segments, then the manifest says so. */
@@ -401,6 +352,7 @@ interface Parts {
   readonly appends: PartitionAppends;
   readonly writer: PartitionWriter;
   readonly answers: PartitionAnswers;
+  readonly upkeep: PartitionUpkeep;
 }
 
 const unknown = (partition: PartitionId): Fault =>

