@@ -156,20 +156,28 @@ class PartitionWalk {
     let position = listed.position;
     for (const entry of this.#journaled.direct(this.#partition)) {
       if (entry.segment !== segment.base || entry.position < position) continue;
+      // Small batches between large ones were written along with them; the journal's copy is the one that counts.
+      await this.#countUncovered(file, position, entry.position);
       await this.#directBatch(file, entry, segment);
       position = endOf(entry);
     }
-    for (; position < file.size; position += WINDOW_BYTES) {
-      const rest = await file.range(position, position + WINDOW_BYTES);
-      const at = inspect.firstNonZero(rest);
+    const at = await this.#countUncovered(file, position, file.size);
+    // A write that was given up, or that a crash cut short, leaves bytes there which nobody reads again.
+    const what = 'bytes behind the last batch are not zero; nothing is in them';
+    if (at >= 0 && clean)
+      segment.report({ kind: 'note', file: segment.file, position: at, partition: this.#partition, what });
+  }
+
+  /** Counts the bytes of a range from the first that is not zero on; answers its position, -1 when there is none. */
+  async #countUncovered(file: LogFile, from: number, to: number): Promise<number> {
+    for (let position = from; position < Math.min(to, file.size); position += WINDOW_BYTES) {
+      const window = await file.range(position, Math.min(position + WINDOW_BYTES, to));
+      const at = inspect.firstNonZero(window);
       if (at < 0) continue;
-      this.#verification.count('bytesUncovered', file.size - position - at);
-      // A write that was given up, or that a crash cut short, leaves bytes there which nobody reads again.
-      const what = 'bytes behind the last batch are not zero; nothing is in them';
-      if (clean)
-        segment.report({ kind: 'note', file: segment.file, position: position + at, partition: this.#partition, what });
-      return;
+      this.#verification.count('bytesUncovered', Math.min(to, file.size) - position - at);
+      return position + at;
     }
+    return -1;
   }
 
   async #directBatch(file: LogFile, entry: Entry, segment: Inspected): Promise<void> {

@@ -4,7 +4,8 @@
  *
  * Covered by a checksum, a copy or a check for zeros: segments up to their last batch, sidecars, manifests, snapshots of
  * producers, and the journal's groups with their padding. Not covered, because it carries nothing: what a journal file
- * still holds of an earlier use, and what lies behind the last batch of a segment, where a write may have been given up.
+ * still holds of an earlier use, and what lies in a segment without being named by its sidecar or, for large batches, by
+ * the journal: copies of what the journal has, and behind the last batch perhaps a write that was given up.
  * Such bytes are counted as `bytesUncovered` when they are not zero, after a clean stop with a note. node.json has no checksum.
  */
 

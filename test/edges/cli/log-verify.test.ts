@@ -2,7 +2,7 @@
 import { crc32c } from '@node-rs/crc32';
 import test from 'ava';
 import { type VerifySummary, verifyFolder } from '../../../src/edges/cli/log-verify.ts';
-import { DAMAGED_FLAG } from '../../../src/log/entry.ts';
+import { DAMAGED_FLAG, DIRECT_FLAG } from '../../../src/log/entry.ts';
 import type { Finding } from '../../../src/log/inspect.ts';
 import { encodeManifest } from '../../../src/log/manifest.ts';
 import * as paths from '../../../src/log/paths.ts';
@@ -95,6 +95,23 @@ test('what is behind the last batch is counted, and noted where the partition wa
     const { summary } = await verify(folder);
     t.like(summary, { damage: 0, torn: 0, notes, bytesUncovered: segment.length - 4_000 });
   }
+});
+
+test('small batches that were written along with a large one count as copies of what the journal has', async (t) => {
+  const folder = smallFolder();
+  const segment = bytesOf(folder, paths.segmentPath(LIVE, zero));
+  const [listed, small] = place(LIVE, zero, [2, 1]);
+  if (listed === undefined || small === undefined) throw new Error('two batches');
+  const from = listed.entry.position + listed.entry.length;
+  const large = place(LIVE, zero, [4], from + small.bytes.length, small.entry.next, DIRECT_FLAG);
+  segment.fill(0, from);
+  segment.set(small.bytes, from);
+  for (const { entry, bytes } of large) segment.set(bytes, entry.position);
+  folder.files.set(JOURNAL_FILE, Uint8Array.from(groupOf([small, ...large], 7, 40, 39)));
+  const { findings, summary } = await verify(folder);
+  t.deepEqual(findings, []);
+  // Counted from the first byte that is not zero: base offset 2 begins with seven that are.
+  t.is(summary.bytesUncovered, small.bytes.length - 7);
 });
 
 test('a segment that runs ahead of its sidecar, as a kill leaves it, is sound', async (t) => {
