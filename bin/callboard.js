@@ -25,20 +25,19 @@ const isChosen = process.env.CALLBOARD_NODE_CHOSEN !== undefined;
 delete process.env.CALLBOARD_NODE_CHOSEN;
 const runsBroker = major > 22 || (major === 22 && minor >= 15);
 
+const WANTS_INSTALL = `Node ${process.versions.node} does not run TypeScript.
+Run "npm ci" first: it brings a Node that does.`;
+const WANTS_NODE = `the broker needs Node 22.15 or newer; this is ${process.versions.node}.
+The client and the other commands run on Node 20. Install a newer Node from https://nodejs.org and start again.`;
+
 // All file operations of all shards go through these threads; a journal write must not queue behind reads of old log.
 if (isStart) process.env.UV_THREADPOOL_SIZE ??= String(Math.min(64, Math.max(8, 4 * availableParallelism())));
 
 if (isClone && runsTypeScript) load(source);
 else if (isClone && existsSync(ownNode) && !isChosen) runWith(ownNode);
-else if (isStart && !runsBroker)
-  fail(`the broker needs Node 22.15 or newer; this is ${process.versions.node}.
-The client and the other commands run on Node 20. Install a newer Node from https://nodejs.org and start again.`);
-else if (existsSync(built)) load(built);
-else if (isClone)
-  fail(
-    `Node ${process.versions.node} does not run TypeScript. In a clone, run "npm ci" first: it brings a Node that does.`,
-  );
-else fail(`${built} is missing. Install the package again.`);
+else if (!existsSync(built)) fail(isClone ? WANTS_INSTALL : `${built} is missing. Install the package again.`);
+else if (isStart && !runsBroker) fail(WANTS_NODE);
+else load(built);
 
 function load(file) {
   import(pathToFileURL(file).href).catch((error) => {

@@ -18,17 +18,12 @@ export function statusCommand(around: Surroundings): Command {
 export function statusText(node: Omit<NodeReply, 'call'>, now: number): string {
   const { storage, shards } = node;
   const waiting = shards.filter((shard) => shard.state !== 'running');
-  const replaced = shards.filter((shard) => shard.incarnation > 1);
-  const shardText = [
-    `${shards.length}`,
-    ...(waiting.length === 0 ? ['all running'] : [`${waiting.map((shard) => shard.shard).join(', ')} starting again`]),
-    ...replaced.map((shard) => `${shard.shard} in its incarnation ${shard.incarnation}`),
-  ];
+  const state = waiting.length === 0 ? 'all running' : `${waiting.map((one) => one.shard).join(', ')} starting again`;
   const free = `${gib(storage.freeBytes)} of ${gib(storage.totalBytes)} free`;
   return [
     `node        ${node.node} of cluster ${node.cluster}, Callboard ${node.version}`,
     `up          ${duration(now - node.startedAt)}, since ${new Date(node.startedAt).toISOString()}`,
-    `shards      ${shardText.join('; ')}`,
+    `shards      ${shards.length}, ${state}`,
     `topics      ${node.topics} with ${node.partitions} partitions`,
     `data        ${storage.folder}`,
     `writes      ${storage.direct ? 'direct, past the page cache' : 'buffered: the file system refuses direct writes'}`,
