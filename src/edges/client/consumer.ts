@@ -22,7 +22,10 @@ export interface ConsumerOptions extends ReadOptions {
   readonly group: string;
   /** Names; a topic that does not exist yet is taken up when it does. */
   readonly topics: readonly string[] | string;
-  /** Where a group begins in partitions of which it has committed nothing; default `end`, as Kafka's clients do. */
+  /**
+   * Where a group begins in partitions of which it has committed nothing, also in those that are added to a topic later;
+   * default `end`, as Kafka's clients do. Use `begin` where nothing may be missed.
+   */
   readonly from?: TimedPosition;
   /** Commit what was processed every so often, ms; default 1,000; 0: only by `commit`. */
   readonly autoCommitMs?: number;

@@ -21,7 +21,10 @@ import { Gate } from './wait.ts';
 export interface ProducerOptions {
   /** Who must have a message before it counts as sent; default `all`. With `none` nobody tells, and nothing is retried. */
   readonly acks?: Acks;
-  /** The node stores every message once, in order, whatever is sent again; default true. Needs acks. */
+  /**
+   * The node stores every message once, in order, whatever is sent again; default true. Needs acks. Without it a batch
+   * whose fate is unknown fails and is not sent again, and one that was refused for a moment may be passed by the next.
+   */
   readonly idempotent?: boolean;
   /** Longest time that a message waits for others to join its batch, ms; default 5. */
   readonly lingerMs?: number;

@@ -88,6 +88,26 @@ test('seek to offset, begin, end; a seek while the node holds an answer does not
   t.deepEqual([...(await world.clock.until(reader.ends()))], [[0, 20]]);
 });
 
+test('what the node says of the old place after a seek is not handed out, however many seeks there are', async (t) => {
+  const world = await connected();
+  fill(world, 1, 20);
+  const reader = world.client.reader({ topic: 't', from: 'end', fetchWaitMs: 60_000 });
+  t.deepEqual(await world.clock.until(reader.poll({ waitMs: 50 })), []);
+  // More than may be left waiting at the node.
+  for (let seeks = 0; seeks < 6; seeks++) {
+    await reader.seek({ offset: 20 });
+    await world.clock.advance(1);
+  }
+  await reader.seek({ offset: 3 });
+  fill(world, 1, 1);
+  const offsets: number[] = [];
+  while (offsets.length < 18) offsets.push(...(await world.clock.until(reader.poll())).map(({ offset }) => offset));
+  t.deepEqual(
+    offsets,
+    Array.from({ length: 18 }, (_, index) => 3 + index),
+  );
+});
+
 test('assign reads exactly these partitions, and pause holds them back', async (t) => {
   const world = await connected();
   fill(world, 3, 2);
