@@ -5,15 +5,20 @@
 import { lockHolder } from '../runtime/lock.ts';
 import { loadSettings, settingsInForce } from './config.ts';
 import { cli, type Doors } from './edges/cli/index.ts';
-import { runNode, version } from './node.ts';
 import { settingDescriptions } from './settings.ts';
+import { VERSION } from './version.ts';
 
 const doors: Doors = {
-  version: await version(),
+  version: VERSION,
   settings: settingDescriptions,
   settingsInForce: ({ settings, config }) => settingsInForce(loadSettings(settings, process.env, config)),
   holderOf: lockHolder,
-  startNode: ({ settings, config }) => runNode(loadSettings(settings, process.env, config).settings),
+  startNode: async ({ settings, config }) => {
+    const checked = loadSettings(settings, process.env, config).settings;
+    // Only here: other commands have no use for a whole node, and start faster without.
+    const { runNode } = await import('./node.ts');
+    return runNode(checked);
+  },
 };
 
 process.exitCode = await cli(process.argv.slice(2), doors);

@@ -2,7 +2,7 @@
  * A node in this process: takes its folder, starts its shards and the admin server, and stops them in order. What the
  * command line does with it is main.ts; applications embed it through {@link startNode}.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { type DataFolder, openFolder } from '../runtime/folder.ts';
 import { createLogger } from '../runtime/logger.ts';
 import type { Logger } from '../runtime/ports.ts';
 import { NodeRandom } from '../runtime/random.ts';
-import { type System, startSystem } from '../runtime/system.ts';
+import { type System, type SystemOptions, startSystem } from '../runtime/system.ts';
 import { resolveSettings, thisMachine } from './config.ts';
 import { startAdmin } from './edges/admin/server.ts';
 import type { RunningNode } from './edges/cli/index.ts';
@@ -21,13 +21,13 @@ import { id, type NodeId, type Timestamp } from './model/ids.ts';
 import { KIB, MIB } from './model/limits.ts';
 import type { Settings } from './settings.ts';
 import type { ShardPlan } from './shard.ts';
+import { VERSION } from './version.ts';
 
 export type { RunningNode } from './edges/cli/index.ts';
 
 /** `.ts` in a clone, `.js` in a build. */
 const FORM = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const here = (file: string): string => new URL(`./${file}.${FORM}`, import.meta.url).href;
-const packageUrl = new URL(FORM === 'ts' ? '../package.json' : '../../package.json', import.meta.url);
 
 /** Part of the memory setting that is shared arenas; the rest is for the heaps of the threads and Node itself. */
 const ARENA_SHARE = 0.5;
@@ -39,11 +39,6 @@ const ringBytes = (shards: number): number => (shards <= 8 ? MIB : 256 * KIB);
 /** A stop that takes longer leaves the rest to recovery. */
 const STOP_MS_MAX = 20_000;
 const READY_LOOK_MS = 3;
-
-export async function version(): Promise<string> {
-  const { version: own } = JSON.parse(await readFile(packageUrl, 'utf8')) as { readonly version: string };
-  return own;
-}
 
 /** What an embedded node may be told; keys as in the settings file. */
 export interface NodeOptions extends Partial<Settings> {
@@ -92,57 +87,24 @@ export async function runNode(settings: Settings, shardUrl: string = here('shard
 }
 
 async function runIn(folder: DataFolder, settings: Settings, shardUrl: string, logger: Logger): Promise<RunningNode> {
-  const refusal = await new Promise<string | null>((resolve) => probeDirect(folder.path, resolve));
-  const arenaBytes = Math.floor((settings.memory * ARENA_SHARE) / settings.shards / MIB) * MIB;
-  const plan: ShardPlan = {
-    settings,
-    version: await version(),
-    cluster: folder.identity.clusterId,
-    startedAt: id<Timestamp>(Date.now()),
-    folder: folder.path,
-    direct: refusal === null,
-    nativePort: await bindOnce(settings['native.host'], settings['native.port']),
-    arenaBytes,
-  };
-  const ending = Promise.withResolvers<void>();
-  // Whoever does not look at `ended` has its reason in the log.
-  ending.promise.catch(() => {});
-  const { promise: failure, resolve: fail } = Promise.withResolvers<Error>();
-  const system = await startSystem({
-    node: id<NodeId>(settings.node),
-    shards: settings.shards,
-    treeUrl: shardUrl,
-    init: plan,
-    arenaBytes,
-    ringBytes: ringBytes(settings.shards),
-    heapMibMax: Math.max(HEAP_MIB_LEAST, Math.floor((settings.memory * HEAP_SHARE) / settings.shards / MIB)),
-    ports: {
-      folder: folder.path,
-      log: { level: settings['log.level'], format: settings['log.format'] },
-      jobs: { scanSegment: here('jobs') },
-      jobThreadsMax: 1,
-      jobsWaitingMax: 64,
-    },
-    counters: nodeCounters,
-    logger,
-    failed: fail,
-  });
+  const plan = await planOf(folder, settings);
+  const { promise: failure, resolve: failed } = Promise.withResolvers<Error>();
+  const system = await startSystem({ ...systemOf(plan), treeUrl: shardUrl, logger, failed });
   const admin = await serveAdmin(system, settings).catch(async (error: unknown) => {
     await system.stop(STOP_MS_MAX);
     throw error;
   });
-  const end = async (error: Error | null): Promise<void> => {
+  await untilReady(system);
+  const { promise: stopped, resolve: stoppedInOrder } = Promise.withResolvers<null>();
+  const ended = Promise.race([failure, stopped]).then(async (error) => {
     await admin.close();
     await folder.release();
-    if (error === null) ending.resolve();
-    else ending.reject(error);
-  };
-  failure.then(end, ending.reject);
-  await untilReady(system);
-  let stopping: Promise<void> | null = null;
+    return error;
+  });
   const stop = async (): Promise<void> => {
     await system.stop(STOP_MS_MAX);
-    await end(null);
+    stoppedInOrder(null);
+    await ended;
   };
   return {
     native: { host: settings['native.host'], port: plan.nativePort },
@@ -153,11 +115,43 @@ async function runIn(folder: DataFolder, settings: Settings, shardUrl: string, l
     engine: settings['topics.engine'],
     durability: settings['topics.durability'],
     flushIntervalMs: settings['topics.flushIntervalMs'],
-    stop: () => {
-      stopping ??= stop();
-      return stopping;
+    stop,
+    ended,
+  };
+}
+
+async function planOf(folder: DataFolder, settings: Settings): Promise<ShardPlan> {
+  const refusal = await new Promise<string | null>((resolve) => probeDirect(folder.path, resolve));
+  return {
+    settings,
+    version: VERSION,
+    cluster: folder.identity.clusterId,
+    startedAt: id<Timestamp>(Date.now()),
+    folder: folder.path,
+    direct: refusal === null,
+    nativePort: await bindOnce(settings['native.host'], settings['native.port']),
+    arenaBytes: Math.floor((settings.memory * ARENA_SHARE) / settings.shards / MIB) * MIB,
+  };
+}
+
+function systemOf(plan: ShardPlan): Omit<SystemOptions, 'treeUrl' | 'logger' | 'failed'> {
+  const { settings, folder, arenaBytes } = plan;
+  const { shards } = settings;
+  return {
+    node: id<NodeId>(settings.node),
+    shards,
+    init: plan,
+    arenaBytes,
+    ringBytes: ringBytes(shards),
+    heapMibMax: Math.max(HEAP_MIB_LEAST, Math.floor((settings.memory * HEAP_SHARE) / shards / MIB)),
+    ports: {
+      folder,
+      log: { level: settings['log.level'], format: settings['log.format'] },
+      jobs: { scanSegment: here('jobs') },
+      jobThreadsMax: 1,
+      jobsWaitingMax: 64,
     },
-    ended: ending.promise,
+    counters: nodeCounters,
   };
 }
 

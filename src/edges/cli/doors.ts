@@ -55,8 +55,8 @@ export interface RunningNode {
   readonly flushIntervalMs: number;
   /** Drains and closes: admission closed, in-flight answered, files closed. */
   stop(): Promise<void>;
-  /** Settles when the node has ended: with an error when that was not asked for. */
-  readonly ended: Promise<void>;
+  /** When the node has ended: why, where that was not asked for. */
+  readonly ended: Promise<Error | null>;
 }
 
 /** The process around a command. */

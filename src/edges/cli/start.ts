@@ -37,14 +37,17 @@ export function flagsOf(self: Command, { settings }: Doors): StartFlags {
   return { settings: Object.fromEntries(flags), ...(typeof config === 'string' ? { config } : {}) };
 }
 
+const LOOK = 'See its log above.';
+const reason = (error: Error | null): string => (error === null ? '' : `: ${error.message}`);
+
 async function serve(around: Surroundings, flags: StartFlags, json: boolean): Promise<void> {
   const { doors, console, interrupted } = around;
-  const asked = new Promise<boolean>((resolve) => interrupted.addEventListener('abort', () => resolve(true)));
+  const asked = new Promise<'asked'>((resolve) => interrupted.addEventListener('abort', () => resolve('asked')));
   const node = await doors.startNode(flags);
   const { stop, ended, ...facts } = node;
   print(around, json, { version: doors.version, ...facts }, () => banner(doors.version, node));
-  const orderly = interrupted.aborted || (await Promise.race([asked, ended.then(() => false)]));
-  if (!orderly) throw new CommandError(EXIT.failed, 'the node has ended by itself', 'See its log above.');
+  const early = interrupted.aborted ? 'asked' : await Promise.race([asked, ended]);
+  if (early !== 'asked') throw new CommandError(EXIT.failed, `the node has ended by itself${reason(early)}`, LOOK);
   if (!json) console.errors.write('Stopping: what is in flight is answered first. Ctrl-C again stops at once.\n');
   await node.stop();
   await ended;

@@ -55,11 +55,9 @@ export interface FakeNode extends RunningNode {
 
 export function fakeNode(): FakeNode {
   let stops = 0;
-  let end: () => void = () => undefined;
-  let fail: (error: Error) => void = () => undefined;
-  const ended = new Promise<void>((resolve, reject) => {
+  let end: (reason: Error | null) => void = () => undefined;
+  const ended = new Promise<Error | null>((resolve) => {
     end = resolve;
-    fail = reject;
   });
   return {
     native: { host: '127.0.0.1', port: 7700 },
@@ -72,12 +70,12 @@ export function fakeNode(): FakeNode {
     flushIntervalMs: 1_000,
     stop: () => {
       stops += 1;
-      end();
+      end(null);
       return Promise.resolve();
     },
     ended,
     stops: () => stops,
-    fail: (error) => (error === undefined ? end() : fail(error)),
+    fail: (error) => end(error ?? null),
   };
 }
 
