@@ -1,0 +1,147 @@
+/**
+ * What is measured: the broker or the ceiling, in a process of its own on a folder of its own. Starts and ends it by its
+ * process id, and reads from /proc what it uses. Linux only.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { msgpack } from '../../src/edges/client/msgpack.ts';
+import { encodeHello } from '../../src/protocols/native/codec.ts';
+import { freePort } from '../node/harness.ts';
+
+const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+const BIN = here('../../bin/callboard.js');
+const POLL_MS = 2;
+const START_MS_MAX = 120_000;
+const STOP_MS_MAX = 60_000;
+/** Clock ticks of /proc/PID/stat a second, on every Linux there is. */
+const TICKS_PER_SECOND = 100;
+/** The broker's own choice, which the ceiling is given, too. */
+const FILE_THREADS = String(Math.min(64, Math.max(8, 4 * availableParallelism())));
+
+export type CandidateName = 'broker' | 'ceiling';
+
+export interface CandidateOptions {
+  /** Where folders are made. */
+  readonly below: string;
+  readonly shards: number;
+  /** Options of Node itself, such as --cpu-prof. */
+  readonly nodeFlags?: readonly string[];
+  /** More flags of the broker's start. */
+  readonly flags?: readonly string[];
+}
+
+export class Candidate {
+  readonly name: CandidateName;
+  readonly folder: string;
+  readonly #options: CandidateOptions;
+  port = 0;
+  #child: ChildProcess | null = null;
+  #exited: Promise<void> = Promise.resolve();
+  #errors = '';
+
+  constructor(name: CandidateName, options: CandidateOptions) {
+    this.name = name;
+    this.#options = options;
+    this.folder = mkdtempSync(join(options.below, `${name}-`));
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error(`${this.name} does not run: ${this.#errors}`);
+    return pid;
+  }
+
+  /** @returns ms from the start of the process until it answers hello. */
+  async start(): Promise<number> {
+    this.port = await freePort();
+    const { shards, nodeFlags = [], flags = [] } = this.#options;
+    const ports = ['--native-port', String(this.port), '--admin-port', '0'];
+    const command =
+      this.name === 'ceiling'
+        ? [here('ceiling.ts'), JSON.stringify([this.port, this.folder])]
+        : [BIN, 'start', '--data', this.folder, ...ports, '--shards', String(shards), '--log-level', 'warn', ...flags];
+    const begin = performance.now();
+    const child = spawn(process.execPath, [...nodeFlags, ...command], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, UV_THREADPOOL_SIZE: FILE_THREADS },
+    });
+    this.#child = child;
+    this.#errors = '';
+    child.stderr.on('data', (text: Buffer) => {
+      this.#errors = (this.#errors + text.toString()).slice(-4_000);
+    });
+    this.#exited = new Promise((resolve) => child.once('exit', () => resolve()));
+    await this.#untilAnswers();
+    return performance.now() - begin;
+  }
+
+  /** @returns false when it did not end by itself. */
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = this.name === 'ceiling' ? 'SIGKILL' : 'SIGTERM'): Promise<boolean> {
+    const child = this.#child;
+    if (child === null) return true;
+    let ended = true;
+    child.kill(signal);
+    const late = setTimeout(() => {
+      ended = false;
+      child.kill('SIGKILL');
+    }, STOP_MS_MAX);
+    await this.#exited;
+    clearTimeout(late);
+    this.#child = null;
+    return ended;
+  }
+
+  async dispose(): Promise<void> {
+    await this.stop('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** User and system, of all threads, since the start. */
+  cpuSeconds(): number {
+    const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  }
+
+  rssMib(): number {
+    return this.#status('VmRSS');
+  }
+
+  /** Highest so far. */
+  rssPeakMib(): number {
+    return this.#status('VmHWM');
+  }
+
+  get errors(): string {
+    return this.#errors;
+  }
+
+  #status(field: string): number {
+    const line = readFileSync(`/proc/${this.pid}/status`, 'utf8').match(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm'));
+    return Number(line?.[1] ?? Number.NaN) / 1024;
+  }
+
+  async #untilAnswers(): Promise<void> {
+    const deadline = performance.now() + START_MS_MAX;
+    while (!(await answersHello(this.port))) {
+      if (this.#child?.exitCode !== null || performance.now() > deadline)
+        throw new Error(`${this.name} did not start: ${this.#errors}`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+}
+
+const [HELLO = new Uint8Array(0)] = encodeHello(msgpack, 1, { versions: [1], client: 'bench', features: [] });
+
+function answersHello(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port }, () => socket.write(HELLO));
+    socket.once('data', () => socket.destroy());
+    socket.once('error', () => resolve(false));
+    socket.once('close', () => resolve(socket.bytesRead > 0));
+  });
+}
