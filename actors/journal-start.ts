@@ -9,6 +9,7 @@ import { JOURNAL_FOLDER, PARTITIONS_FOLDER, parseJournalName } from '../src/log/
 import type { Crc32c } from '../src/model/crc.ts';
 import type { Offset, PartitionId } from '../src/model/ids.ts';
 import { JournalScanner } from './journal-scanner.ts';
+import { rewrite } from './rewrite.ts';
 import { type Step, step } from './step.ts';
 
 export interface StartFile {
@@ -111,25 +112,30 @@ class Start {
       this.#done(start);
       return;
     }
-    const { disk } = this.#context;
     const path = `${JOURNAL_FOLDER}/${judgement.file.name}`;
     this.#tell(judgement, path);
     const next = (): void => this.#settle(judgements, index + 1, start);
+    const prove = (): void => {
+      const from = judgement.unprovenFrom ?? Number.POSITIVE_INFINITY;
+      rewrite(this.#context, { path, direct: true, from, to: Number.POSITIVE_INFINITY }, next);
+    };
+    const { cutAt } = judgement;
+    if (cutAt === null) prove();
+    else this.#cut(path, cutAt, prove);
+  }
+
+  #cut(path: string, position: number, done: () => void): void {
+    const { disk } = this.#context;
     disk.open(path, { mode: 'write', direct: true }, (error, file) =>
       step(() => {
         must(error);
         if (file === undefined) return;
-        const sync = (failure: DiskError | null): void => {
-          must(failure);
-          disk.sync(file, (problem) =>
-            step(() => {
-              must(problem);
-              disk.close(file, () => step(next));
-            }),
-          );
-        };
-        if (judgement.cutAt === null) sync(null);
-        else disk.truncate(file, judgement.cutAt, (failure) => step(() => sync(failure)));
+        disk.truncate(file, position, (failure) =>
+          step(() => {
+            must(failure);
+            disk.close(file, () => step(done));
+          }),
+        );
       }),
     );
   }

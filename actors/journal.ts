@@ -56,8 +56,8 @@ export type JournalAnswer =
     }
   /** `era`: what the partition's log goes on with. */
   | { readonly type: 'recovered'; readonly era: number }
-  /** → `flushed` */
-  | { readonly type: 'flush'; readonly upTo: Offset };
+  /** → `flushed`. `keepBytes`: what may stay in memory of what is on disk. */
+  | { readonly type: 'flush'; readonly upTo: Offset; readonly keepBytes: number };
 
 /** What actors of the log get from whoever composes the shard. */
 export interface StorageInit {
@@ -249,7 +249,7 @@ class JournalActor implements Actor<Inbox> {
       case 'flush': {
         const to: Address<JournalAnswer> = { node, name: `partition/${effect.partition}`, incarnation: 0 };
         // Full or lost, it is sent again with the next reminder.
-        this.#context.send(to, { type: 'flush', upTo: effect.upTo });
+        this.#context.send(to, { type: 'flush', upTo: effect.upTo, keepBytes: effect.keepBytes });
         break;
       }
       case 'remove':

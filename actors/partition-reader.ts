@@ -14,6 +14,7 @@ import type { Segment } from '../src/log/segment.ts';
 import { Sidecar } from '../src/log/sidecar.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import type { Offset } from '../src/model/ids.ts';
+import { MIB } from '../src/model/limits.ts';
 import { type Step, step } from './step.ts';
 
 /** Whole batches; the receiver releases the lease. */
@@ -38,6 +39,8 @@ interface OpenSidecar {
 }
 /** Readers at different places of the log share so many sidecars of up to 4 MiB. */
 const SIDECARS_MAX = 2;
+/** One read: more comes with the next. Longer runs of memory are hard to get. */
+const READ_BYTES_MAX = MIB;
 /** Reads that wait for their turn; whoever comes later hears OVERLOADED. */
 const QUEUE_MAX = 1_000;
 
@@ -181,6 +184,8 @@ export class PartitionReader {
 
   #load(segment: Segment, lease: Lease, done: OnSidecar): void {
     const { disk } = this.#context;
+    // The sidecar may grow while it is read: what was named by now is to be there.
+    const end = segment.listedTo;
     const path = sidecarPath(this.#log.partition, segment.base);
     disk.open(path, { mode: 'read' }, (error, file) =>
       step(() => {
@@ -192,7 +197,7 @@ export class PartitionReader {
         disk.read(file, lease.bytes, 0, (failure, count) =>
           step(() => {
             disk.close(file, () => step(() => {}));
-            if (failure === null) done(null, this.#keep(segment, lease, count ?? 0));
+            if (failure === null) done(null, this.#keep(segment, end, lease, count ?? 0));
             else {
               lease.release();
               done(readFault(path, failure), null);
@@ -203,8 +208,8 @@ export class PartitionReader {
     );
   }
 
-  #keep(segment: Segment, lease: Lease, count: number): Sidecar {
-    const place = { partition: this.#log.partition, base: segment.base, end: segment.listedTo };
+  #keep(segment: Segment, end: Offset, lease: Lease, count: number): Sidecar {
+    const place = { partition: this.#log.partition, base: segment.base, end };
     const sidecar = new Sidecar(lease.bytes.subarray(0, count), place, this.#log.tools.crc32c);
     for (const [first, behind] of sidecar.damaged) this.#damaged(first, behind, 'its sidecar does not hold');
     for (const oldest of this.#sidecars.keys()) {
@@ -222,7 +227,7 @@ export class PartitionReader {
   }
 
   #readBy(segment: Segment, sidecar: Sidecar, offset: Offset, bytesMax: number, done: OnRead): void {
-    const plan = planRead(this.#log, sidecar, offset, bytesMax);
+    const plan = planRead(this.#log, sidecar, offset, Math.min(bytesMax, READ_BYTES_MAX));
     if (!plan.ok) done(plan.fault, null);
     else if (plan.value === null) done(null, null);
     else this.#readPlan(segment, sidecar, plan.value, done);

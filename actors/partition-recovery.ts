@@ -11,12 +11,14 @@ import { decodeManifest, type Manifest } from '../src/log/manifest.ts';
 import { type PartitionLog, PREFIX_NEEDED } from '../src/log/partition-log.ts';
 import { manifestPath, producersPath, segmentPath, sidecarPath } from '../src/log/paths.ts';
 import { Producers } from '../src/log/producers.ts';
+import { damageAt } from '../src/log/reading.ts';
 import { Replay, restoreManifest, restoreSidecar, sealLost, type TailBatch } from '../src/log/replay.ts';
 import type { Segment } from '../src/log/segment.ts';
 import { Sidecar } from '../src/log/sidecar.ts';
 import { BATCH_HEADER_BYTES, readBaseOffset, readBatchBytes, readNextOffset } from '../src/model/batch.ts';
 import type { Offset } from '../src/model/ids.ts';
 import { type JournalAnswer, journalAddress } from './journal.ts';
+import { rewrite } from './rewrite.ts';
 import { type Step, step } from './step.ts';
 
 /** Entries at the end of a sidecar that do not hold. `recorded`: the end that the manifest knew. */
@@ -42,8 +44,8 @@ export class PartitionRecovery {
   #busy = false;
   #ended = false;
   #lost: Lost | null = null;
-  /** Segments with large batches that were found but are not known to be fsynced. */
-  readonly #unsynced = new Set<Segment>();
+  /** Large batches that were found in their segments but are not known to be fsynced. */
+  readonly #unproven: { readonly segment: Segment; readonly entry: Entry }[] = [];
 
   constructor(context: Context<Step>, log: PartitionLog, done: (manifest: Manifest | null) => void) {
     this.#context = context;
@@ -84,7 +86,8 @@ export class PartitionRecovery {
       step(() => {
         if (bytes === undefined && error?.code !== 'ENOENT') this.#fail(path, error);
         this.#restore(open, bytes ?? new Uint8Array(0));
-        this.#readProducers();
+        if (bytes === undefined || manifest?.clean === true) this.#readProducers();
+        else rewrite(this.#context, { path, direct: false, from: 0, to: bytes.length }, () => this.#readProducers());
       }),
     );
   }
@@ -223,8 +226,10 @@ export class PartitionRecovery {
     const segment = this.#log.active as Segment;
     const at = this.#log.prefixAt;
     this.#readSegment(segment, at, segment.bytes - at, (bytes) => {
-      if (bytes === null) throw new Error(`segment ${segment.base} is shorter than its sidecar says`);
-      this.#log.givePrefix(bytes);
+      // Behind a large batch that is missing there may be no file; what its block holds is damage already.
+      const missing = bytes === null && damageAt(this.#log, (this.#log.end - 1) as Offset) !== null;
+      if (bytes === null && !missing) throw new Error(`segment ${segment.base} is shorter than its sidecar says`);
+      this.#log.givePrefix(bytes ?? new Uint8Array(segment.bytes - at));
     });
   }
 
@@ -237,7 +242,7 @@ export class PartitionRecovery {
     const judge = (bytes: Uint8Array | null): void => {
       const holds = bytes !== null && mismatch(entry, bytes, 0, this.#log.tools.crc32c) === null;
       if (wanted) replay.readDirect(entry, holds, durable, now);
-      if (wanted && holds && segment !== undefined) this.#unsynced.add(segment);
+      if (wanted && holds && segment !== undefined && entry.next > durable) this.#unproven.push({ segment, entry });
       if (holds && bytes !== null) this.#feed(entry, bytes, wanted);
       this.#index++;
     };
@@ -294,7 +299,7 @@ export class PartitionRecovery {
     this.#ended = false;
     const lost = this.#lost;
     this.#lost = null;
-    if (lost === null || this.#log.end > lost.segment.listedTo) this.#syncSegments();
+    if (lost === null || this.#log.end > lost.segment.listedTo) this.#proveSegments();
     else this.#walk(lost, lost.segment.bytes, Math.max(0, lost.sidecar.lostAtEnd));
   }
 
@@ -307,7 +312,7 @@ export class PartitionRecovery {
         sealLost(this.#log, lost.segment, behind, lost.sidecar);
         this.#replay = new Replay(this.#log);
       }
-      this.#syncSegments();
+      this.#proveSegments();
     };
     if (left === 0) {
       settle();
@@ -321,33 +326,29 @@ export class PartitionRecovery {
     });
   }
 
-  /** What was found of large batches was read, which does not prove that it would survive a power cut. */
-  #syncSegments(): void {
-    const [segment] = this.#unsynced;
-    if (segment === undefined) {
+  /**
+   * Large batches were found in their segments, which does not prove that they would survive a power cut: they are written
+   * once more, and fsynced.
+   */
+  #proveSegments(): void {
+    const next = this.#unproven.shift();
+    if (next === undefined) {
       this.#finish();
       return;
     }
-    this.#unsynced.delete(segment);
+    const { segment, entry } = next;
     const path = segmentPath(this.#log.partition, segment.base);
-    const { disk } = this.#context;
-    disk.open(path, { mode: 'write', direct: true }, (error, file) =>
-      step(() => {
-        if (file === undefined) this.#fail(path, error);
-        disk.sync(file, (failure) =>
-          step(() => {
-            if (failure !== null) this.#fail(path, failure);
-            disk.close(file, () => step(() => this.#syncSegments()));
-          }),
-        );
-      }),
-    );
+    const to = ceilBlock(entry.position + entry.length);
+    rewrite(this.#context, { path, direct: true, from: entry.position, to }, () => this.#proveSegments());
   }
 
   #finish(): void {
     const { partition } = this.#log;
     const torn = this.#replay?.tornBatches ?? 0;
     if (torn > 0) this.#context.log.warn({ partition, batches: torn, end: this.#log.end }, 'a torn tail was cut off');
+    const active = this.#log.active;
+    // Nothing goes on in a block that cannot be read.
+    if (active !== undefined && damageAt(this.#log, (this.#log.end - 1) as Offset) !== null) active.rolled = true;
     this.producers.truncate(this.#log.end);
     this.producers.commit(this.#log.end);
     this.#log.era = this.#era;

@@ -92,6 +92,7 @@ class PartitionActor implements Actor<Inbox> {
         break;
       case 'flush':
         this.#flushAsked = Math.max(this.#flushAsked, message.upTo);
+        if (this.#log !== null) this.#log.cacheBytesMax = message.keepBytes;
         if (this.#state === 'gone') this.#forgetJournal();
         break;
       case 'down':
@@ -288,10 +289,11 @@ class PartitionActor implements Actor<Inbox> {
   }
 
   /** The journal asked for a flush and it is done: it may forget what is below. */
-  #report({ flushing, writer }: Parts): void {
+  #report({ log, flushing, writer }: Parts): void {
     const upTo = this.#flushAsked;
     if (upTo === 0 || this.#reporting || !flushing.reached(upTo)) return;
     this.#reporting = true;
+    log.evict(log.cacheBytesMax);
     writer.snapshot((done) => {
       this.#reporting = false;
       if (!done) return;

@@ -13,7 +13,7 @@ import type { PartitionLog } from './partition-log.ts';
 import { isSealed, type Segment, toRecord } from './segment.ts';
 
 /** Large batches lie in their segment long before the journal wants them flushed: name them after so many bytes at the latest. */
-const UNLISTED_BYTES_MAX = 16 * MIB;
+const UNLISTED_BYTES_MAX = 8 * MIB;
 
 export type Work =
   /** Write whole blocks at `position` of the segment file, then fsync it. */
@@ -121,8 +121,8 @@ export class Flushing {
   #nextBytes(): Work | null {
     const direct = this.#log.direct[0];
     if (direct !== undefined) return this.#segmentWork(direct.segment);
-    for (const segment of this.#log.segments) {
-      if (isSealed(segment) || segment.listedTo === segment.end) continue;
+    for (const segment of this.#log.unsealed()) {
+      if (segment.listedTo === segment.end) continue;
       if (!this.#isWanted(segment)) return null;
       const sidecar = this.#sidecarWork(segment);
       if (sidecar !== null) return sidecar;

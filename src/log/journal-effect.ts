@@ -31,8 +31,8 @@ export type JournalEffect<Client> =
   | ({ readonly kind: 'prepare' } & Preparation)
   /** The current file is not written any more. */
   | { readonly kind: 'retire' }
-  /** Everything of the partition below `upTo` is to get to its segments. → `flushed` */
-  | { readonly kind: 'flush'; readonly partition: PartitionId; readonly upTo: Offset }
+  /** Everything of the partition below `upTo` is to get to its segments, and at most `keepBytes` of it to stay in memory. → `flushed` */
+  | { readonly kind: 'flush'; readonly partition: PartitionId; readonly upTo: Offset; readonly keepBytes: number }
   /** Everything written is durable, and nothing is written until `release`. */
   | { readonly kind: 'held' }
   /** The file has nothing that is needed; it is not kept for use again. */

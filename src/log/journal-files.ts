@@ -9,6 +9,8 @@ import { MIB } from '../model/limits.ts';
 const FLUSHES_MAX = 32;
 /** Free files kept for use again: overwriting costs no change of metadata. */
 const FREE_MAX = 2;
+/** Readers near the tail of one partition are served from so much memory at most. */
+const KEEP_BYTES_MAX = 4 * MIB;
 /** Large batches lie in their segments, but must be read at a start while the journal alone names them. */
 const DIRECT_BYTES_MAX = 256 * MIB;
 
@@ -157,6 +159,13 @@ export class JournalFiles {
       }
     }
     return asks;
+  }
+
+  /** What each partition may keep in memory of what it has on disk: one file's worth for all that are in use. */
+  get keepBytes(): number {
+    let most = 1;
+    for (const file of this.#old) most = Math.max(most, file.needs.size);
+    return Math.min(KEEP_BYTES_MAX, Math.floor(this.#bytesMax / most));
   }
 
   forgetAsked(): void {

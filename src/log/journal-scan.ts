@@ -150,6 +150,11 @@ export interface FileJudgement {
   readonly numbers: readonly [number, number];
   /** The file is to be cut here: what follows was not acknowledged. */
   readonly cutAt: number | null;
+  /**
+   * From here on nothing proves that an fsync has succeeded: what is read may stand in a cache alone, and the next fsync
+   * would not tell. It is to be written once more.
+   */
+  readonly unprovenFrom: number | null;
   /** Numbers of groups that were acknowledged and are not as they were written. */
   readonly damaged: readonly number[];
 }
@@ -164,8 +169,10 @@ export function judge(files: readonly FileReport[]): readonly FileJudgement[] {
   for (const [index, file] of files.entries()) {
     // A later file that begins with a lower number took over there: its predecessor had failed.
     const behind = files.slice(index + 1).find((later) => later.groups.length > 0)?.groups[0]?.number;
-    const judgement = judgeFile(file, durable, behind ?? Number.POSITIVE_INFINITY, torn, expected);
-    if (file.groups.length > 0) expected = judgement.numbers[1];
+    const judged = judgeFile(file, durable, behind ?? Number.POSITIVE_INFINITY, torn, expected);
+    if (file.groups.length > 0) expected = judged.numbers[1];
+    const unproven = file.groups.find((group) => group.number > durable && group.number < judged.numbers[1]);
+    const judgement = { ...judged, unprovenFrom: unproven?.position ?? null };
     torn ||= judgement.cutAt !== null;
     judgements.push(judgement);
   }
@@ -179,7 +186,7 @@ function judgeFile(
   behind: number,
   tornBefore: boolean,
   expectedFirst: number,
-): FileJudgement {
+): Omit<FileJudgement, 'unprovenFrom'> {
   const first = file.groups[0]?.number ?? 0;
   const damaged: number[] = [];
   let expected = expectedFirst === 0 ? first : Math.min(first, expectedFirst);

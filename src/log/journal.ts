@@ -334,7 +334,9 @@ export class Journal<Client> {
   }
 
   #askToFlush(): void {
-    for (const [partition, upTo] of this.files.toFlush()) this.outbox.push({ kind: 'flush', partition, upTo });
+    const { keepBytes } = this.files;
+    for (const [partition, upTo] of this.files.toFlush())
+      this.outbox.push({ kind: 'flush', partition, upTo, keepBytes });
   }
 }
 

@@ -18,8 +18,8 @@ import { isSealed, openSegment, type Segment } from './segment.ts';
 /** A partition that has written one batch holds no more than this; chunks double with use. */
 const CHUNK_BYTES_FIRST = 16 * KIB;
 const CHUNK_BYTES_MAX = 2 * MIB;
-/** Chunks that are on disk too and are kept for readers near the tail. */
-const CACHE_BYTES_MAX = 4 * MIB;
+/** Chunks that are on disk too and are kept for readers near the tail, until the journal says how much memory there is. */
+const CACHE_BYTES_FIRST = 4 * MIB;
 /** The memory engine forgets whole segments: small ones, so that little more is kept than was asked for. */
 const MEMORY_SEGMENT_BYTES_MAX = CHUNK_BYTES_MAX;
 /** Sidecars stay small enough to be read whole: 4 MiB. */
@@ -68,6 +68,7 @@ export class PartitionLog {
   damaged: (readonly [Offset, Offset])[] = [];
   /** Rises when appended batches were given up: what the journal says about older ones is void. */
   era = 1;
+  cacheBytesMax = CACHE_BYTES_FIRST;
   #chunkBytes = CHUNK_BYTES_FIRST;
   /** The last, partial block of a segment whose chunk is not in memory. */
   #prefix: Uint8Array | null = null;
@@ -183,7 +184,7 @@ export class PartitionLog {
     if (memory === null) return null;
     const chunk = new Chunk(segment, memory, this.end, prefix);
     this.chunks.push(chunk);
-    this.evict(CACHE_BYTES_MAX);
+    this.evict(this.cacheBytesMax);
     return chunk;
   }
 
@@ -244,8 +245,16 @@ export class PartitionLog {
 
   /** Everything below is in fsynced segments and named by fsynced sidecars: no journal is needed for it. */
   listedTo(): Offset {
-    for (const segment of this.segments) if (!isSealed(segment)) return segment.listedTo;
-    return this.end;
+    let to = this.end;
+    for (const segment of this.unsealed()) to = Math.min(to, segment.listedTo) as Offset;
+    return to;
+  }
+
+  /** Segments that are not wholly on disk yet, ascending: always the last ones. */
+  unsealed(): readonly Segment[] {
+    let first = this.segments.length;
+    while (first > 0 && !isSealed(this.segments[first - 1] as Segment)) first--;
+    return this.segments.slice(first);
   }
 
   /**

@@ -23,8 +23,7 @@ export function locate(log: PartitionLog, offset: Offset, bytesMax: number): Res
     return failed('OFFSET_OUT_OF_RANGE', `offset ${offset} is not between ${log.begin} and ${log.end}`);
   if (offset >= log.committed) return ok({ kind: 'end' });
   const damage = damageAt(log, offset);
-  if (damage !== null)
-    return failed('DATA_DAMAGED', `offsets ${damage[0]} to ${damage[1] - 1} do not match their checksums`);
+  if (damage !== null) return damagedFault(damage[0], damage[1]);
   const first = log.chunks[0];
   if (first !== undefined && offset >= first.first) {
     const chunk = chunkOf(log, offset);
@@ -32,6 +31,10 @@ export function locate(log: PartitionLog, offset: Offset, bytesMax: number): Res
   }
   const segment = segmentOf(log, offset);
   return ok(segment === null ? { kind: 'end' } : { kind: 'segment', segment });
+}
+
+function damagedFault(first: Offset, behind: Offset): Result<never> {
+  return failed('DATA_DAMAGED', `offsets ${first} to ${behind - 1} do not match their checksums`);
 }
 
 function chunkOf(log: PartitionLog, offset: Offset): Chunk | null {
@@ -86,10 +89,12 @@ export function planRead(
   bytesMax: number,
 ): Result<ReadPlan | null> {
   const from = sidecar.indexOf(offset);
+  const damage = damageAt(log, offset);
+  if (damage !== null && from >= sidecar.count) return damagedFault(offset, damage[1]);
   if (from >= sidecar.count) return ok(null);
   const first = sidecar.entry(from);
   if (sidecar.isDamaged(from) || first.base > offset) {
-    return failed('DATA_DAMAGED', `offsets ${offset} to ${first.next - 1} do not match their checksums`);
+    return damagedFault(offset, first.next);
   }
   const limit = Math.min(log.committed, nextDamage(log, offset));
   let to = from + 1;

@@ -2,6 +2,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { SeededRandom } from '../../runtime/simulated/random.ts';
 import { KIB } from '../../src/model/limits.ts';
+import type { TopicSettings } from '../../src/model/topic.ts';
 import { batch, StorageWorld } from './storage-world.ts';
 
 const ENDS = ['process', 'power', 'partition', 'journal', 'clean'] as const;
@@ -73,22 +74,46 @@ function check(t: ExecutionContext, world: StorageWorld, producer: Producer, see
   }
 }
 
-function run(t: ExecutionContext, how: End | typeof ANY, seed: number): number {
+/** Now and then the disk is full, slow, or fails: calls of one kind, a few of them. */
+function disturb(world: StorageWorld, random: SeededRandom): void {
+  const codes = ['EIO', 'ENOSPC'] as const;
+  const operations = ['write', 'sync', 'open', 'rename', 'syncFolder', 'truncate'] as const;
+  world.disk.faults.add({
+    operations: [operations[random.below(operations.length)] as (typeof operations)[number]],
+    effect:
+      random.below(4) === 0
+        ? { kind: 'slow', ms: 20 }
+        : { kind: 'error', code: codes[random.below(2)] as (typeof codes)[number] },
+    path: random.below(2) === 0 ? (path) => path.startsWith('journal') : (path) => path.startsWith('partitions'),
+    skip: random.below(20),
+    times: 1 + random.below(4),
+  });
+}
+
+function run(t: ExecutionContext, how: End | typeof ANY, seed: number, faults = false): number {
   const random = new SeededRandom(seed);
-  const settings = { segmentBytes: 300 * KIB };
+  const settings: Partial<TopicSettings> = { segmentBytes: 300 * KIB };
   const world = new StorageWorld({ seed, settings, init: { journalFileBytes: 1024 * KIB + 64 * KIB } });
   const producer = new Producer(world, random);
   for (let round = 0; round < 3; round++) {
     for (let i = 0; i < 40; i++) {
+      if (faults && random.below(10) === 0) disturb(world, random);
       producer.send();
       if (random.below(3) === 0) world.run(random.below(30) / 10);
       producer.collect(false);
     }
+    if (faults) {
+      world.run(random.below(3_000));
+      producer.collect(false);
+      world.disk.faults.clear();
+    }
     end(world, how === ANY ? (ENDS[random.below(ENDS.length)] as End) : how);
     producer.collect(true);
-    world.run(500);
+    world.disk.faults.clear();
+    world.run(faults ? 5_000 : 500);
     check(t, world, producer, `${how} ${seed}`);
   }
+  if (faults) return producer.ackedCount;
   const expected = /^a torn tail|^a message could not be delivered|"error":|went down/;
   const damage = world.logged.filter((line) => !expected.test(line));
   t.deepEqual(damage, [], `${how} ${seed}`);
@@ -102,3 +127,9 @@ for (const how of [...ENDS, ANY] as const) {
     t.true(acked > 300, `only ${acked} were acknowledged: the runs show little`);
   });
 }
+
+test('nothing acknowledged is lost on a disk that fails now and then', (t) => {
+  let acked = 0;
+  for (let seed = 1; seed <= 2 * SEEDS; seed++) acked += run(t, ANY, 1_000 + seed, true);
+  t.true(acked > 200, `only ${acked} were acknowledged: the runs show little`);
+});
