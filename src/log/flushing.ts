@@ -120,7 +120,8 @@ export class Flushing {
 
   #nextBytes(): Work | null {
     const direct = this.#log.direct[0];
-    if (direct !== undefined) return this.#segmentWork(direct.segment);
+    const urgent = direct === undefined ? null : this.#segmentWork(direct.segment);
+    if (urgent !== null) return urgent;
     for (const segment of this.#log.unsealed()) {
       if (segment.listedTo === segment.end) continue;
       if (!this.#isWanted(segment)) return null;
@@ -144,19 +145,26 @@ export class Flushing {
     return segment.bytes;
   }
 
-  /** Everything placed in the segment that is not fsynced there, in whole blocks. */
-  #segmentWork(segment: Segment): Work {
-    const chunks = this.#log.chunks.filter((chunk) => chunk.segment === segment && chunk.used > segment.synced);
-    const first = chunks[0];
-    assert(first !== undefined && first.start <= floorBlock(segment.synced), 'what is not on disk is in memory');
-    const views = chunks.map((chunk, index) => blocksOf(chunk, segment.synced, chunks[index + 1]));
+  /** What is placed in the segment and not fsynced there, in whole blocks; null when there is nothing of it in memory. */
+  #segmentWork(segment: Segment): Work | null {
+    let chunks = this.#log.chunks.filter((chunk) => chunk.segment === segment && chunk.used > segment.synced);
+    while (chunks[0]?.bare === true) {
+      // A large batch that is missing from the segment: damage, and nothing to write.
+      this.#log.synced(segment, chunks[0].used);
+      chunks = chunks.slice(1);
+    }
+    const gap = chunks.findIndex((chunk) => chunk.bare);
+    if (gap > 0) chunks = chunks.slice(0, gap);
+    const [first, last] = [chunks[0], chunks.at(-1)];
+    if (first === undefined || last === undefined) return null;
+    assert(first.start <= floorBlock(segment.synced), 'what is not on disk is in memory');
     return {
       kind: 'segment',
       segment,
-      views,
+      views: chunks.map((chunk, index) => blocksOf(chunk, segment.synced, chunks[index + 1])),
       memories: chunks.map((chunk) => chunk.memory),
       position: Math.max(first.start, floorBlock(segment.synced)),
-      syncedTo: segment.bytes,
+      syncedTo: last.used,
       era: this.#log.era,
     };
   }

@@ -146,7 +146,7 @@ export class Replay {
     this.#log.chunks.push(chunk);
     this.#log.grow(segment, noted);
     // One write brought it and everything before it to the segment.
-    segment.synced = segment.bytes;
+    if (holds) segment.synced = segment.bytes;
     this.#settle();
   }
 
