@@ -3,6 +3,7 @@
  * producer and a reader see of them, through crashes of actor, thread, process and power. Nothing here touches the machine.
  */
 import { crc32c } from '@node-rs/crc32';
+import { makeJanitor } from '../../actors/janitor.ts';
 import { makeJournal, type StorageInit } from '../../actors/journal.ts';
 import {
   makePartition,
@@ -16,6 +17,7 @@ import { InProcessShards } from '../../runtime/in-process.ts';
 import type { Logger } from '../../runtime/ports.ts';
 import type { CrashKind, SimulatedDisk } from '../../runtime/simulated/disk.ts';
 import { World } from '../../runtime/simulated/world.ts';
+import { scanSegment } from '../../src/jobs.ts';
 import { batchesIn, readBaseOffset, readNextOffset } from '../../src/model/batch.ts';
 import { BatchBuilder, type BatchOptions } from '../../src/model/batch-builder.ts';
 import { id, type NodeId, type Offset, type PartitionId } from '../../src/model/ids.ts';
@@ -73,7 +75,8 @@ export class StorageWorld {
     this.#options = options;
     // The records of tests are old by their timestamps.
     this.settings = { ...TOPIC_DEFAULTS, retentionMs: -1, ...options.settings };
-    this.world = new World({ seed: options.seed ?? 1 });
+    const jobs = { scanSegment: (piece: never) => scanSegment(piece) };
+    this.world = new World({ seed: options.seed ?? 1, jobs });
     this.start(options.shards ?? 1);
   }
 
@@ -127,7 +130,7 @@ export class StorageWorld {
   /** A clean stop, phase by phase. @returns actors that were not done. */
   stop(): string[] {
     const left: string[] = [];
-    for (const phase of [5, 9]) {
+    for (const phase of [4, 5, 9]) {
       let open = this.shards;
       for (let shard = 0; shard < this.shards; shard++)
         this.system.shard(shard).drain(phase, 20_000, (names) => {
@@ -160,6 +163,8 @@ export class StorageWorld {
         place: (key, shards) => Number(key) % shards,
         stops: 5,
       },
+      janitor: { make: makeJanitor, ...onShard, ...perShard, keys, stops: 4 },
+      census: { make: () => ({ receive: () => {} }), ...onShard, ...perShard, keys },
       client: { make: (context: Context) => this.#makeClient(context), ...onShard, ...perShard, keys: () => ['0'] },
     };
   }
@@ -192,6 +197,16 @@ export class StorageWorld {
     const copied = message.bytes === undefined ? rest : { ...rest, bytes: message.bytes.slice() };
     lease?.release();
     this.#answers.set(message.request, copied as unknown as PartitionAnswer);
+  }
+
+  /** The thread of a shard ends and is replaced, as soon as the others hold nothing of it. */
+  replaceShard(shard: number): void {
+    let dead = false;
+    this.system.kill(shard, () => {
+      dead = true;
+    });
+    if (!this.until(() => dead)) throw new Error('somebody holds memory of the dead shard');
+    this.system.replace(shard);
   }
 
   /** Lets time pass. */
