@@ -25,8 +25,8 @@ const ROUND_MS = 24 * 3_600_000;
 const FIRST_ROUND_MS = 10_000;
 /** Between two partitions of a round, ms. */
 const NEXT_MS = 20;
-/** Writes are allowed again when this much more is free than the watermark asks for: no flapping. */
-const HYSTERESIS = 1.1;
+/** Writes are allowed again when more is free than the watermark asks for, by this part of what may be used: no flapping. */
+const HYSTERESIS = 0.1;
 
 class Janitor implements Actor<Inbox> {
   readonly #context: Context<Inbox>;
@@ -93,7 +93,8 @@ class Janitor implements Actor<Inbox> {
   #weigh({ freeBytes, totalBytes }: DiskSpace): void {
     const least = Math.max(this.#init.freeBytesMin, this.#init.freeRatioMin * totalBytes);
     this.#context.gauge('disk_free_bytes', freeBytes);
-    const wanted = this.#refusing === null ? least : least * HYSTERESIS;
+    const margin = HYSTERESIS * Math.max(0, Math.min(least, totalBytes - least));
+    const wanted = this.#refusing === null ? least : least + margin;
     const refusing = freeBytes >= wanted ? null : fault('DISK_FULL', `${freeBytes} bytes are free, ${least} must be`);
     const changed = (refusing === null) !== (this.#refusing === null);
     this.#refusing = refusing;
