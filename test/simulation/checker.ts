@@ -1,0 +1,223 @@
+/**
+ * The judge of a history: what was sent, acknowledged and read, with the times of asking and hearing. Knows what each topic
+ * promises and which faults excuse what; never talks to the node. A violation is a sentence; the first one ends the run.
+ */
+import type { PartitionId, PartitionIndex, TopicId } from '../../src/model/ids.ts';
+import type { Topic } from '../../src/model/topic.ts';
+import type { Place } from '../../src/protocols/request.ts';
+
+/** Longest time that a flush of an `interval` topic may take beyond its setting, ms: the disk can be slow. */
+const FLUSH_SLACK_MS = 8_000;
+/** Around a misdirected write, ms: what was written then may be nowhere. */
+const MISDIRECTED_MS = 20_000;
+
+/** A record that somebody has sent. */
+interface Sent {
+  readonly place: PlaceHistory;
+  readonly bytes: number;
+  /** How often it went out. */
+  sends: number;
+  /** A retry of it must not be stored again. */
+  readonly idempotent: boolean;
+  /** Where it was found. */
+  readonly at: Set<number>;
+}
+
+/** What is known of an offset: first heard at `seen`, by a request of `asked`. */
+interface Known {
+  readonly record: string;
+  readonly asked: number;
+  readonly seen: number;
+}
+
+export class PlaceHistory {
+  readonly topic: Topic;
+  readonly partition: PartitionIndex;
+  readonly known = new Map<number, Known>();
+  /** Offsets that the node calls damaged. */
+  readonly damaged = new Set<number>();
+  /** Found by the last reader, who reads everything. */
+  readonly last = new Set<number>();
+  /** What readers were shown, and since when. */
+  end = 0;
+  endSeen = 0;
+  /** Nobody reads it any more. */
+  deleted = false;
+
+  constructor(topic: Topic, partition: PartitionIndex) {
+    this.topic = topic;
+    this.partition = partition;
+  }
+
+  get id(): PartitionId {
+    return this.topic.partitions[this.partition] as PartitionId;
+  }
+
+  get name(): string {
+    return `${this.topic.name}/${this.partition}`;
+  }
+
+  /** What readers were shown is gone, as its topic allows: the end is to be found anew. */
+  shrunk(): void {
+    this.end = 0;
+  }
+}
+
+export class Checker {
+  readonly violations: string[] = [];
+  /** Operations that were acknowledged. */
+  acked = 0;
+  recordsRead = 0;
+  /** Times at which what was written and not fsynced may have gone. */
+  readonly #losses: number[] = [];
+  readonly #misdirected: number[] = [];
+  /** Partitions with bits flipped at rest. */
+  readonly #flipped = new Set<number>();
+  readonly #places = new Map<string, PlaceHistory>();
+  readonly #sent = new Map<string, Sent>();
+  /** Producer ids that were given out, and to whom. */
+  readonly #producerIds = new Map<number, string>();
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  violate(what: string): void {
+    this.violations.push(`${(this.#now() / 1_000).toFixed(3)} s: ${what}`);
+  }
+
+  // ---- what has happened to the node
+
+  power(): void {
+    this.#losses.push(this.#now());
+  }
+
+  misdirected(): void {
+    this.#misdirected.push(this.#now());
+  }
+
+  flipped(partition: number): void {
+    this.#flipped.add(partition);
+  }
+
+  /** May acked records of a topic by interval have gone lately? A producer's sequence goes with them. */
+  excusesLoss(place: PlaceHistory): boolean {
+    return (place.topic.settings.durability === 'interval' && this.#losses.length > 0) || this.#misdirected.length > 0;
+  }
+
+  // ---- topics
+
+  place(topic: TopicId, partition: PartitionIndex): PlaceHistory | undefined {
+    return this.#places.get(`${topic}/${partition}`);
+  }
+
+  get places(): readonly PlaceHistory[] {
+    return [...this.#places.values()];
+  }
+
+  /** A topic is there, and its partitions may be used. */
+  topic(topic: Topic): void {
+    for (const partition of topic.partitions.keys()) {
+      const key = `${topic.id}/${partition}`;
+      if (!this.#places.has(key)) this.#places.set(key, new PlaceHistory(topic, partition as PartitionIndex));
+    }
+  }
+
+  producerId(producerId: number, to: string): void {
+    this.acked += 1;
+    const other = this.#producerIds.get(producerId);
+    if (other !== undefined) this.violate(`producer id ${producerId} of ${other} was given to ${to}`);
+    this.#producerIds.set(producerId, to);
+  }
+
+  // ---- records
+
+  sent(place: Place, record: string, bytes: number, idempotent: boolean): void {
+    const known = this.#sent.get(record);
+    if (known !== undefined) known.sends += 1;
+    else {
+      const history = this.place(place.topic, place.partition) as PlaceHistory;
+      this.#sent.set(record, { place: history, bytes, sends: 1, idempotent, at: new Set() });
+    }
+  }
+
+  /** `records` lie at `offset` and behind, so says the node. */
+  acknowledged(place: PlaceHistory, offset: number, records: readonly string[], asked: number): void {
+    this.acked += 1;
+    records.forEach((record, index) => {
+      this.#observe(place, offset + index, record, asked, 'acknowledged');
+    });
+    this.#raiseEnd(place, offset + records.length);
+  }
+
+  read(place: PlaceHistory, offset: number, record: string, bytes: number, asked: number): void {
+    this.recordsRead += 1;
+    const sent = this.#sent.get(record);
+    if (sent === undefined) this.violate(`${place.name} ${offset}: ${record} was read and never sent`);
+    else if (sent.place !== place) this.violate(`${place.name} ${offset}: ${record} of ${sent.place.name} was read`);
+    else if (sent.bytes !== bytes) this.violate(`${place.name} ${offset}: ${record} has ${bytes} bytes of ${sent.bytes}`);
+    else this.#observe(place, offset, record, asked, 'read');
+  }
+
+  /** What an answer says of the whole partition; `asked` when its request went out. */
+  bounds(place: PlaceHistory, end: number, asked: number): void {
+    const binding = place.topic.settings.durability === 'fsync' && this.#misdirected.length === 0;
+    if (binding && asked > place.endSeen && end < place.end)
+      this.violate(`${place.name}: readers saw the end at ${place.end} and then at ${end}`);
+    this.#raiseEnd(place, end);
+  }
+
+  damage(place: PlaceHistory, offset: number): void {
+    place.damaged.add(offset);
+    if (!this.#flipped.has(place.id) && this.#misdirected.length === 0)
+      this.violate(`${place.name} ${offset}: is called damaged, and nothing was flipped there`);
+  }
+
+  #raiseEnd(place: PlaceHistory, end: number): void {
+    if (end <= place.end) return;
+    place.end = end;
+    place.endSeen = this.#now();
+  }
+
+  #observe(place: PlaceHistory, offset: number, record: string, asked: number, how: string): void {
+    const known = place.known.get(offset);
+    if (known !== undefined && known.record !== record && !this.#excused(place, known))
+      this.violate(`${place.name} ${offset}: ${record} was ${how} where ${known.record} had been`);
+    this.#once(place, offset, record);
+    if (known?.record !== record) place.known.set(offset, { record, asked, seen: this.#now() });
+  }
+
+  /** A record is at as many offsets as it was sent, an idempotent one at one. */
+  #once(place: PlaceHistory, offset: number, record: string): void {
+    const sent = this.#sent.get(record);
+    if (sent === undefined || sent.at.has(offset)) return;
+    for (const other of sent.at) {
+      const known = place.known.get(other);
+      if (known?.record !== record || this.#excused(place, known)) sent.at.delete(other);
+    }
+    sent.at.add(offset);
+    if (sent.at.size > (sent.idempotent ? 1 : sent.sends))
+      this.violate(`${place.name}: ${record} is at ${[...sent.at].join(' and ')}, and was sent ${sent.sends} times`);
+  }
+
+  /** May it be gone? Only what a promise did not cover yet when something happened. */
+  #excused(place: PlaceHistory, { asked, seen }: Known): boolean {
+    const { durability, flushIntervalMs } = place.topic.settings;
+    const window = flushIntervalMs + FLUSH_SLACK_MS;
+    if (this.#misdirected.some((at) => at > asked - MISDIRECTED_MS && at < seen + MISDIRECTED_MS)) return true;
+    return durability === 'interval' && this.#losses.some((at) => asked <= at && at <= seen + window);
+  }
+
+  // ---- the end
+
+  /** Everything has been read once more: is anything missing? */
+  finish(): void {
+    for (const place of this.#places.values()) {
+      if (place.deleted) continue;
+      for (const [offset, known] of place.known)
+        if (!place.last.has(offset) && !place.damaged.has(offset) && !this.#excused(place, known))
+          this.violate(`${place.name} ${offset}: ${known.record}, seen at ${known.seen} ms, is lost`);
+    }
+  }
+}

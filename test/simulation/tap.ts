@@ -1,0 +1,123 @@
+/**
+ * Stands between a simulated node and its world: sees every message that an actor gets, every write to disk and socket,
+ * and every line of the log. It changes nothing by itself; faults hang on it. It also judges what the ports demand: bytes
+ * of a write stay as they are until it is answered.
+ */
+import type { Actor, Address, Context, Kind, Message, Tree } from '../../runtime/actor.ts';
+import type { Disk, Done, Listening, ListenOptions, Network, Socket, SocketHandlers } from '../../runtime/ports.ts';
+import { checksumOf, type Digest } from './digest.ts';
+
+/** What the one who runs the world wants to hear. */
+export interface TapEvents {
+  /** A disk call that changes something is about to begin. */
+  effect(operation: 'write' | 'sync' | 'rename' | 'replace' | 'remove' | 'truncate', path: string): void;
+  /** Throwing crashes the actor. */
+  message(actor: string, type: string): void;
+  /** A port's rule was broken. */
+  broken(what: string): void;
+}
+
+export class Tap {
+  readonly digest: Digest;
+  readonly #events: TapEvents;
+
+  constructor(digest: Digest, events: TapEvents) {
+    this.digest = digest;
+    this.#events = events;
+  }
+
+  tree(tree: Tree): Tree {
+    return Object.fromEntries(Object.entries(tree).map(([name, kind]) => [name, this.#kind(kind)]));
+  }
+
+  #kind(kind: Kind): Kind {
+    const make = (context: Context<never>, key: string, init: unknown): Actor<never> =>
+      this.#actor(context, kind.make(context, key, init));
+    return kind.children === undefined ? { ...kind, make } : { ...kind, make, children: this.tree(kind.children) };
+  }
+
+  #actor(context: Context<never>, actor: Actor<never>): Actor<never> {
+    const { digest } = this;
+    const { name, incarnation } = context.self;
+    const tapped: Actor = {
+      receive: (message: Message, from: Address) => {
+        digest.text(name);
+        digest.number(incarnation);
+        digest.text(from.name);
+        digest.value(message);
+        this.#events.message(name, message.type);
+        (actor as Actor).receive(message, from);
+      },
+      inspect: () => actor.inspect?.(),
+      stopped: () => actor.stopped?.(),
+    };
+    return tapped as Actor<never>;
+  }
+
+  disk(disk: Disk): Disk {
+    const events = this.#events;
+    const tapped = Object.create(disk) as Disk;
+    tapped.write = (file, views, position, done) => {
+      events.effect('write', file.path);
+      this.digest.text(file.path);
+      this.digest.number(position);
+      disk.write(file, views, position, this.#unchanged(views, `a write to ${file.path} at ${position}`, done));
+    };
+    tapped.sync = (file, done) => {
+      events.effect('sync', file.path);
+      disk.sync(file, done);
+    };
+    tapped.rename = (from, to, done) => {
+      events.effect('rename', from);
+      disk.rename(from, to, done);
+    };
+    tapped.replace = (path, bytes, done) => {
+      events.effect('replace', path);
+      this.digest.bytes(bytes);
+      disk.replace(path, bytes, done);
+    };
+    tapped.remove = (path, done) => {
+      events.effect('remove', path);
+      disk.remove(path, done);
+    };
+    tapped.truncate = (file, length, done) => {
+      events.effect('truncate', file.path);
+      disk.truncate(file, length, done);
+    };
+    return tapped;
+  }
+
+  network(network: Network): Network {
+    return {
+      listen: (
+        options: ListenOptions,
+        accept: (socket: Socket) => SocketHandlers,
+        done: (error: string | null, listening?: Listening) => void,
+      ) => network.listen(options, (socket) => accept(this.#socket(socket)), done),
+      connect: network.connect.bind(network),
+    };
+  }
+
+  #socket(socket: Socket): Socket {
+    return {
+      remote: socket.remote,
+      local: socket.local,
+      write: (views, done) =>
+        socket.write(views, this.#unchanged(views, `an answer to ${socket.remote}`, done)),
+      pause: () => socket.pause(),
+      resume: () => socket.resume(),
+      end: () => socket.end(),
+      destroy: () => socket.destroy(),
+    };
+  }
+
+  /** Takes the bytes into the digest, and compares them when the call is answered. */
+  #unchanged(views: readonly Uint8Array[], what: string, done: Done): Done {
+    const before = checksumOf(views);
+    this.digest.number(before);
+    return (error) => {
+      if (checksumOf(views) !== before) this.#events.broken(`the bytes of ${what} changed before it was done`);
+      done(error);
+    };
+  }
+}
