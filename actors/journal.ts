@@ -125,8 +125,7 @@ class JournalActor implements Actor<Inbox> {
         this.#store(message, from);
         break;
       case 'recover':
-        this.#recovery.ask(message.partition, message.offset, from);
-        this.#journal?.hold();
+        this.#recover(message.partition, message.offset, from);
         break;
       case 'tailTaken':
         this.#recovery.taken(message.partition);
@@ -151,7 +150,7 @@ class JournalActor implements Actor<Inbox> {
         this.#recovery.down(message.address);
         break;
       case 'drain':
-        this.#draining = true;
+        this.#drainLater();
         break;
       default:
         unreachable(message);
@@ -161,6 +160,25 @@ class JournalActor implements Actor<Inbox> {
 
   inspect(): unknown {
     return { files: this.#journal?.files.names ?? [], idle: this.#journal?.idle ?? false };
+  }
+
+  /** A partition that the journal has nothing of need not wait for a pass over the files. */
+  #recover(partition: PartitionId, offset: Offset, from: Address): void {
+    if (this.#journal?.knows(partition) === false) {
+      this.#context.reply(from, { type: 'recovered', era: 1 } as JournalAnswer);
+      return;
+    }
+    this.#recovery.ask(partition, offset, from);
+    this.#journal?.hold();
+  }
+
+  /** The call to stop came over the reply lane: what partitions sent before it may be in the mailbox still. */
+  #drainLater(): void {
+    const drain = step(() => {
+      this.#draining = true;
+    });
+    const self: Address<Inbox> = this.#context.self;
+    if (this.#context.send(self, drain) === 'full') this.#context.whenWritable(self, drain);
   }
 
   #begin(start: JournalStart): void {

@@ -276,6 +276,11 @@ export class Journal<Client> {
 
   // ---- partitions that come back
 
+  /** Is there, or may there be on its way, anything of the partition? */
+  knows(partition: PartitionId): boolean {
+    return this.#eras.has(partition) || this.files.holding(partition).length > 0;
+  }
+
   /** Waits until nothing is in flight → `held`. */
   hold(): void {
     this.#holding = true;

@@ -1,0 +1,234 @@
+/** The journal's machine: what forms a group, what is answered when, which files are kept; and how its files are judged at a start. */
+import { crc32c } from '@node-rs/crc32';
+import test from 'ava';
+import { ENTRY_BYTES, SIDECAR_SEED, writeEntry } from '../../src/log/entry.ts';
+import { readHeader } from '../../src/log/group.ts';
+import { GROUP_BYTES_MAX, Journal } from '../../src/log/journal.ts';
+import type { JournalEffect, Store } from '../../src/log/journal-effect.ts';
+import { type FileReport, FileScan, judge, reportGroup } from '../../src/log/journal-scan.ts';
+import { fault } from '../../src/model/faults.ts';
+import { id, type PartitionId } from '../../src/model/ids.ts';
+import { KIB } from '../../src/model/limits.ts';
+import { batch } from '../actors/storage-world.ts';
+
+type Effect = JournalEffect<string>;
+
+function begin(fileBytes = 64 * KIB): Journal<string> {
+  const memory = new Uint8Array(GROUP_BYTES_MAX);
+  const first = { nextNumber: 1, nextSequence: 1, durable: new Map() };
+  return new Journal({ shard: 0, shards: 1, fileBytes, filesMax: 2, crc32c, memory, ...first });
+}
+
+function store(partition: number, base: number, rest: Partial<Store<string>> = {}): Store<string> {
+  const body = batch([`${partition} at ${base}`]);
+  const entry = new Uint8Array(ENTRY_BYTES);
+  const place = { partition: id<PartitionId>(partition), base, next: base + 1, segment: 0, position: 0, durable: 0 };
+  const fields = { ...place, length: body.length, epoch: 0, maxTimestamp: 1, crc: 0, flags: 0 };
+  writeEntry(entry, 0, fields as never, SIDECAR_SEED, crc32c);
+  const client = `client ${partition}`;
+  return { partition: place.partition, era: 1, entry, body, memory: null, flushIntervalMs: 0, client, ...rest };
+}
+
+function take(journal: Journal<string>): Effect[] {
+  return journal.outbox.splice(0);
+}
+const kinds = (effects: readonly Effect[]): string[] => effects.map((effect) => effect.kind);
+const groupOf = (effects: readonly Effect[]): Uint8Array => {
+  const write = effects.find((effect) => effect.kind === 'write');
+  return write?.kind === 'write' ? write.bytes.slice() : new Uint8Array(0);
+};
+
+/** Brings one group to disk. */
+function write(journal: Journal<string>): Effect[] {
+  const effects = take(journal);
+  journal.written(null, groupOf(effects).length);
+  journal.synced(null);
+  return take(journal);
+}
+
+test('what arrives while a write is in flight forms the next group; one answer for each partition', (t) => {
+  const journal = begin();
+  journal.store(store(64, 0));
+  t.deepEqual(kinds(take(journal)), ['prepare']);
+  journal.prepared(null);
+  const first = take(journal);
+  t.is(readHeader(groupOf(first), 0, crc32c)?.count, 1);
+  for (const [partition, base] of [
+    [64, 1],
+    [64, 2],
+    [65, 0],
+  ] as const)
+    journal.store(store(partition, base));
+  t.deepEqual(take(journal), []);
+  journal.written(null, 4_096);
+  t.deepEqual(kinds(take(journal)), ['sync']);
+  journal.synced(null);
+  const second = take(journal);
+  t.deepEqual(kinds(second), ['stored', 'write']);
+  t.like(readHeader(groupOf(second), 0, crc32c), { count: 3, number: 2, durable: 1, sequence: 1 });
+  journal.written(null, 4_096);
+  journal.synced(null);
+  const answers = take(journal).filter((effect) => effect.kind === 'stored');
+  t.deepEqual(
+    answers.map((answer) => (answer.kind === 'stored' ? [answer.client, Number(answer.upTo), answer.durable] : [])),
+    [
+      ['client 64', 3, true],
+      ['client 65', 1, true],
+    ],
+  );
+});
+
+test('a group of interval batches alone is answered by its write and synced in time', (t) => {
+  const journal = begin();
+  journal.store(store(64, 0, { flushIntervalMs: 50 }));
+  journal.prepared(null);
+  take(journal);
+  journal.written(null, 4_096);
+  const effects = take(journal);
+  t.deepEqual(kinds(effects), ['stored', 'syncLater']);
+  t.like(effects[0], { durable: false });
+  t.like(effects[1], { ms: 50 });
+  journal.syncDue();
+  t.deepEqual(kinds(take(journal)), ['sync']);
+  journal.synced(null);
+  t.like(take(journal)[0], { kind: 'stored', durable: true });
+});
+
+test('after a failed fsync the number is given again in a new file, and what the old era still sends is refused', (t) => {
+  const journal = begin();
+  journal.store(store(64, 0));
+  journal.prepared(null);
+  t.deepEqual(kinds(write(journal)), ['sync', 'stored']);
+  journal.store(store(64, 1));
+  take(journal);
+  journal.written(null, 4_096);
+  take(journal);
+  journal.store(store(64, 2));
+  journal.synced({ full: false, message: 'EIO' });
+  const effects = take(journal);
+  t.true(kinds(effects).includes('failed') && kinds(effects).includes('retire'));
+  journal.store(store(64, 3));
+  t.deepEqual(kinds(take(journal)), []);
+  journal.store(store(64, 1, { era: 2 }));
+  take(journal);
+  journal.prepared(null);
+  t.like(readHeader(groupOf(take(journal)), 0, crc32c), { number: 2, durable: 1, sequence: 2 });
+});
+
+test('a file goes when every partition in it has flushed, and is used again', (t) => {
+  const journal = begin(8_192);
+  journal.store(store(64, 0));
+  journal.prepared(null);
+  write(journal);
+  journal.store(store(65, 0));
+  write(journal);
+  journal.store(store(64, 1));
+  const full = take(journal);
+  t.deepEqual(kinds(full), ['retire', 'flush', 'flush', 'prepare']);
+  journal.prepared(null);
+  write(journal);
+  journal.flushed(id(64), 1);
+  journal.store(store(64, 2));
+  write(journal);
+  journal.flushed(id(65), 1);
+  journal.store(store(64, 3));
+  t.like(
+    take(journal).find((effect) => effect.kind === 'prepare'),
+    { recycle: '0-1', name: '0-3' },
+  );
+});
+
+test('refused writes do not keep the node from writing its own logs', (t) => {
+  const journal = begin();
+  journal.refuse(fault('DISK_FULL', 'nearly full'));
+  journal.store(store(64, 0));
+  t.like(take(journal)[0], { kind: 'failed', client: 'client 64' });
+  journal.store(store(3, 0));
+  t.deepEqual(kinds(take(journal)), ['prepare']);
+});
+
+// ---- files as they are found
+
+function file(sequence: number, groups: readonly { number: number; durable: number; clean?: boolean }[]): FileReport {
+  const reports = groups.map(({ number, durable, clean = true }, index) => ({
+    number,
+    durable,
+    clean,
+    position: index * 4_096,
+    partitions: [],
+  }));
+  return { name: `0-${sequence}`, sequence, shard: 0, shards: 1, groups: reports, unfinished: null };
+}
+
+test('bad bytes above the durable mark are a torn tail, below it damage', (t) => {
+  const [torn] = judge([
+    file(1, [
+      { number: 1, durable: 0 },
+      { number: 2, durable: 1 },
+      { number: 3, durable: 2, clean: false },
+    ]),
+  ]);
+  t.like(torn, { cutAt: 8_192, numbers: [1, 3], damaged: [] });
+  const [damaged] = judge([
+    file(1, [
+      { number: 1, durable: 0 },
+      { number: 2, durable: 1, clean: false },
+      { number: 3, durable: 2 },
+    ]),
+  ]);
+  t.like(damaged, { cutAt: null, numbers: [1, 4], damaged: [2] });
+  const [missing] = judge([
+    file(1, [
+      { number: 1, durable: 0 },
+      { number: 3, durable: 2 },
+    ]),
+  ]);
+  t.like(missing, { cutAt: null, damaged: [2] });
+  const [hole] = judge([
+    file(1, [
+      { number: 1, durable: 0 },
+      { number: 3, durable: 0 },
+    ]),
+  ]);
+  t.like(hole, { cutAt: 4_096, numbers: [1, 3] });
+});
+
+test('groups of a file that a later one took over from do not count, whatever they look like', (t) => {
+  const [first, second] = judge([
+    file(1, [
+      { number: 1, durable: 0 },
+      { number: 2, durable: 1, clean: false },
+    ]),
+    file(2, [
+      { number: 2, durable: 1 },
+      { number: 3, durable: 2 },
+    ]),
+  ]);
+  t.like(first, { cutAt: null, numbers: [1, 2], damaged: [] });
+  t.like(second, { cutAt: null, numbers: [2, 4], unprovenFrom: 4_096 });
+});
+
+test('a scan finds the groups of its file behind a bad header, and none of what the file held before', (t) => {
+  const journal = begin(64 * KIB);
+  journal.store(store(64, 0));
+  journal.prepared(null);
+  const groups: Uint8Array[] = [];
+  for (let base = 0; base < 3; base++) {
+    if (base > 0) journal.store(store(64, base));
+    const effects = take(journal);
+    groups.push(groupOf(effects));
+    journal.written(null, 4_096);
+    journal.synced(null);
+  }
+  const bytes = new Uint8Array(16_384);
+  for (const [index, group] of groups.entries()) bytes.set(group, index * 4_096);
+  const numbers = (window: Uint8Array): number[] =>
+    new FileScan(1, crc32c).scan(window, 0, true).groups.map((group) => reportGroup(group).number);
+  t.deepEqual(numbers(bytes), [1, 2, 3]);
+  const blind = bytes.slice();
+  blind.fill(0, 4_096, 4_096 + 64);
+  t.deepEqual(numbers(blind), [1, 2, 3]);
+  blind.fill(0, 4_096, 8_192);
+  t.deepEqual(numbers(blind), [1, 3]);
+  t.deepEqual(new FileScan(2, crc32c).scan(bytes, 0, true).groups, []);
+});
