@@ -13,7 +13,7 @@ import { encodeHello } from '../../src/protocols/native/codec.ts';
 import { freePort } from '../node/harness.ts';
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
-const BIN = here('../../bin/callboard.js');
+const ROOT = here('../..');
 const POLL_MS = 2;
 const START_MS_MAX = 120_000;
 const STOP_MS_MAX = 60_000;
@@ -22,7 +22,8 @@ const TICKS_PER_SECOND = 100;
 /** The broker's own choice, which the ceiling is given, too. */
 const FILE_THREADS = String(Math.min(64, Math.max(8, 4 * availableParallelism())));
 
-export type CandidateName = 'broker' | 'ceiling';
+/** `other`: the broker of another checkout, to see what a change brings. */
+export type CandidateName = 'broker' | 'ceiling' | 'other';
 
 export interface CandidateOptions {
   /** Where folders are made. */
@@ -30,6 +31,8 @@ export interface CandidateOptions {
   readonly shards: number;
   /** Options of Node itself, such as --cpu-prof. */
   readonly nodeFlags?: readonly string[];
+  /** Root of the other checkout. */
+  readonly otherRoot?: string;
   /** More flags of the broker's start. */
   readonly flags?: readonly string[];
 }
@@ -58,12 +61,13 @@ export class Candidate {
   /** @returns ms from the start of the process until it answers hello. */
   async start(): Promise<number> {
     this.port = await freePort();
-    const { shards, nodeFlags = [], flags = [] } = this.#options;
+    const { shards, otherRoot, nodeFlags = [], flags = [] } = this.#options;
+    const bin = join(this.name === 'other' && otherRoot !== undefined ? otherRoot : ROOT, 'bin/callboard.js');
     const ports = ['--native-port', String(this.port), '--admin-port', '0'];
     const command =
       this.name === 'ceiling'
         ? [here('ceiling.ts'), JSON.stringify([this.port, this.folder])]
-        : [BIN, 'start', '--data', this.folder, ...ports, '--shards', String(shards), '--log-level', 'warn', ...flags];
+        : [bin, 'start', '--data', this.folder, ...ports, '--shards', String(shards), '--log-level', 'warn', ...flags];
     const begin = performance.now();
     const child = spawn(process.execPath, [...nodeFlags, ...command], {
       stdio: ['ignore', 'ignore', 'pipe'],
