@@ -6,7 +6,7 @@ import type { Context } from '../runtime/actor.ts';
 import type { DiskError } from '../runtime/ports.ts';
 import { decodeChecked } from '../src/log/checked.ts';
 import { ceilBlock, floorBlock } from '../src/log/chunk.ts';
-import { DIRECT_FLAG, type Entry, mismatch } from '../src/log/entry.ts';
+import { DIRECT_FLAG, ENTRY_BYTES, type Entry, mismatch } from '../src/log/entry.ts';
 import { decodeManifest, type Manifest } from '../src/log/manifest.ts';
 import { type PartitionLog, PREFIX_NEEDED } from '../src/log/partition-log.ts';
 import { manifestPath, producersPath, segmentPath, sidecarPath } from '../src/log/paths.ts';
@@ -43,6 +43,7 @@ export class PartitionRecovery {
   #index = 0;
   #busy = false;
   #ended = false;
+  #doubt: (Lost & { readonly end: Offset }) | null = null;
   #lost: Lost | null = null;
   /** Large batches that were found in their segments but are not known to be fsynced. */
   readonly #unproven: { readonly segment: Segment; readonly entry: Entry }[] = [];
@@ -92,13 +93,32 @@ export class PartitionRecovery {
     );
   }
 
+  /**
+   * An append to the sidecar that a power cut has torn leaves entries that do not hold, and perhaps some behind them that
+   * do: the journal has all of their batches. First only what comes before is believed, see {@link #settleDoubt}.
+   */
   #restore(open: Segment, bytes: Uint8Array): void {
     const { partition, tools } = this.#log;
     const recorded = open.end;
-    const sidecar = new Sidecar(bytes.slice(), { partition, base: open.base, end: null }, tools.crc32c);
-    restoreSidecar(this.#log, open, sidecar);
-    for (const [first, behind] of sidecar.damaged) this.#tellDamage(first, behind);
-    if (sidecar.lostAtEnd > 0 || open.end < recorded) this.#lost = { segment: open, sidecar, recorded };
+    const place = { partition, base: open.base, end: null };
+    const sidecar = new Sidecar(bytes.slice(), place, tools.crc32c);
+    const before = new Sidecar(bytes.slice(0, sidecar.prefix * ENTRY_BYTES), place, tools.crc32c);
+    restoreSidecar(this.#log, open, before);
+    const { end } = open;
+    if (sidecar.prefix < sidecar.count || sidecar.lostAtEnd > 0 || end < recorded)
+      this.#doubt = { segment: open, sidecar, recorded, end };
+  }
+
+  /** The journal goes on where the sidecar stops to hold: torn. It does not: damage, and what holds behind it counts. */
+  #settleDoubt(first: Entry | null): void {
+    const doubt = this.#doubt;
+    if (doubt === null || (first !== null && first.next <= doubt.end)) return;
+    this.#doubt = null;
+    if (first !== null && first.base <= doubt.end) return;
+    restoreSidecar(this.#log, doubt.segment, doubt.sidecar);
+    for (const [from, behind] of doubt.sidecar.damaged) this.#tellDamage(from, behind);
+    this.#replay = new Replay(this.#log);
+    if (doubt.sidecar.lostAtEnd > 0 || doubt.segment.end < doubt.recorded) this.#lost = doubt;
   }
 
   #tellDamage(first: Offset, behind: Offset): void {
@@ -159,12 +179,12 @@ export class PartitionRecovery {
   }
 
   #advance(): void {
-    const replay = this.#replay;
-    if (this.#busy || replay === null) return;
+    if (this.#busy || this.#replay === null) return;
     for (let tail = this.#tails[0]; tail !== undefined; tail = this.#tails[0]) {
       while (this.#index < tail.batches.length) {
         const batch = tail.batches[this.#index] as TailBatch;
-        if (!this.#take(replay, batch, tail.durable)) return;
+        this.#settleDoubt(batch.entry);
+        if (!this.#take(this.#replay, batch, tail.durable)) return;
         this.#index++;
       }
       this.#index = 0;
@@ -297,6 +317,7 @@ export class PartitionRecovery {
   /** The sidecar's last entries did not hold. Where the journal has their batches they were a torn tail and are there now. */
   #settleLost(): void {
     this.#ended = false;
+    this.#settleDoubt(null);
     const lost = this.#lost;
     this.#lost = null;
     if (lost === null || this.#log.end > lost.segment.listedTo) this.#proveSegments();

@@ -29,6 +29,8 @@ export class Sidecar {
   readonly count: number;
   /** Offsets of batches whose entry is lost or says that the bytes are damaged, ascending. */
   readonly damaged: (readonly [Offset, Offset])[] = [];
+  /** Entries before the first one that does not hold. */
+  readonly prefix: number;
   /** Entries at the end that do not hold and whose offsets nobody can tell: they are not counted. */
   readonly lostAtEnd: number;
 
@@ -45,17 +47,22 @@ export class Sidecar {
     let count = 0;
     let next = place.base;
     let position = 0;
+    let prefix = -1;
     for (let index = 0; index < whole; index++) {
       const entry = holds(index);
-      if (entry === null) continue;
       // Entries go on where the last ended; whatever is missing between two that hold is damage.
-      if (entry.base < next || entry.position < position) continue;
+      if (entry === null || entry.base < next || entry.position < position) {
+        if (prefix < 0) prefix = index;
+        continue;
+      }
+      if (entry.base > next && prefix < 0) prefix = index;
       if (entry.base > next) this.#fill(count, index, next, entry, crc32c);
       if ((entry.flags & DAMAGED_FLAG) !== 0) this.damaged.push([entry.base, entry.next]);
       count = index + 1;
       next = entry.next;
       position = entry.position + entry.length;
     }
+    this.prefix = prefix < 0 ? whole : prefix;
     this.lostAtEnd = whole - count;
     if (place.end !== null && next < place.end) this.damaged.push([next, place.end]);
     this.count = count;
