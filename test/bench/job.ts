@@ -19,6 +19,8 @@ export interface ProduceJob {
   readonly recordBytes: number;
   readonly warmSeconds: number;
   readonly seconds: number;
+  /** The topic stays. */
+  readonly keeps?: boolean;
 }
 /** Fills the topic, then reads its last `tailBytes` of each partition again and again. */
 export interface ConsumeJob {

@@ -13,7 +13,7 @@ import type { Frame } from '../../src/protocols/native/frame.ts';
 import { type Batch, batchOf } from './batches.ts';
 import type { LatencyJob } from './job.ts';
 import { assertDone, Link } from './link.ts';
-import { measured } from './meter.ts';
+import { type Meter, measured } from './meter.ts';
 import { produceHead } from './produce.ts';
 import { percentiles } from './stats.ts';
 
@@ -60,6 +60,7 @@ export class OpenLoop {
   readonly acked: Float64Array;
   readonly received: Float64Array;
   readonly #startedAt = performance.now();
+  meter: Meter | null = null;
   #sent = 0;
   #turn = 0;
 
@@ -107,6 +108,7 @@ export class OpenLoop {
     const sent = this.#inFlight.get(frame.correlation);
     if (sent === undefined) throw new Error('an answer that nobody waits for');
     this.#inFlight.delete(frame.correlation);
+    this.meter?.count(sent.count * this.#job.recordBytes, sent.count);
     this.#note(this.acked, sent);
   }
 
@@ -181,7 +183,8 @@ export async function latency(job: LatencyJob): Promise<void> {
   follower.fetch();
   await measured(
     job,
-    () => {
+    (meter) => {
+      loop.meter = meter;
       const end = ticks(loop.tick);
       return async () => {
         while (!loop.over) await new Promise((resolve) => setTimeout(resolve, 10));

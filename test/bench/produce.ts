@@ -92,6 +92,6 @@ export async function produce(job: ProduceJob): Promise<void> {
       await Promise.all(producers.map((producer) => producer.stop()));
     };
   });
-  await (links[0] as Link).ask({ call: 'deleteTopic', name: job.topic.name });
+  if (job.keeps !== true) await (links[0] as Link).ask({ call: 'deleteTopic', name: job.topic.name });
   for (const link of links) link.close();
 }
