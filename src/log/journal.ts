@@ -303,7 +303,8 @@ export class Journal<Client> {
 
   /** What the partition's last life had on its way is given up. @returns the era that its next life begins with. */
   forget(partition: PartitionId): number {
-    const era = this.#eras.get(partition) ?? 0;
+    // An era can be broken before anything was stored in it, by a partition that gave it up.
+    const era = Math.max(this.#eras.get(partition) ?? 0, this.#brokenEras.get(partition) ?? 0);
     this.#breakEra(partition, era);
     this.#dropBroken();
     return era + 1;

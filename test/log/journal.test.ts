@@ -115,6 +115,20 @@ test('after a failed fsync the number is given again in a new file, and what the
   t.like(readHeader(groupOf(take(journal)), 0, crc32c), { number: 2, durable: 1, sequence: 2 });
 });
 
+test('a partition that gave up before it stored anything begins anew with an era that counts', (t) => {
+  const journal = begin();
+  journal.store(store(64, 0));
+  journal.prepared(null);
+  write(journal);
+  const second = journal.forget(id(64));
+  journal.abandon(id(64), second, fault('STORAGE_FAILED', 'its segment failed'), 'client 64');
+  t.deepEqual(kinds(take(journal)), ['failed']);
+  const third = journal.forget(id(64));
+  t.true(third > second);
+  journal.store(store(64, 1, { era: third }));
+  t.deepEqual(kinds(take(journal)), ['write']);
+});
+
 test('a file goes when every partition in it has flushed, and is used again', (t) => {
   const journal = begin(8_192);
   journal.store(store(64, 0));
