@@ -156,7 +156,8 @@ export class Checker {
     const sent = this.#sent.get(record);
     if (sent === undefined) this.violate(`${place.name} ${offset}: ${record} was read and never sent`);
     else if (sent.place !== place) this.violate(`${place.name} ${offset}: ${record} of ${sent.place.name} was read`);
-    else if (sent.bytes !== bytes) this.violate(`${place.name} ${offset}: ${record} has ${bytes} bytes of ${sent.bytes}`);
+    else if (sent.bytes !== bytes)
+      this.violate(`${place.name} ${offset}: ${record} has ${bytes} bytes of ${sent.bytes}`);
     else this.#observe(place, offset, record, asked, 'read');
   }
 

@@ -54,6 +54,11 @@ export class SimulatedClient {
     this.#network = options.network();
   }
 
+  /** Another number for each connection, and for none. */
+  get connection(): number {
+    return this.#connection;
+  }
+
   get waiting(): number {
     return this.#waiting.size;
   }

@@ -2,9 +2,10 @@
  * A whole node on a simulated host: the real tree of actors on as many shards as asked, started, stopped phase by phase,
  * killed by process or power, its shards dying and being replaced as runtime/system.ts does it. Knows no clients.
  */
-import type { Ports } from '../../runtime/ports.ts';
-import { InProcessShards } from '../../runtime/in-process.ts';
+
 import type { CellView } from '../../runtime/cell.ts';
+import { InProcessShards } from '../../runtime/in-process.ts';
+import type { Ports } from '../../runtime/ports.ts';
 import type { CrashKind } from '../../runtime/simulated/disk.ts';
 import type { ThreadPorts, World } from '../../runtime/simulated/world.ts';
 import { CrashHistory } from '../../runtime/supervision.ts';
@@ -24,6 +25,8 @@ const STOP_MS_MAX = 20_000;
 export interface NodeEvents {
   /** A shard ended by itself, or because it was told to. */
   shardDied(shard: number, error: Error): void;
+  /** A line of the node's log. */
+  logged(level: string, message: string, fields: Readonly<Record<string, unknown>>): void;
   /** Shards died too often: the process has ended and somebody has to start it. */
   ended(): void;
 }
@@ -138,7 +141,19 @@ export class SimulatedNode {
   #portsOf(shard: number): Ports {
     const ports = this.#world.ports(HOST);
     this.#ports[shard] = ports;
-    return { ...ports, disk: this.#tap.disk(ports.disk), network: this.#tap.network(ports.network) };
+    const { logger } = ports;
+    const heard =
+      (level: 'debug' | 'info' | 'warn' | 'error') =>
+      (fields: Readonly<Record<string, unknown>>, message: string): void => {
+        logger[level](fields, message);
+        this.#events.logged(level, message, fields);
+      };
+    return {
+      ...ports,
+      disk: this.#tap.disk(ports.disk),
+      network: this.#tap.network(ports.network),
+      logger: { debug: heard('debug'), info: heard('info'), warn: heard('warn'), error: heard('error') },
+    };
   }
 
   /** As main does it: replacements one after the other, and an end when there are too many. */

@@ -5,8 +5,8 @@
 import { crc32c } from '@node-rs/crc32';
 import type { SeededRandom } from '../../runtime/simulated/random.ts';
 import type { World } from '../../runtime/simulated/world.ts';
-import { BatchBuilder } from '../../src/model/batch-builder.ts';
 import type { BatchProducer } from '../../src/model/batch.ts';
+import { BatchBuilder } from '../../src/model/batch-builder.ts';
 import type { FaultCode } from '../../src/model/faults.ts';
 import type { Reply } from '../../src/protocols/request.ts';
 import type { Checker } from './checker.ts';
@@ -16,6 +16,8 @@ export interface Surroundings {
   readonly world: World;
   readonly checker: Checker;
   readonly heard: (frame: Uint8Array) => void;
+  /** What goes on, for people. */
+  readonly trace: (line: string) => void;
 }
 
 export const CALL_MS_MAX = 5_000;
@@ -25,14 +27,16 @@ export abstract class Party {
   readonly client: SimulatedClient;
   readonly random: SeededRandom;
   readonly checker: Checker;
+  readonly trace: (line: string) => void;
   readonly #world: World;
   /** Told to come to an end: nothing new. */
   ending = false;
 
-  constructor(name: string, { world, checker, heard }: Surroundings) {
+  constructor(name: string, { world, checker, heard, trace }: Surroundings) {
     this.name = name;
     this.#world = world;
     this.checker = checker;
+    this.trace = trace;
     this.random = world.random.fork();
     const options: ClientOptions = {
       name,

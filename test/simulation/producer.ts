@@ -84,6 +84,7 @@ abstract class AnyProducer extends Party {
     if (refusal !== null) return refusal;
     const [part] = ((outcome as { reply: ProduceReply }).reply as ProduceReply).parts;
     if (part === undefined) return 'BAD_FRAME';
+    if ('fault' in part) this.trace(`${this.name}: ${part.fault.message}`);
     return 'fault' in part ? part.fault.code : part.baseOffset;
   }
 }
@@ -162,10 +163,12 @@ export class IdempotentProducer extends AnyProducer {
   }
 
   #failed(lane: Lane, batch: Batch, why: string): void {
+    this.trace(`${this.name}: ${why} to ${batch.records[0]}`);
     batch.state = 'failed';
     lane.again = true;
     if (GONE.has(why)) {
-      if (!lane.place.deleted) this.checker.violate(`${lane.place.name}: ${why} to a producer of a topic that is there`);
+      if (!lane.place.deleted)
+        this.checker.violate(`${lane.place.name}: ${why} to a producer of a topic that is there`);
       lane.batches = [];
     } else if (why === 'OUT_OF_ORDER_SEQUENCE') this.#outOfOrder(lane, batch);
     else if (!PASSING.has(why)) this.checker.violate(`${lane.place.name}: ${why} to ${batch.records[0]}`);

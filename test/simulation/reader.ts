@@ -3,10 +3,10 @@
  * can see (no skip, no inversion, nothing beyond the end that it was told) and tells the judge the rest.
  */
 import { batchesIn } from '../../src/model/batch.ts';
+import { failed } from '../../src/model/faults.ts';
 import { id, type Offset } from '../../src/model/ids.ts';
 import { KIB, MIB } from '../../src/model/limits.ts';
 import { openRecords } from '../../src/model/record.ts';
-import { failed } from '../../src/model/faults.ts';
 import type { FetchReply, FetchRequest } from '../../src/protocols/request.ts';
 import type { PlaceHistory } from './checker.ts';
 import { CALL_MS_MAX, Party, refusalOf, type Surroundings } from './party.ts';
@@ -37,6 +37,8 @@ export class Reader extends Party {
   readonly #options: ReaderOptions;
   readonly #cursors: Cursor[];
   #session = 0;
+  /** Sessions end with the connection that they were begun on. */
+  #connection = 0;
   #flying = false;
 
   constructor(name: string, surroundings: Surroundings, options: ReaderOptions) {
@@ -63,6 +65,8 @@ export class Reader extends Party {
   begin(): void {
     if (this.ending || this.#flying) return;
     const asked = this.now();
+    if (this.#connection !== this.client.connection) this.#session = 0;
+    this.#connection = this.client.connection;
     const astray = this.#session === 0 ? this.#cursors : this.#cursors.filter((cursor) => cursor.astray);
     const added = astray.filter(({ place }) => !place.deleted);
     const waitMs = this.random.below(this.#options.waitMs + 1);
@@ -94,13 +98,15 @@ export class Reader extends Party {
 
   /** Nobody knows what the session knows: another one, on another connection. */
   #refused(why: string): void {
-    if (why !== 'lost' && why !== 'unsent' && !RETRYABLE.has(why)) this.checker.violate(`${this.name}: ${why} to a fetch`);
+    if (why !== 'lost' && why !== 'unsent' && !RETRYABLE.has(why))
+      this.checker.violate(`${this.name}: ${why} to a fetch`);
     this.#session = 0;
     this.client.leave(false);
   }
 
   #answered({ session, parts }: FetchReply, asked: number): void {
     this.#session = session;
+    this.#connection = this.client.connection;
     for (const part of parts) this.#part(part, asked);
     if (parts.length > 0) this.checker.acked += 1;
     if (!this.random.chance(this.#options.jump)) return;
@@ -123,6 +129,7 @@ export class Reader extends Party {
 
   #fault(cursor: Cursor, code: string): void {
     const { place } = cursor;
+    this.trace(`${this.name}: ${code} at ${place.name} ${cursor.position}`);
     cursor.astray = true;
     if (code === 'DATA_DAMAGED') {
       this.checker.damage(place, cursor.position);

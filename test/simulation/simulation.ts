@@ -2,7 +2,7 @@
  * One seed: a world with a node, those who use it, and what goes wrong, for ten simulated minutes; then everything heals,
  * and the judge has the last word. The same seed gives the same run, to the last byte.
  */
-import type { DiskOperation } from '../../runtime/simulated/faults.ts';
+import type { Message } from '../../runtime/actor.ts';
 import { World } from '../../runtime/simulated/world.ts';
 import { scanSegment } from '../../src/jobs.ts';
 import type { ScanPiece } from '../../src/log/scan.ts';
@@ -15,6 +15,7 @@ import type { Party, Surroundings } from './party.ts';
 import { IdempotentProducer, PlainProducer } from './producer.ts';
 import { Reader } from './reader.ts';
 import { Tap } from './tap.ts';
+import { Injected, Trouble } from './trouble.ts';
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -26,6 +27,8 @@ export interface SimulationOptions {
 export interface SimulationResult {
   readonly seed: number;
   readonly violations: readonly string[];
+  /** The faults that it drew. */
+  readonly chosen: readonly string[];
   readonly digest: string;
   readonly simulatedMs: number;
   readonly acked: number;
@@ -34,6 +37,8 @@ export interface SimulationResult {
   readonly met: Readonly<Record<string, number>>;
 }
 
+/** Errors that no fault explains. */
+const DEFECTS = new Set(['AssertionError', 'TypeError', 'ReferenceError', 'RangeError', 'SyntaxError']);
 const LOAD_MS = 540_000;
 const SETUP_MS_MAX = 20_000;
 const HEAL_MS_MAX = 120_000;
@@ -42,6 +47,7 @@ export class Simulation {
   readonly world: World;
   readonly checker: Checker;
   readonly node: SimulatedNode;
+  readonly trouble: Trouble;
   readonly digest = new Digest();
   readonly met: Record<string, number> = {};
   readonly parties: Party[] = [];
@@ -51,30 +57,61 @@ export class Simulation {
     this.#options = options;
     const trace = (line: string): void => {
       this.digest.text(line);
+      this.#notice(line);
       options.trace?.(line);
     };
     const jobs = { scanSegment: (piece: never) => scanSegment(piece as ScanPiece) };
     this.world = new World({ seed: options.seed, jobs, trace });
     this.checker = new Checker(() => this.world.clock.monotonic());
     const tap = new Tap(this.digest, {
-      effect: (_operation: DiskOperation | 'replace', _path) => {},
-      message: () => {},
+      effect: (operation, path) => this.trouble.effect(operation, path),
+      message: (actor, message) => {
+        options.trace?.(`${this.world.clock.monotonic()} ${actor} < ${shown(message)}`);
+        this.trouble.message(actor);
+      },
+      astray: (path) => this.trouble.astray(path),
       broken: (what) => this.checker.violate(what),
     });
-    this.node = new SimulatedNode(this.world, tap, { shardDied: () => {}, ended: () => {} });
+    this.node = new SimulatedNode(this.world, tap, {
+      shardDied: (shard, error) => options.trace?.(`shard ${shard} died: ${error.message}`),
+      logged: (_level, message, fields) => this.#logged(message, fields),
+      ended: () => this.trouble.nodeEnded(),
+    });
+    this.trouble = new Trouble(this, this.world.random.fork());
   }
 
   meet(what: string): void {
     this.met[what] = (this.met[what] ?? 0) + 1;
   }
 
+  /** Disk calls that failed: a write or a sync may take along what an interval had promised for later. */
+  #notice(line: string): void {
+    const [, operation, code] = / (\w+) \S+ (EIO|ENOSPC)$/.exec(line) ?? [];
+    if (operation === undefined) return;
+    this.meet(`${code} on ${operation}`);
+    if (operation === 'sync' || operation === 'write') this.checker.power();
+  }
+
+  #logged(message: string, { actor, error }: Readonly<Record<string, unknown>>): void {
+    if (message !== 'crashed' || error instanceof Injected) return;
+    const what = error instanceof Error ? error : new Error(String(error));
+    this.#options.trace?.(`${actor} crashed: ${what.stack}`);
+    this.meet(`crash of ${String(actor).split('/')[0]}: ${what.message.replaceAll(/\d+/g, 'n').slice(0, 100)}`);
+    if (DEFECTS.has(what.name)) this.checker.violate(`${actor} crashed: ${what.stack}`);
+  }
+
   run(): SimulationResult {
     const { clock } = this.world;
     this.node.start(1 + this.world.random.below(3));
     this.#setUp();
-    this.#until(() => this.checker.places.length >= 6, SETUP_MS_MAX, () => 'the topics were not made');
+    this.#until(
+      () => this.checker.places.length >= 6,
+      SETUP_MS_MAX,
+      () => 'the topics were not made',
+    );
     if (this.#fine) {
       this.#populate();
+      this.trouble.begin();
       const end = clock.monotonic() + (this.#options.loadMs ?? LOAD_MS);
       while (this.#fine && clock.monotonic() < end) clock.advance(500);
     }
@@ -82,6 +119,7 @@ export class Simulation {
     return {
       seed: this.#options.seed,
       violations: this.checker.violations,
+      chosen: this.trouble.chosen,
       digest: this.digest.hex,
       simulatedMs: clock.monotonic(),
       acked: this.checker.acked,
@@ -103,7 +141,9 @@ export class Simulation {
   }
 
   get #surroundings(): Surroundings {
-    return { world: this.world, checker: this.checker, heard: (frame) => this.digest.bytes(frame) };
+    const { world, checker } = this;
+    const trace = this.#options.trace ?? ((): void => {});
+    return { world, checker, heard: (frame) => this.digest.bytes(frame), trace };
   }
 
   #setUp(): void {
@@ -120,9 +160,9 @@ export class Simulation {
         if (outcome.type === 'reply' && outcome.reply.call === 'createTopic') this.checker.topic(outcome.reply.topic);
         else world.clock.after(200, () => create(name, settings));
       });
-    create('orders', {});
-    create('events', { durability: 'interval', flushIntervalMs: 500 });
-    create('bulky', { segmentBytes: 1 << 20 });
+    create('orders', { retentionMs: -1 });
+    create('events', { durability: 'interval', flushIntervalMs: 500, retentionMs: -1 });
+    create('bulky', { segmentBytes: 1 << 20, retentionMs: -1 });
   }
 
   #populate(): void {
@@ -130,7 +170,7 @@ export class Simulation {
     const of = (name: string): readonly PlaceHistory[] => places.filter(({ topic }) => (topic as Topic).name === name);
     const durable = [...of('orders'), ...of('bulky')];
     const around = this.#surroundings;
-    const often = [100, 900] as const;
+    const often = [200, 2_400] as const;
     this.parties.push(
       new IdempotentProducer('p1', around, { places: of('orders'), pauseMs: often, large: 0.02 }),
       new IdempotentProducer('p2', around, { places: durable, pauseMs: often, large: 0.1 }),
@@ -144,13 +184,19 @@ export class Simulation {
 
   /** Nothing goes wrong any more; everybody comes to an end, and one reads it all. */
   #heal(): void {
+    this.trouble.heal();
     for (const party of this.parties) if (!(party instanceof Reader)) party.ending = true;
     const busy = (): string => {
       const names = this.parties.filter(({ idle }) => !idle).map(({ name }) => name);
       return `still waiting after everything healed: ${names.join(', ')}`;
     };
     this.#until(() => this.parties.every((party) => party instanceof Reader || party.idle), HEAL_MS_MAX, busy);
-    const last = new Reader('last', this.#surroundings, { places: this.checker.places, waitMs: 100, jump: 0, last: true });
+    const last = new Reader('last', this.#surroundings, {
+      places: this.checker.places,
+      waitMs: 100,
+      jump: 0,
+      last: true,
+    });
     const readers = [...this.parties.filter((party) => party instanceof Reader), last];
     const behind = (): string =>
       `unread after everything healed: ${readers.map(({ name, behind }) => `${name}: ${behind.join(', ')}`).join('; ')}`;
@@ -159,6 +205,12 @@ export class Simulation {
     for (const party of this.parties) party.ending = true;
     if (this.#fine) this.checker.finish();
   }
+}
+
+/** A message in one line, without its bytes. */
+function shown(message: Message): string {
+  const plain = Object.entries(message).filter(([, value]) => typeof value !== 'object' && typeof value !== 'function');
+  return plain.map(([name, value]) => (name === 'type' ? value : `${name}=${value}`)).join(' ');
 }
 
 export function simulate(options: SimulationOptions): SimulationResult {

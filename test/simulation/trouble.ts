@@ -1,0 +1,269 @@
+/**
+ * What goes wrong in one seed: a subset of all faults, none included, at times of its own choosing; and how all of it heals.
+ * It tells the judge what it did where that excuses something, and counts what was met.
+ */
+import type { DiskError } from '../../runtime/ports.ts';
+import type { CrashKind } from '../../runtime/simulated/disk.ts';
+import type { DiskOperation } from '../../runtime/simulated/faults.ts';
+import type { SeededRandom } from '../../runtime/simulated/random.ts';
+import type { World } from '../../runtime/simulated/world.ts';
+import type { Checker, PlaceHistory } from './checker.ts';
+import { HOST, type SimulatedNode } from './node.ts';
+import type { Party } from './party.ts';
+
+export interface Scene {
+  readonly world: World;
+  readonly node: SimulatedNode;
+  readonly checker: Checker;
+  readonly parties: readonly Party[];
+  meet(what: string): void;
+}
+
+/** Thrown into an actor. */
+export class Injected extends Error {}
+
+const DISK_CHANGES: readonly DiskOperation[] = ['write', 'truncate', 'rename', 'remove', 'syncFolder', 'makeFolder'];
+const SHARDS_MAX = 3;
+/** Pause between two faults, ms. */
+const PAUSE_MS = [4_000, 40_000] as const;
+
+export class Trouble {
+  readonly chosen: readonly string[];
+  readonly #scene: Scene;
+  readonly #random: SeededRandom;
+  #ended = false;
+  /** The node ends in the midst of the disk call that brings this to 0. */
+  #trap = 0;
+  #trapKind: CrashKind = 'process';
+  #misdirect = 0;
+  readonly #doomed = new Set<string>();
+  readonly #kinds: Readonly<Record<string, () => void>> = {
+    'process crash': () => this.#crash('process'),
+    'power cut': () => this.#crash('power'),
+    'crash at a write': () => this.#setTrap(),
+    'clean restart': () => this.#restart(),
+    'worker death': () => this.#killShard(),
+    'actor death': () => this.#killActor(),
+    'disk error': () => this.#diskError(['write', 'read', 'open', ...DISK_CHANGES], 'EIO'),
+    'failed fsync': () => this.#diskError(['sync'], 'EIO'),
+    'full disk': () => this.#diskError(['write', 'truncate'], 'ENOSPC'),
+    'slow disk': () => this.#slowDisk(),
+    'bit flip': () => this.#flip(),
+    'misdirected write': () => this.#setMisdirect(),
+    'clock jump': () => this.#jump(),
+    'network cut': () => this.#cut(true),
+    'one way cut': () => this.#cut(false),
+    'slow network': () => this.#slowNetwork(),
+    'connections reset': () => this.#reset(),
+    'client vanishes': () => this.#vanish(),
+  };
+
+  constructor(scene: Scene, random: SeededRandom) {
+    this.#scene = scene;
+    this.#random = random;
+    const count = random.chance(0.1) ? 0 : 1 + random.below(6);
+    const left = Object.keys(this.#kinds);
+    const chosen: string[] = [];
+    for (let each = 0; each < count; each++) chosen.push(left.splice(random.below(left.length), 1)[0] as string);
+    this.chosen = chosen;
+  }
+
+  begin(): void {
+    if (this.chosen.length === 0) return;
+    this.#scene.world.clock.after(this.#random.between(...PAUSE_MS), () => {
+      if (this.#ended) return;
+      const name = this.chosen[this.#random.below(this.chosen.length)] as string;
+      this.#kinds[name]?.();
+      this.begin();
+    });
+  }
+
+  heal(): void {
+    const { world, node, parties } = this.#scene;
+    this.#ended = true;
+    this.#trap = 0;
+    this.#misdirect = 0;
+    this.#doomed.clear();
+    world.disk(HOST).faults.clear();
+    for (const { name } of parties) this.#join(name);
+    if (!node.up) this.#startSoon();
+  }
+
+  // ---- what the tap tells
+
+  effect(operation: string, path: string): void {
+    if (this.#trap === 0) return;
+    this.#trap -= 1;
+    if (this.#trap > 0) return;
+    this.#scene.meet(`crash at a ${operation} of ${path.split('/')[0]}`);
+    this.#scene.world.clock.after(this.#random.between(0, 1), () => this.#crash(this.#trapKind));
+  }
+
+  message(actor: string): void {
+    if (!this.#doomed.delete(actor)) return;
+    this.#scene.meet(`actor death: ${actor.split('/')[0]}`);
+    throw new Injected('the actor was made to die');
+  }
+
+  /** Another position for a write, in blocks; 0 for its own. */
+  astray(path: string): number {
+    if (this.#misdirect === 0 || !/^journal\/|^partitions\/\d\d+\/.*log$/.test(path)) return 0;
+    this.#misdirect -= 1;
+    if (this.#misdirect > 0) return 0;
+    this.#scene.meet('misdirected write');
+    this.#scene.checker.misdirected();
+    return 1 + this.#random.below(8);
+  }
+
+  /** A shard or the process has ended by itself. */
+  nodeEnded(): void {
+    this.#scene.meet('the process ended by itself');
+    this.#startSoon();
+  }
+
+  // ---- the node
+
+  #crash(kind: CrashKind): void {
+    const { node, checker } = this.#scene;
+    if (!node.up) return;
+    this.#scene.meet(kind === 'power' ? 'power cut' : 'process crash');
+    if (kind === 'power') checker.power();
+    node.crash(kind);
+    this.#startSoon();
+  }
+
+  #startSoon(): void {
+    const { world, node } = this.#scene;
+    const shards = this.#random.chance(0.5) ? node.shards : 1 + this.#random.below(SHARDS_MAX);
+    world.clock.after(this.#random.between(100, 4_000), () => {
+      if (!node.up) node.start(shards);
+    });
+  }
+
+  #setTrap(): void {
+    this.#trap = 1 + this.#random.below(40);
+    this.#trapKind = this.#random.chance(0.6) ? 'power' : 'process';
+  }
+
+  #restart(): void {
+    const { node, checker } = this.#scene;
+    if (!node.up) return;
+    this.#scene.meet('clean restart');
+    node.stop((left) => {
+      if (left.length > 0) this.#scene.meet('clean restart that left something');
+      // What a clean stop has left behind survives everything.
+      if (left.length > 0) checker.power();
+      this.#startSoon();
+    });
+  }
+
+  #killShard(): void {
+    const { node } = this.#scene;
+    if (!node.up) return;
+    this.#scene.meet('worker death');
+    node.kill(this.#random.below(node.shards));
+  }
+
+  #killActor(): void {
+    const names = this.#scene.node.actors.map(({ name }) => name);
+    if (names.length > 0) this.#doomed.add(names[this.#random.below(names.length)] as string);
+  }
+
+  #jump(): void {
+    this.#scene.meet('clock jump');
+    const hours = this.#random.chance(0.2) ? 24 * 30 : this.#random.chance(0.5) ? 1 : 0.01;
+    this.#scene.world.hostClock(HOST).jump(Math.floor(this.#random.between(-1, 1) * hours * 3_600_000));
+  }
+
+  // ---- its disk
+
+  #diskError(operations: readonly DiskOperation[], code: DiskError['code']): void {
+    const probability = this.#random.chance(0.3) ? 1 : this.#random.between(0.01, 0.3);
+    const times = this.#random.chance(0.4) ? 1 : Number.POSITIVE_INFINITY;
+    const fault = { operations, effect: { kind: 'error', code } as const, probability, times };
+    this.#forAWhile(() => this.#scene.world.disk(HOST).faults.add(fault), 15_000);
+  }
+
+  #slowDisk(): void {
+    this.#scene.meet('slow disk');
+    const ms = this.#random.between(1, this.#random.chance(0.3) ? 3_000 : 100);
+    const operations: readonly DiskOperation[] = ['write', 'read', 'sync', 'open', 'rename'];
+    const fault = { operations, effect: { kind: 'slow', ms } as const, probability: this.#random.next() };
+    this.#forAWhile(() => this.#scene.world.disk(HOST).faults.add(fault), 20_000);
+  }
+
+  #forAWhile(add: () => { remove(): void }, msMax: number): void {
+    const rule = add();
+    this.#scene.world.clock.after(this.#random.between(10, msMax), () => rule.remove());
+  }
+
+  #setMisdirect(): void {
+    this.#misdirect = 1 + this.#random.below(60);
+  }
+
+  /** In a segment of somebody's topic: what is there and not named by the sidecar yet is in the journal, too. */
+  #flip(): void {
+    const { world, checker } = this.#scene;
+    const place = checker.places[this.#random.below(checker.places.length)] as PlaceHistory;
+    const folder = `partitions/${place.id}`;
+    const disk = world.disk(HOST);
+    disk.list(folder, (error, entries = []) => {
+      const files = entries.filter(({ name }) => /\.(log|entries)$/.test(name));
+      if (error !== null || files.length === 0 || place.deleted) return;
+      const path = `${folder}/${files[this.#random.below(files.length)]?.name}`;
+      const { length } = disk.peek(path);
+      if (length === 0) return;
+      this.#scene.meet(`bit flip in ${path.endsWith('.log') ? 'a segment' : 'a sidecar'}`);
+      checker.flipped(place.id);
+      disk.flip(path, this.#random.below(length), this.#random.below(8));
+    });
+  }
+
+  // ---- its network
+
+  #cut(bothWays: boolean): void {
+    const name = this.#someParty();
+    const { internet, clock } = this.#scene.world;
+    this.#scene.meet(bothWays ? 'network cut' : 'one way cut');
+    const outward = this.#random.chance(0.5);
+    if (bothWays || outward) internet.cut(name, HOST);
+    if (bothWays || !outward) internet.cut(HOST, name);
+    clock.after(this.#random.between(100, 40_000), () => this.#join(name));
+  }
+
+  #slowNetwork(): void {
+    const name = this.#someParty();
+    const { internet, clock } = this.#scene.world;
+    this.#scene.meet('slow network');
+    internet.slow(name, HOST, this.#random.between(1, 2_000));
+    internet.slow(HOST, name, this.#random.between(1, 2_000));
+    clock.after(this.#random.between(100, 30_000), () => this.#join(name));
+  }
+
+  #join(name: string): void {
+    const { internet } = this.#scene.world;
+    internet.heal(name, HOST);
+    internet.heal(HOST, name);
+    internet.slow(name, HOST, 0);
+    internet.slow(HOST, name, 0);
+  }
+
+  #reset(): void {
+    this.#scene.meet('connections reset');
+    for (const { name } of this.#scene.parties)
+      if (this.#random.chance(0.5)) this.#scene.world.internet.reset(name, HOST);
+  }
+
+  #vanish(): void {
+    const { parties } = this.#scene;
+    const party = parties[this.#random.below(parties.length)] as Party;
+    const silent = this.#random.chance(0.7);
+    this.#scene.meet(silent ? 'client vanishes' : 'client hangs up');
+    party.client.leave(silent);
+  }
+
+  #someParty(): string {
+    const { parties } = this.#scene;
+    return (parties[this.#random.below(parties.length)] as Party).name;
+  }
+}
