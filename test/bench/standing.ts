@@ -47,6 +47,8 @@ async function startUp({ candidate, runs, progress }: StandingOptions): Promise<
     const bareMs = await bareStartMs(candidate.shards);
     const fresh = new Process('broker', candidate);
     const brokerMs = await fresh.start();
+    // A clean stop leaves what it has compiled for the next start.
+    await fresh.stop();
     await fresh.dispose();
     if (round === 0) continue;
     bare.push(bareMs);
