@@ -3,12 +3,13 @@ import test, { type ExecutionContext } from 'ava';
 import { SeededRandom } from '../../runtime/simulated/random.ts';
 import { KIB } from '../../src/model/limits.ts';
 import type { TopicSettings } from '../../src/model/topic.ts';
+import { sized } from '../long.ts';
 import { batch, StorageWorld } from './storage-world.ts';
 
 const ENDS = ['process', 'power', 'partition', 'journal', 'clean'] as const;
 type End = (typeof ENDS)[number];
 const ANY = 'one or the other';
-const SEEDS = Number(process.env.SEEDS ?? 8);
+const SEEDS = sized(8, 1_000);
 const PARTITIONS = [64, 65, 66, 3];
 
 interface Sent {

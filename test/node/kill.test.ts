@@ -1,7 +1,6 @@
 /**
  * The main job under SIGKILL: lines from standard input are published while the node is killed and started again. Every
  * line that was acknowledged lies at its partition and offset, with its value, and no line stands twice.
- * TEST_LINES and TEST_KILLS make it longer.
  */
 import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
@@ -12,10 +11,11 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { sized } from '../long.ts';
 import { BIN, callboard, TestNode } from './harness.ts';
 
-const LINES = Number(process.env.TEST_LINES ?? 100_000);
-const KILLS = Number(process.env.TEST_KILLS ?? 4);
+const LINES = sized(100_000, 500_000);
+const KILLS = sized(4, 10);
 
 /** Lines as fast as they are taken, stretched over the kills. */
 function* lines(): Generator<string> {

@@ -4,6 +4,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { Bell, createBells } from '../../runtime/bell.ts';
 import { createRing, RingReader, RingWriter, resetRing } from '../../runtime/ring.ts';
+import { sized } from '../long.ts';
 import { sizes, type WriterData } from './ring-threads.ts';
 
 function put(writer: RingWriter, bytes: Uint8Array): boolean {
@@ -155,7 +156,7 @@ async function readAll(data: WriterData): Promise<number> {
   return wakes;
 }
 
-const records = Number(process.env.TEST_RING_RECORDS ?? 1_000_000);
+const records = sized(1_000_000, 100_000_000);
 for (const [capacity, bytesMax, pauseEvery] of [
   [256, 100, 997],
   [65_536, 2_000, 50_021],

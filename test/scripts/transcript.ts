@@ -1,7 +1,7 @@
 /**
  * Transcripts: a scenario in prose, with commands and the world as it is printed after each. A file is blocks between
  * blank lines; a block that begins with `>` is a command and what was printed, any other is prose. With
- * CALLBOARD_REWRITE_SCRIPTS=1 the files are written anew from what is printed now: read the difference before you keep it.
+ * REWRITE_SCRIPTS=1 the files are written anew from what is printed now: read the difference before you keep it.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ export function judgeTranscripts(folder: string, begin: () => Interpreter): void
     test(`${folder}: ${file.replace(/\.txt$/, '').replaceAll('-', ' ')}`, (t) => {
       const script = readFileSync(join(path, file), 'utf8');
       const played = play(script, begin());
-      if (process.env.CALLBOARD_REWRITE_SCRIPTS === '1') writeFileSync(join(path, file), played);
+      if (process.env.REWRITE_SCRIPTS === '1') writeFileSync(join(path, file), played);
       else t.is(played, script);
       t.regex(script, /^> /m, 'a transcript has commands');
     });

@@ -7,6 +7,7 @@ import type { Finding } from '../../../src/log/inspect.ts';
 import { encodeManifest } from '../../../src/log/manifest.ts';
 import * as paths from '../../../src/log/paths.ts';
 import { id, type Offset } from '../../../src/model/ids.ts';
+import { LONG } from '../../long.ts';
 import {
   groupOf,
   JOURNAL_FILE,
@@ -21,7 +22,7 @@ import {
 
 const zero = id<Offset>(0);
 /** Every bit takes a minute; CI flips one bit of each byte, another one in each run of eight. */
-const BITS = process.env.CALLBOARD_LONG === '1' ? [0, 1, 2, 3, 4, 5, 6, 7] : null;
+const BITS = LONG ? [0, 1, 2, 3, 4, 5, 6, 7] : null;
 
 async function verify(folder: MemoryFolder): Promise<{ findings: Finding[]; summary: VerifySummary }> {
   const findings: Finding[] = [];
