@@ -5,6 +5,7 @@
  */
 import { assert } from '../model/assert.ts';
 import { stampBatch } from '../model/batch.ts';
+import { copyBytes } from '../model/copy.ts';
 import type { Crc32c } from '../model/crc.ts';
 import type { Offset } from '../model/ids.ts';
 import { BLOCK_BYTES } from '../model/limits.ts';
@@ -43,6 +44,8 @@ export class Chunk {
   readonly memory: Memory;
   /** File position of the memory's first byte: on a block. */
   readonly start: number;
+  /** File position where its batches begin. */
+  readonly #from: number;
   /** File position behind the last batch. */
   used: number;
   /** Offset of the first batch, and the one behind the last. */
@@ -56,6 +59,7 @@ export class Chunk {
     this.segment = segment;
     this.memory = memory;
     this.start = floorBlock(segment.bytes);
+    this.#from = segment.bytes;
     this.used = segment.bytes;
     this.first = first;
     this.next = first;
@@ -85,7 +89,7 @@ export class Chunk {
     const at = entry.position - this.start;
     assert(entry.position >= this.used && at + batch.length <= bytes.length, 'no room in the chunk');
     if (entry.position > this.used) bytes.fill(0, this.used - this.start, at);
-    bytes.set(batch, at);
+    copyBytes(bytes, at, batch);
     if ((entry.flags & DAMAGED_FLAG) === 0) stampBatch(bytes, at, entry.base, entry.epoch);
     this.note(entry, crc32c);
   }
@@ -136,13 +140,11 @@ export class Chunk {
     return findEntry(this.entries, this.count, offset);
   }
 
-  /** Forgets the batches from `offset` on. */
+  /** Forgets the batches from `offset` on, and any gap before them. */
   cut(offset: Offset): void {
-    while (this.count > 0 && this.baseAt(this.count - 1) >= offset) {
-      this.used = readEntryPosition(this.entries, (this.count - 1) * ENTRY_BYTES);
-      this.next = this.baseAt(this.count - 1);
-      this.count--;
-    }
+    while (this.count > 0 && this.baseAt(this.count - 1) >= offset) this.count--;
+    this.used = this.count === 0 ? this.#from : this.endAt(this.count - 1);
+    this.next = this.count === 0 ? this.first : this.nextAt(this.count - 1);
   }
 }
 

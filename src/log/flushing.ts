@@ -49,6 +49,7 @@ export class Flushing {
   /** Everything committed below this is wanted in the segments. */
   #wanted = 0;
   #manifestDue = false;
+  #manifestInFlight = false;
   /** What the manifest on disk says about itself. */
   #cleanOnDisk = false;
   #cleanWanted = false;
@@ -68,8 +69,12 @@ export class Flushing {
     if (offset > this.#wanted) this.#wanted = offset;
   }
 
-  /** Everything that was asked for, and could be, is on disk and named. */
+  /**
+   * Everything below `offset` is on disk and named: batches by a sidecar, its segment by the manifest. A start finds no
+   * segment that the manifest does not name.
+   */
   reached(offset: number): boolean {
+    if (this.#manifestDue || this.#manifestInFlight) return false;
     return this.#log.listedTo() >= Math.min(offset, this.#log.end);
   }
 
@@ -191,6 +196,7 @@ export class Flushing {
 
   #manifest(clean: boolean): Work {
     this.#manifestDue = false;
+    this.#manifestInFlight = true;
     const remove = this.#removed;
     this.#removed = [];
     const { partition, begin, tools } = this.#log;
@@ -214,6 +220,7 @@ export class Flushing {
   /** The manifest is still to be written, and what it no longer names still to be removed. */
   manifestFailed(work: Work & { kind: 'manifest' }): void {
     this.#manifestDue = true;
+    this.#manifestInFlight = false;
     this.#removed.push(...work.remove);
   }
 
@@ -228,6 +235,7 @@ export class Flushing {
         this.#listed(work.segment, work.listed, work.listedTo);
         return;
       case 'manifest':
+        this.#manifestInFlight = false;
         this.#cleanOnDisk = work.clean;
         return;
     }
