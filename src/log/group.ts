@@ -12,6 +12,7 @@
  * Header and entries stand twice, so that one flipped bit never hides whose batch it hit.
  */
 import { readInt64, readUint32, writeInt32, writeInt64 } from '../model/bytes.ts';
+import { copyBytes } from '../model/copy.ts';
 import type { Crc32c } from '../model/crc.ts';
 import { BLOCK_BYTES } from '../model/limits.ts';
 import { DIRECT_FLAG, ENTRY_BYTES, entryHolds, readEntryFlags, readEntryLength, sealEntry } from './entry.ts';
@@ -73,7 +74,7 @@ export class GroupWriter {
     this.#memory.set(entry, GROUP_HEADER_BYTES + this.#count * ENTRY_BYTES);
     this.#count++;
     if (body === null) return;
-    this.#memory.set(body, GROUP_HEADER_BYTES + this.#entriesMax * ENTRY_BYTES + this.#bodies);
+    copyBytes(this.#memory, GROUP_HEADER_BYTES + this.#entriesMax * ENTRY_BYTES + this.#bodies, body);
     this.#bodies += body.length;
   }
 

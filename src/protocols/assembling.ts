@@ -3,6 +3,7 @@
  * known and checked before memory is taken for it. Where there is no room the rest of the chunk is kept and nothing
  * more is wanted until `resume`. Knows no dialect: it is told how to measure. Never looks into a frame.
  */
+import { copyBytes } from '../model/copy.ts';
 import type { Fault, Result } from '../model/faults.ts';
 import { INLINE_BYTES_MAX } from '../model/limits.ts';
 
@@ -131,7 +132,8 @@ export class Assembler<M extends Memory> {
   #copyIntoFrame(frame: Uint8Array, chunk: Uint8Array, at: number): number {
     const length = Math.min(frame.length - this.#filled, chunk.length - at);
     if (length === 0) return 0;
-    frame.set(at === 0 && length === chunk.length ? chunk : chunk.subarray(at, at + length), this.#filled);
+    const bytes = at === 0 && length === chunk.length ? chunk : chunk.subarray(at, at + length);
+    copyBytes(frame, this.#filled, bytes);
     this.#filled += length;
     return length;
   }

@@ -6,6 +6,7 @@
 import { closeSync, constants, fdatasync, openSync, writev } from 'node:fs';
 import { createArena } from '../../runtime/arena-memory.ts';
 import { assert } from '../../src/model/assert.ts';
+import { copyBytes } from '../../src/model/copy.ts';
 import { BLOCK_BYTES, MIB } from '../../src/model/limits.ts';
 
 /** Rings are used again: memory that is touched for the first time is slow. */
@@ -51,8 +52,8 @@ export class RingFile {
     assert(this.position + bytes.length - this.#written <= ring.length - BLOCK_BYTES, 'the ring is full');
     const at = this.position % ring.length;
     const head = Math.min(bytes.length, ring.length - at);
-    ring.set(head === bytes.length ? bytes : bytes.subarray(0, head), at);
-    if (head < bytes.length) ring.set(bytes.subarray(head), 0);
+    copyBytes(ring, at, head === bytes.length ? bytes : bytes.subarray(0, head));
+    if (head < bytes.length) copyBytes(ring, 0, bytes.subarray(head));
     this.position += bytes.length;
     this.#waiting.push({ endsAt: this.position, done, synced });
     if (!this.#busy) this.#flush();
