@@ -125,9 +125,12 @@ export class Flushing {
 
   #nextBytes(): Work | null {
     const direct = this.#log.direct[0];
-    const urgent = direct === undefined ? null : this.#segmentWork(direct.segment);
-    if (urgent !== null) return urgent;
-    for (const segment of this.#log.unsealed()) {
+    const unsealed = this.#log.unsealed();
+    if (direct !== undefined) {
+      const urgent = this.#overdueWork(unsealed[0]) ?? this.#segmentWork(direct.segment);
+      if (urgent !== null) return urgent;
+    }
+    for (const segment of unsealed) {
       if (segment.listedTo === segment.end) continue;
       if (!this.#isWanted(segment)) return null;
       const sidecar = this.#sidecarWork(segment);
@@ -137,9 +140,20 @@ export class Flushing {
     return null;
   }
 
+  /** A producer of large batches that never pauses would keep them unnamed, and their memory held, for ever. */
+  #overdueWork(segment: Segment | undefined): Work | null {
+    if (segment === undefined || !this.#isOverdue(segment)) return null;
+    const sidecar = this.#sidecarWork(segment);
+    if (sidecar !== null) return sidecar;
+    return segment.rolled && segment.synced < segment.bytes ? this.#segmentWork(segment) : null;
+  }
+
+  #isOverdue(segment: Segment): boolean {
+    return segment.rolled || segment.synced - this.#listedBytes(segment) >= UNLISTED_BYTES_MAX;
+  }
+
   #isWanted(segment: Segment): boolean {
-    if (segment.rolled || segment.listedTo < Math.min(this.#wanted, this.#log.committed)) return true;
-    return segment.synced - this.#listedBytes(segment) >= UNLISTED_BYTES_MAX;
+    return segment.listedTo < Math.min(this.#wanted, this.#log.committed) || this.#isOverdue(segment);
   }
 
   #listedBytes(segment: Segment): number {
