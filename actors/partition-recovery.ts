@@ -46,7 +46,7 @@ export class PartitionRecovery {
   #doubt: (Lost & { readonly end: Offset }) | null = null;
   #lost: Lost | null = null;
   /** Large batches that were found in their segments but are not known to be fsynced. */
-  readonly #unproven: { readonly segment: Segment; readonly entry: Entry }[] = [];
+  readonly #unproven: { readonly segment: Segment; readonly from: number; readonly to: number }[] = [];
 
   constructor(context: Context<Step>, log: PartitionLog, done: (manifest: Manifest | null) => void) {
     this.#context = context;
@@ -261,8 +261,9 @@ export class PartitionRecovery {
     const segment = this.#log.segments.find((known) => known.base === base);
     const judge = (bytes: Uint8Array | null): void => {
       const holds = bytes !== null && mismatch(entry, bytes, 0, this.#log.tools.crc32c) === null;
+      if (wanted && holds && segment !== undefined && entry.next > durable)
+        this.#unproven.push({ segment, from: segment.synced, to: ceilBlock(entry.position + entry.length) });
       if (wanted) replay.readDirect(entry, holds, durable, now);
-      if (wanted && holds && segment !== undefined && entry.next > durable) this.#unproven.push({ segment, entry });
       if (holds && bytes !== null) this.#feed(entry, bytes, wanted);
       this.#index++;
     };
@@ -348,8 +349,8 @@ export class PartitionRecovery {
   }
 
   /**
-   * Large batches were found in their segments, which does not prove that they would survive a power cut: they are written
-   * once more, and fsynced.
+   * Large batches were found in their segments, which does not prove that they would survive a power cut, nor that the
+   * small ones before them are there, which the same write was to bring: all are written once more, and fsynced.
    */
   #proveSegments(): void {
     const next = this.#unproven.shift();
@@ -357,10 +358,12 @@ export class PartitionRecovery {
       this.#finish();
       return;
     }
-    const { segment, entry } = next;
+    const { segment, from, to } = next;
     const path = segmentPath(this.#log.partition, segment.base);
-    const to = ceilBlock(entry.position + entry.length);
-    rewrite(this.#context, { path, direct: true, from: entry.position, to }, () => this.#proveSegments());
+    const amend = (bytes: Uint8Array, at: number): void => {
+      for (const chunk of this.#log.chunks) if (chunk.segment === segment) chunk.copyInto(bytes, at);
+    };
+    rewrite(this.#context, { path, direct: true, from, to, amend }, () => this.#proveSegments());
   }
 
   #finish(): void {

@@ -17,6 +17,8 @@ export interface FilePart {
   readonly from: number;
   /** To the end of the file where it is infinite. */
   readonly to: number;
+  /** Corrects what was read from position `at` on, before it is written. */
+  readonly amend?: (bytes: Uint8Array, at: number) => void;
 }
 
 export function rewrite(context: Context<Step>, part: FilePart, done: () => void): void {
@@ -32,7 +34,8 @@ export function rewrite(context: Context<Step>, part: FilePart, done: () => void
           }),
         );
       if (part.from >= part.to) finish();
-      else withLease(context, (lease) => pieces(context, file, lease, floorBlock(part.from), part.to, finish));
+      else
+        withLease(context, (lease) => pieces({ context, file, lease, part }, floorBlock(part.from), part.to, finish));
     }),
   );
 }
@@ -43,7 +46,15 @@ function withLease(context: Context<Step>, run: (lease: Lease) => void): void {
   else context.whenLeasable(step(() => withLease(context, run)));
 }
 
-function pieces(context: Context<Step>, file: DiskFile, lease: Lease, at: number, to: number, done: () => void): void {
+interface Rewriting {
+  readonly context: Context<Step>;
+  readonly file: DiskFile;
+  readonly lease: Lease;
+  readonly part: FilePart;
+}
+
+function pieces(rewriting: Rewriting, at: number, to: number, done: () => void): void {
+  const { context, file, lease, part } = rewriting;
   const wanted = Math.min(PIECE_BYTES, ceilBlock(Math.min(to - at, PIECE_BYTES)));
   const end = (): void => {
     lease.release();
@@ -61,10 +72,12 @@ function pieces(context: Context<Step>, file: DiskFile, lease: Lease, at: number
         end();
         return;
       }
-      context.disk.write(file, [lease.bytes.subarray(0, length)], at, (problem) =>
+      const bytes = lease.bytes.subarray(0, length);
+      part.amend?.(bytes, at);
+      context.disk.write(file, [bytes], at, (problem) =>
         step(() => {
           if (problem !== null) throw failure(file.path, problem);
-          pieces(context, file, lease, at + length, length < wanted ? at + length : to, done);
+          pieces(rewriting, at + length, length < wanted ? at + length : to, done);
         }),
       );
     }),

@@ -140,6 +140,14 @@ export class Chunk {
     return findEntry(this.entries, this.count, offset);
   }
 
+  /** Puts the batches it has into `bytes`, a piece of the segment's file from position `at`. */
+  copyInto(bytes: Uint8Array, at: number): void {
+    if (this.bare || this.count === 0) return;
+    const from = Math.max(at, this.positionAt(0));
+    const to = Math.min(at + bytes.length, this.used);
+    if (from < to) bytes.set(this.memory.bytes.subarray(from - this.start, to - this.start), from - at);
+  }
+
   /** Forgets the batches from `offset` on, and any gap before them. */
   cut(offset: Offset): void {
     while (this.count > 0 && this.baseAt(this.count - 1) >= offset) this.count--;

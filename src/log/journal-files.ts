@@ -20,8 +20,8 @@ interface JournalFile {
   behind: number;
   /** Of each partition in it: the offset behind its last batch there. Emptied by `flushed`. */
   readonly needs: Map<PartitionId, Offset>;
-  /** Of another layout, or with damage: never used again. */
-  readonly keep: 'recycle' | 'remove';
+  /** Of another layout, with damage, or after a write or fsync that failed: never used again. */
+  keep: 'recycle' | 'remove';
 }
 
 /** A file to be made ready: under `name`, out of the free file `recycle` where there is one. */
@@ -39,6 +39,8 @@ export class JournalFiles {
   #sequence = -1;
   #position = 0;
   #directBytes = 0;
+  /** What the current file's `needs` were at its last fsync, for partitions whose later batches are not fsynced; 0: none. */
+  readonly #syncedNeeds = new Map<PartitionId, number>();
   #old: JournalFile[] = [];
   #free: string[] = [];
   #nextSequence: number;
@@ -94,9 +96,30 @@ export class JournalFiles {
     const current = this.#current;
     if (current === null) return null;
     this.#current = null;
+    this.#syncedNeeds.clear();
     current.behind = behind;
     this.#old.push(current);
     return current.name;
+  }
+
+  /** All of the current file is fsynced. */
+  synced(): void {
+    this.#syncedNeeds.clear();
+  }
+
+  /**
+   * The current file has failed: what came after its last fsync does not count, so nobody needs it, and those offsets are
+   * given to other batches, which wait for the next file.
+   */
+  failed(): void {
+    const current = this.#current;
+    if (current === null) return;
+    current.keep = 'remove';
+    for (const [partition, upTo] of this.#syncedNeeds) {
+      if (upTo === 0) current.needs.delete(partition);
+      else if (current.needs.has(partition)) current.needs.set(partition, upTo as Offset);
+    }
+    this.#asked.clear();
   }
 
   /** What the next file is to be made of; null while there are as many as may be, and all are needed. */
@@ -120,7 +143,9 @@ export class JournalFiles {
   }
 
   wrote(partition: PartitionId, upTo: Offset, directBytes: number): void {
-    this.#current?.needs.set(partition, upTo);
+    const needs = this.#current?.needs;
+    if (!this.#syncedNeeds.has(partition)) this.#syncedNeeds.set(partition, needs?.get(partition) ?? 0);
+    needs?.set(partition, upTo);
     this.#directBytes += directBytes;
   }
 

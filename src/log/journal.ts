@@ -222,6 +222,7 @@ export class Journal<Client> {
       this.#durableNumber = this.#number - 1;
       for (const noted of this.#unsynced.values()) this.outbox.push({ kind: 'stored', ...noted, durable: true });
       this.#unsynced.clear();
+      this.files.synced();
     }
     this.#advance();
   }
@@ -255,7 +256,9 @@ export class Journal<Client> {
     this.#number = this.#durableNumber + 1;
     this.#failGroup(error);
     this.#failQueue(reason);
+    this.files.failed();
     this.#retire();
+    this.collect();
   }
 
   #failQueue(reason: Fault): void {

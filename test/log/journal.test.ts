@@ -129,6 +129,21 @@ test('a partition that gave up before it stored anything begins anew with an era
   t.deepEqual(kinds(take(journal)), ['write']);
 });
 
+test('files that fail are needed for what was fsynced in them alone: the journal never waits for what it gave up', (t) => {
+  const journal = begin();
+  journal.store(store(64, 0));
+  journal.prepared(null);
+  write(journal);
+  for (let era = 1; era < 5; era++) {
+    journal.store(store(64, 1, { era }));
+    if (era > 1) journal.prepared(null);
+    journal.written(null, groupOf(take(journal)).length);
+    journal.synced({ full: false, message: 'EIO' });
+    t.true(kinds(take(journal)).includes('failed'), `era ${era}`);
+  }
+  t.deepEqual(journal.files.names, ['0-1'], 'only the first one has something');
+});
+
 test('a file goes when every partition in it has flushed, and is used again', (t) => {
   const journal = begin(8_192);
   journal.store(store(64, 0));

@@ -176,7 +176,7 @@ export class IdempotentProducer extends AnyProducer {
 
   /** Behind a batch that failed that is what must be said; of the first one it means that the ones before are gone. */
   #outOfOrder(lane: Lane, batch: Batch): void {
-    if (lane.batches[0] !== batch || lane.flying > 0) return;
+    if (lane.batches[0] !== batch) return;
     if (!this.checker.excusesLoss(lane.place))
       this.checker.violate(`${lane.place.name}: the sequence of ${batch.records[0]} is not what the node expects`);
     lane.batches = [];
