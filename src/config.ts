@@ -231,7 +231,7 @@ function readEnvironment(environment: Readonly<Record<string, string | undefined
 
 function unknownName(name: string, known: readonly string[]): string {
   const close = nearest(name, known);
-  return `unknown setting${close === undefined ? '' : `; did you mean ${close}?`}. Known are ${known.join(', ')}`;
+  return `unknown setting${close === undefined ? '.' : `; did you mean ${close}?`} Known are ${known.join(', ')}`;
 }
 
 /** The known name that takes the fewest edits, if they are few; the last part of a dotted name counts as a name too. */
