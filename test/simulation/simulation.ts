@@ -33,13 +33,15 @@ export interface SimulationResult {
   readonly simulatedMs: number;
   readonly acked: number;
   readonly recordsRead: number;
-  /** How often each thing was met. */
-  readonly met: Readonly<Record<string, number>>;
+  /** How often each fault was met. */
+  readonly faults: Readonly<Record<string, number>>;
+  /** How often the node came where only faults lead. */
+  readonly marks: Readonly<Record<string, number>>;
 }
 
 /** Errors that no fault explains. */
 const DEFECTS = new Set(['AssertionError', 'TypeError', 'ReferenceError', 'RangeError', 'SyntaxError']);
-const LOAD_MS = 540_000;
+const LOAD_MS = 600_000;
 const SETUP_MS_MAX = 20_000;
 const HEAL_MS_MAX = 120_000;
 
@@ -49,7 +51,8 @@ export class Simulation {
   readonly node: SimulatedNode;
   readonly trouble: Trouble;
   readonly digest = new Digest();
-  readonly met: Record<string, number> = {};
+  readonly #faults: Record<string, number> = {};
+  readonly #marks: Record<string, number> = {};
   readonly parties: Party[] = [];
   readonly #options: SimulationOptions;
 
@@ -74,29 +77,36 @@ export class Simulation {
     });
     this.node = new SimulatedNode(this.world, tap, {
       shardDied: (shard, error) => options.trace?.(`shard ${shard} died: ${error.message}`),
-      logged: (_level, message, fields) => this.#logged(message, fields),
+      logged: (level, message, fields) => this.#logged(level, message, fields),
       ended: () => this.trouble.nodeEnded(),
     });
     this.trouble = new Trouble(this, this.world.random.fork());
   }
 
   meet(what: string): void {
-    this.met[what] = (this.met[what] ?? 0) + 1;
+    this.#faults[what] = (this.#faults[what] ?? 0) + 1;
+  }
+
+  mark(what: string): void {
+    this.#marks[what] = (this.#marks[what] ?? 0) + 1;
   }
 
   /** Disk calls that failed: a write or a sync may take along what an interval had promised for later. */
   #notice(line: string): void {
     const [, operation, code] = / (\w+) \S+ (EIO|ENOSPC)$/.exec(line) ?? [];
     if (operation === undefined) return;
-    this.meet(`${code} on ${operation}`);
+    this.mark(`${code} on ${operation}`);
     if (operation === 'sync' || operation === 'write') this.checker.power();
   }
 
-  #logged(message: string, { actor, error }: Readonly<Record<string, unknown>>): void {
+  #logged(level: string, message: string, { actor, error }: Readonly<Record<string, unknown>>): void {
+    if (level !== 'warn' && level !== 'error') return;
+    const kind = String(actor).split('/')[0];
+    if (message !== 'crashed') this.mark(`${kind}: ${message}`);
     if (message !== 'crashed' || error instanceof Injected) return;
     const what = error instanceof Error ? error : new Error(String(error));
     this.#options.trace?.(`${actor} crashed: ${what.stack}`);
-    this.meet(`crash of ${String(actor).split('/')[0]}: ${what.message.replaceAll(/\d+/g, 'n').slice(0, 100)}`);
+    this.mark(`${kind} crashed: ${what.message.replaceAll(/\d+/g, 'n').slice(0, 100)}`);
     if (DEFECTS.has(what.name)) this.checker.violate(`${actor} crashed: ${what.stack}`);
   }
 
@@ -124,7 +134,8 @@ export class Simulation {
       simulatedMs: clock.monotonic(),
       acked: this.checker.acked,
       recordsRead: this.checker.recordsRead,
-      met: this.met,
+      faults: this.#faults,
+      marks: this.#marks,
     };
   }
 

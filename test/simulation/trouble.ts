@@ -16,7 +16,10 @@ export interface Scene {
   readonly node: SimulatedNode;
   readonly checker: Checker;
   readonly parties: readonly Party[];
+  /** A fault was met. */
   meet(what: string): void;
+  /** Something came of it. */
+  mark(what: string): void;
 }
 
 /** Thrown into an actor. */
@@ -44,9 +47,9 @@ export class Trouble {
     'clean restart': () => this.#restart(),
     'worker death': () => this.#killShard(),
     'actor death': () => this.#killActor(),
-    'disk error': () => this.#diskError(['write', 'read', 'open', ...DISK_CHANGES], 'EIO'),
-    'failed fsync': () => this.#diskError(['sync'], 'EIO'),
-    'full disk': () => this.#diskError(['write', 'truncate'], 'ENOSPC'),
+    'disk error': () => this.#diskError('disk error', ['read', 'open', ...DISK_CHANGES], 'EIO'),
+    'failed fsync': () => this.#diskError('failed fsync', ['sync'], 'EIO'),
+    'full disk': () => this.#diskError('full disk', ['write', 'truncate'], 'ENOSPC'),
     'slow disk': () => this.#slowDisk(),
     'bit flip': () => this.#flip(),
     'misdirected write': () => this.#setMisdirect(),
@@ -95,13 +98,15 @@ export class Trouble {
     if (this.#trap === 0) return;
     this.#trap -= 1;
     if (this.#trap > 0) return;
-    this.#scene.meet(`crash at a ${operation} of ${path.split('/')[0]}`);
+    this.#scene.meet('crash at a write');
+    this.#scene.mark(`crash at a ${operation} of ${path.split('/')[0]}`);
     this.#scene.world.clock.after(this.#random.between(0, 1), () => this.#crash(this.#trapKind));
   }
 
   message(actor: string): void {
     if (!this.#doomed.delete(actor)) return;
-    this.#scene.meet(`actor death: ${actor.split('/')[0]}`);
+    this.#scene.meet('actor death');
+    this.#scene.mark(`death of a ${actor.split('/')[0]}`);
     throw new Injected('the actor was made to die');
   }
 
@@ -117,7 +122,7 @@ export class Trouble {
 
   /** A shard or the process has ended by itself. */
   nodeEnded(): void {
-    this.#scene.meet('the process ended by itself');
+    this.#scene.mark('the process ended by itself');
     this.#startSoon();
   }
 
@@ -150,7 +155,7 @@ export class Trouble {
     if (!node.up) return;
     this.#scene.meet('clean restart');
     node.stop((left) => {
-      if (left.length > 0) this.#scene.meet('clean restart that left something');
+      if (left.length > 0) this.#scene.mark('clean restart that left something');
       // What a clean stop has left behind survives everything.
       if (left.length > 0) checker.power();
       this.#startSoon();
@@ -177,7 +182,8 @@ export class Trouble {
 
   // ---- its disk
 
-  #diskError(operations: readonly DiskOperation[], code: DiskError['code']): void {
+  #diskError(name: string, operations: readonly DiskOperation[], code: DiskError['code']): void {
+    this.#scene.meet(name);
     const probability = this.#random.chance(0.3) ? 1 : this.#random.between(0.01, 0.3);
     const times = this.#random.chance(0.4) ? 1 : Number.POSITIVE_INFINITY;
     const fault = { operations, effect: { kind: 'error', code } as const, probability, times };
@@ -213,7 +219,8 @@ export class Trouble {
       const path = `${folder}/${files[this.#random.below(files.length)]?.name}`;
       const { length } = disk.peek(path);
       if (length === 0) return;
-      this.#scene.meet(`bit flip in ${path.endsWith('.log') ? 'a segment' : 'a sidecar'}`);
+      this.#scene.meet('bit flip');
+      this.#scene.mark(`bit flip in ${path.endsWith('.log') ? 'a segment' : 'a sidecar'}`);
       checker.flipped(place.id);
       disk.flip(path, this.#random.below(length), this.#random.below(8));
     });

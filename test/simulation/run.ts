@@ -1,0 +1,129 @@
+/**
+ * Runs seeds, several at a time in processes of their own: `node test/simulation/run.ts --seeds N --from S [--hours H]`.
+ * Prints what goes on, what was met, and for a seed that fails the one command that repeats it with a trace.
+ */
+import { fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { type SimulationResult, simulate } from './simulation.ts';
+
+/** What a simulated hour must have to count. */
+const ACKED_PER_HOUR_LEAST = 10_000;
+const FAULTS_PER_HOUR_LEAST = 20;
+const SEEDS_PER_HOUR = 6;
+const HOUR_MS = 3_600_000;
+const PROCESSES_MAX = 2;
+const PROGRESS_MS = 5_000;
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '200' },
+    from: { type: 'string', default: '1' },
+    hours: { type: 'string' },
+    trace: { type: 'boolean', default: false },
+    digests: { type: 'boolean', default: false },
+    child: { type: 'boolean', default: false },
+  },
+});
+
+if (values.child) serve();
+else if (values.trace) {
+  const result = simulate({ seed: Number(values.from), trace: (line) => console.log(line) });
+  console.log(JSON.stringify(result, null, 2));
+  process.exitCode = result.violations.length > 0 ? 1 : 0;
+} else {
+  const count = values.hours === undefined ? Number(values.seeds) : Math.ceil(Number(values.hours) * SEEDS_PER_HOUR);
+  process.exitCode = (await runAll(Number(values.from), count)) ? 0 : 1;
+}
+
+/** A process that runs the seeds it is told. */
+function serve(): void {
+  process.on('message', (seed: number) => process.send?.(attempt(seed)));
+}
+
+/** A harness that throws has failed, too. */
+function attempt(seed: number): SimulationResult {
+  try {
+    return simulate({ seed });
+  } catch (error) {
+    const violations = [`the world came to an end: ${error instanceof Error ? error.stack : String(error)}`];
+    const nothing = { chosen: [], digest: '', simulatedMs: 0, acked: 0, recordsRead: 0, faults: {}, marks: {} };
+    return { seed, violations, ...nothing };
+  }
+}
+
+async function runAll(from: number, count: number): Promise<boolean> {
+  const begun = performance.now();
+  const results: SimulationResult[] = [];
+  const progress = setInterval(() => {
+    const seconds = Math.round((performance.now() - begun) / 1_000);
+    console.log(`${seconds} s: ${results.length} of ${count} seeds, ${failures(results).length} failed`);
+  }, PROGRESS_MS);
+  let next = from;
+  const worker = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const child = fork(import.meta.filename, ['--child']);
+      const give = (): void => {
+        if (next < from + count) child.send(next++);
+        else child.disconnect();
+      };
+      child.on('message', (result) => {
+        results.push(result as SimulationResult);
+        tell(result as SimulationResult);
+        give();
+      });
+      child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`a process ended with ${code}`))));
+      give();
+    });
+  const processes = Math.min(PROCESSES_MAX, availableParallelism(), count);
+  try {
+    await Promise.all(Array.from({ length: processes }, worker));
+  } finally {
+    clearInterval(progress);
+  }
+  return report(results, performance.now() - begun);
+}
+
+function failures(results: readonly SimulationResult[]): SimulationResult[] {
+  return results.filter(({ violations }) => violations.length > 0);
+}
+
+function tell({ seed, digest, violations, chosen }: SimulationResult): void {
+  if (values.digests) console.log(`${seed} ${digest}`);
+  if (violations.length === 0) return;
+  console.log(`seed ${seed} failed, with ${chosen.join(', ') || 'no faults'}:`);
+  for (const violation of violations.slice(0, 3)) console.log(`  ${violation}`);
+  console.log(`  again: node test/simulation/run.ts --from ${seed} --trace`);
+}
+
+/** Adds up by name, most frequent first. */
+function table(counts: readonly Readonly<Record<string, number>>[]): string {
+  const sums = new Map<string, number>();
+  for (const each of counts)
+    for (const [name, count] of Object.entries(each)) sums.set(name, (sums.get(name) ?? 0) + count);
+  const rows = [...sums].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
+  return rows.map(([name, count]) => `  ${String(count).padStart(7)}  ${name}`).join('\n');
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
+
+/** @returns true when all passed, and the hours count. */
+function report(results: readonly SimulationResult[], ms: number): boolean {
+  const hours = sum(results.map(({ simulatedMs }) => simulatedMs)) / HOUR_MS;
+  const acked = sum(results.map((result) => result.acked));
+  const faults = sum(results.flatMap((result) => Object.values(result.faults)));
+  console.log(`\nfaults met\n${table(results.map((result) => result.faults))}`);
+  console.log(`\nwhat came of them\n${table(results.map(({ marks }) => marks))}`);
+  const rates = `${Math.round(acked / hours)} acknowledged operations and ${Math.round(faults / hours)} faults an hour`;
+  console.log(
+    `\n${results.length} seeds, ${hours.toFixed(1)} simulated hours in ${(ms / 1_000).toFixed(0)} s: ${rates}`,
+  );
+  const counts = acked / hours >= ACKED_PER_HOUR_LEAST && faults / hours >= FAULTS_PER_HOUR_LEAST;
+  if (!counts)
+    console.log(`too little happened: ${ACKED_PER_HOUR_LEAST} and ${FAULTS_PER_HOUR_LEAST} make an hour count`);
+  const failed = failures(results).map(({ seed }) => seed);
+  console.log(failed.length === 0 ? 'all passed' : `failed: ${failed.sort((a, b) => a - b).join(' ')}`);
+  return failed.length === 0 && counts;
+}
