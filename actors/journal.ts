@@ -4,7 +4,7 @@
  * Lives on: its shard. View: the partitions of its shard.
  */
 import type { Actor, Address, Context, Down, Drain, Lease } from '../runtime/actor.ts';
-import type { DiskError, DiskFile } from '../runtime/ports.ts';
+import type { DiskError } from '../runtime/ports.ts';
 import { GROUP_BYTES_MAX, Journal } from '../src/log/journal.ts';
 import type { JournalEffect, JournalError } from '../src/log/journal-effect.ts';
 import { JOURNAL_FOLDER } from '../src/log/paths.ts';
@@ -14,6 +14,7 @@ import type { Crc32c } from '../src/model/crc.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import type { Offset, PartitionId } from '../src/model/ids.ts';
 import { MIB } from '../src/model/limits.ts';
+import { JournalFile } from './journal-file.ts';
 import { JournalRecovery } from './journal-recovery.ts';
 import { type JournalStart, readJournals } from './journal-start.ts';
 import { type Step, step } from './step.ts';
@@ -101,7 +102,7 @@ class JournalActor implements Actor<Inbox> {
   /** Null until the files of the last life were read. */
   #journal: Journal<Address> | null = null;
   #start: JournalStart | null = null;
-  #file: DiskFile | null = null;
+  readonly #file: JournalFile;
   #refusing: Fault | null = null;
   #draining = false;
   /** Files with damage are set aside, not removed. */
@@ -112,6 +113,7 @@ class JournalActor implements Actor<Inbox> {
   constructor(context: Context<Inbox>, init: StorageInit) {
     this.#context = context;
     this.#init = init;
+    this.#file = new JournalFile(context);
     this.#recovery = new JournalRecovery(context, init.crc32c);
     readJournals(context, init.crc32c, (start) => this.#begin(start));
   }
@@ -246,7 +248,7 @@ class JournalActor implements Actor<Inbox> {
     const { node } = this.#context;
     switch (effect.kind) {
       case 'write':
-        this.#write(journal, effect.bytes, effect.position);
+        this.#write(journal, effect);
         break;
       case 'sync':
         this.#sync(journal);
@@ -258,11 +260,10 @@ class JournalActor implements Actor<Inbox> {
         );
         break;
       case 'prepare':
-        this.#prepare(journal, effect.name, effect.recycle);
+        this.#file.prepare(effect.name, effect.recycle, (error) => journal.prepared(this.#problem(error)));
         break;
       case 'retire':
-        if (this.#file !== null) this.#context.disk.close(this.#file, () => step(() => {}));
-        this.#file = null;
+        this.#file.close();
         break;
       case 'flush': {
         const to: Address<JournalAnswer> = { node, name: `partition/${effect.partition}`, incarnation: 0 };
@@ -293,54 +294,22 @@ class JournalActor implements Actor<Inbox> {
     }
   }
 
-  #write(journal: Journal<Address>, bytes: Uint8Array, position: number): void {
-    const file = this.#file;
-    if (file === null) throw new Error('the journal writes without a file');
+  #write(journal: Journal<Address>, { bytes, position, durable }: JournalEffect<Address> & { kind: 'write' }): void {
     this.#context.count('journal_writes', 1);
     this.#context.count('journal_bytes', bytes.length);
-    this.#context.disk.write(file, [bytes], position, (error) =>
-      step(() => journal.written(this.#problem(error), bytes.length)),
-    );
+    if (durable) this.#context.count('journal_syncs', 1);
+    this.#file.write(bytes, position, durable, (error) => journal.written(this.#problem(error), bytes.length));
   }
 
   #sync(journal: Journal<Address>): void {
-    const file = this.#file;
-    if (file === null) throw new Error('the journal syncs without a file');
     this.#context.count('journal_syncs', 1);
-    this.#context.disk.sync(file, (error) => step(() => journal.synced(this.#problem(error))));
+    this.#file.sync((error) => journal.synced(this.#problem(error)));
   }
 
   #problem(error: DiskError | null): JournalError | null {
     if (error === null) return null;
     this.#context.log.error({ code: error.code, error: error.message }, 'the journal could not be written');
     return { full: error.code === 'ENOSPC', message: error.message };
-  }
-
-  /** The file's name is durable before anything in it is acknowledged. */
-  #prepare(journal: Journal<Address>, name: string, recycle: string | null): void {
-    const { disk } = this.#context;
-    const path = `${JOURNAL_FOLDER}/${name}`;
-    const ready = (error: DiskError | null): void => journal.prepared(this.#problem(error));
-    const open = (error: DiskError | null): void => {
-      if (error !== null) ready(error);
-      else disk.open(path, { mode: 'write', direct: true }, (failure, file) => step(() => opened(failure, file)));
-    };
-    const opened = (error: DiskError | null, file: DiskFile | undefined): void => {
-      this.#file = file ?? null;
-      if (error !== null) ready(error);
-      else disk.syncFolder(JOURNAL_FOLDER, (failure) => step(() => this.#synced(failure, ready)));
-    };
-    if (recycle === null) open(null);
-    else disk.rename(`${JOURNAL_FOLDER}/${recycle}`, path, (error) => step(() => open(error)));
-  }
-
-  /** A file whose name may not be durable is not used. */
-  #synced(error: DiskError | null, ready: (error: DiskError | null) => void): void {
-    if (error !== null && this.#file !== null) {
-      this.#context.disk.close(this.#file, () => step(() => {}));
-      this.#file = null;
-    }
-    ready(error);
   }
 
   // ---- files that nobody needs

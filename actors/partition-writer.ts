@@ -139,13 +139,7 @@ export class PartitionWriter {
         done(error);
         return;
       }
-      const { disk } = this.#context;
-      disk.write(file, views, position, (failure) =>
-        step(() => {
-          if (failure !== null) done(failure);
-          else disk.sync(file, (problem) => step(() => done(problem)));
-        }),
-      );
+      this.#context.disk.write(file, views, position, (failure) => step(() => done(failure)));
     });
   }
 
@@ -168,7 +162,7 @@ export class PartitionWriter {
         done(folderError, null);
         return;
       }
-      disk.open(path, { mode: 'write', direct: kind === 'log' }, (error, file) =>
+      disk.open(path, { mode: 'write', direct: kind === 'log', durable: true }, (error, file) =>
         step(() => {
           if (file !== undefined) this.#files.set(path, file);
           if (error !== null || file === undefined || segment.created) done(error, file ?? null);

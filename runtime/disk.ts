@@ -9,8 +9,11 @@ import { BLOCK_BYTES } from '../src/model/limits.ts';
 import { O_DIRECT, probeDirect } from './direct.ts';
 import { diskError, fromErrno } from './disk-error.ts';
 import { assertAligned, assertPosition, refuseEntry, refusePath } from './disk-rules.ts';
-import type { Disk, DiskEntry, DiskFile, DiskSpace, Done, DoneWith, OpenOptions } from './ports.ts';
+import type { Disk, DiskEntry, DiskError, DiskFile, DiskSpace, Done, DoneWith, OpenOptions } from './ports.ts';
 import { Replacements } from './replacement.ts';
+
+/** Elsewhere the flag is missing, or leaves the bytes in the drive's cache. */
+const HAS_DSYNC = process.platform === 'linux';
 
 /** Owner writes, group reads: other users of the machine have no business here. */
 const FILE_MODE = 0o640;
@@ -22,10 +25,13 @@ const FLAGS: Readonly<Record<OpenOptions['mode'], number>> = {
   exclusive: fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL,
 };
 
+type FileKind = Pick<DiskFile, 'direct' | 'durable'>;
+
 class NodeFile implements DiskFile {
   readonly owner: NodeDisk;
   readonly path: string;
   readonly direct: boolean;
+  readonly durable: boolean;
   readonly incarnation: number;
   readonly descriptor: number;
   /** Calls that libuv's threads may still be in: the descriptor's number must not be used again before they are out. */
@@ -33,10 +39,11 @@ class NodeFile implements DiskFile {
   /** Set by close; runs once nothing is busy. */
   closing: (() => void) | null = null;
 
-  constructor(owner: NodeDisk, path: string, direct: boolean, incarnation: number, descriptor: number) {
+  constructor(owner: NodeDisk, path: string, kind: FileKind, incarnation: number, descriptor: number) {
     this.owner = owner;
     this.path = path;
-    this.direct = direct;
+    this.direct = kind.direct;
+    this.durable = kind.durable;
     this.incarnation = incarnation;
     this.descriptor = descriptor;
   }
@@ -60,12 +67,15 @@ export interface NodeDiskOptions {
   readonly buffered?: (reason: string) => void;
   /** How to find out whether the folder takes direct I/O. */
   readonly probe?: typeof probeDirect;
+  /** Writes of durable files are durable by a flag; otherwise a sync follows each. Default: as the platform has it. */
+  readonly dsync?: boolean;
 }
 
 export class NodeDisk implements Disk {
   readonly #folder: string;
   readonly #buffered: (reason: string) => void;
   readonly #probe: typeof probeDirect;
+  readonly #dsync: boolean;
   #incarnation = 0;
   /** Null until the first direct open has found out. */
   #takesDirect: boolean | null = null;
@@ -76,13 +86,18 @@ export class NodeDisk implements Disk {
     this.#folder = options.folder;
     this.#buffered = options.buffered ?? (() => {});
     this.#probe = options.probe ?? probeDirect;
+    this.#dsync = options.dsync ?? HAS_DSYNC;
   }
 
   open(path: string, options: OpenOptions, done: DoneWith<DiskFile>): void {
     const full = this.#entry(path, done);
     if (full === null) return;
-    if (options.direct !== true) this.#open(path, full, options.mode, false, done);
-    else this.#whenProbed(() => this.#open(path, full, options.mode, this.#takesDirect === true, done));
+    const durable = options.durable === true;
+    if (options.direct !== true) this.#open(path, full, options.mode, { direct: false, durable }, done);
+    else
+      this.#whenProbed(() =>
+        this.#open(path, full, options.mode, { direct: this.#takesDirect === true, durable }, done),
+      );
   }
 
   close(file: DiskFile, done: Done): void {
@@ -98,7 +113,7 @@ export class NodeDisk implements Disk {
     assertPosition(position);
     if (node.direct) assertAligned(views, position);
     const left = views.filter((view) => view.length > 0);
-    this.#writeAll(node, left, position, done);
+    this.#writeAll(node, left, position, node.durable && !this.#dsync ? synced(node, done) : done);
   }
 
   read(file: DiskFile, into: Uint8Array, position: number, done: DoneWith<number>): void {
@@ -222,15 +237,16 @@ export class NodeDisk implements Disk {
     return null;
   }
 
-  #open(path: string, full: string, mode: OpenOptions['mode'], direct: boolean, done: DoneWith<DiskFile>): void {
-    fs.open(full, direct ? FLAGS[mode] | O_DIRECT : FLAGS[mode], FILE_MODE, (error, descriptor) => {
+  #open(path: string, full: string, mode: OpenOptions['mode'], kind: FileKind, done: DoneWith<DiskFile>): void {
+    const dsync = kind.durable && this.#dsync ? fs.constants.O_DSYNC : 0;
+    fs.open(full, FLAGS[mode] | (kind.direct ? O_DIRECT : 0) | dsync, FILE_MODE, (error, descriptor) => {
       if (error === null) {
         this.#incarnation += 1;
-        done(null, new NodeFile(this, path, direct, this.#incarnation, descriptor));
-      } else if (direct && error.code === 'EINVAL') {
+        done(null, new NodeFile(this, path, kind, this.#incarnation, descriptor));
+      } else if (kind.direct && error.code === 'EINVAL') {
         // Another file system is mounted below the folder. An exclusive open has created the file before it was refused.
         this.#buffered(`${path}: ${error.message}`);
-        this.#open(path, full, mode === 'exclusive' ? 'write' : mode, false, done);
+        this.#open(path, full, mode === 'exclusive' ? 'write' : mode, { ...kind, direct: false }, done);
       } else done(fromErrno(error));
     });
   }
@@ -277,6 +293,19 @@ export class NodeDisk implements Disk {
       else this.#readOn(file, into, total, position, done);
     });
   }
+}
+
+/** Where there is no flag for it: a write is answered once the sync behind it is, and the file stays open so long. */
+function synced(file: NodeFile, done: Done): Done {
+  const descriptor = file.enter();
+  return (error) => {
+    const finish = (failure: DiskError | null): void => {
+      file.leave();
+      done(failure);
+    };
+    if (error === null) fs.fdatasync(descriptor, answer(finish));
+    else finish(error);
+  };
 }
 
 function answer(done: Done): (error: NodeJS.ErrnoException | null) => void {

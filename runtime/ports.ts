@@ -42,6 +42,8 @@ export interface DiskFile {
   readonly path: string;
   /** Direct: whole blocks from page-aligned memory, past the page cache. False where the file system refused it. */
   readonly direct: boolean;
+  /** Every write survives a power cut once it is answered, without a sync. What was written over another open file does not. */
+  readonly durable: boolean;
   /** Rises with every file opened by this disk: descriptor numbers are used again, incarnations never. */
   readonly incarnation: number;
 }
@@ -50,6 +52,8 @@ export interface OpenOptions {
   readonly mode: 'read' | 'write' | 'exclusive';
   /** Ask for O_DIRECT; falls back to buffered where it is refused. */
   readonly direct?: boolean;
+  /** Ask for {@link DiskFile.durable}: one call instead of a write and a sync. */
+  readonly durable?: boolean;
 }
 export interface DiskEntry {
   readonly name: string;

@@ -97,11 +97,12 @@ export class SimulatedDisk implements Disk {
 
   open(path: string, options: OpenOptions, done: DoneWith<DiskFile>): void {
     const direct = options.direct === true && this.#options.direct !== false;
+    const kind = { direct, durable: options.durable === true };
     this.#named('open', path, refuseEntry(path), done, () => {
       const { node, error } = this.#find(path, options.mode);
       if (error !== undefined) return { error };
       this.#incarnation += 1;
-      return { value: new SimulatedFile(this, path, node, options.mode, direct, this.#incarnation) };
+      return { value: new SimulatedFile(this, path, node, options.mode, kind, this.#incarnation) };
     });
   }
 
@@ -294,12 +295,20 @@ export class SimulatedDisk implements Disk {
     if (trouble.flip && bytes.length > 0) this.#flipOne(bytes);
     const [inode, at] = trouble.misdirect ? this.#elsewhere(file.inode, position) : [file.inode, position];
     const room = this.#freeBytes() + inode.live.length - at;
-    if (bytes.length <= room) {
-      this.#resize(inode, () => inode.write(at, bytes));
-      return { value: undefined };
-    }
+    if (bytes.length <= room) return this.#writeWhole(file, inode, bytes, at);
     if (room > 0) this.#resize(inode, () => inode.write(at, bytes.subarray(0, room)));
     return { error: this.#full(file.path) };
+  }
+
+  /** A durable file's write is a sync, too, and fails as one. */
+  #writeWhole(file: SimulatedFile, inode: Inode, bytes: Uint8Array, at: number): Outcome<undefined> {
+    if (!file.durable) this.#resize(inode, () => inode.write(at, bytes));
+    else {
+      const { error } = troubleOf(this.faults.take('sync', file.path), 'sync', file.path);
+      this.#resize(inode, () => (error === null ? inode.writeThrough(at, bytes) : inode.writeLost(at, bytes)));
+      if (error !== null) return { error };
+    }
+    return { value: undefined };
   }
 
   /** As far as it got. */

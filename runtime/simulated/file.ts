@@ -6,6 +6,7 @@ import type { Inode } from './inode.ts';
 export class SimulatedFile implements DiskFile {
   readonly path: string;
   readonly direct: boolean;
+  readonly durable: boolean;
   readonly incarnation: number;
   readonly inode: Inode;
   readonly writable: boolean;
@@ -18,14 +19,15 @@ export class SimulatedFile implements DiskFile {
     path: string,
     inode: Inode,
     mode: OpenOptions['mode'],
-    direct: boolean,
+    kind: Pick<DiskFile, 'direct' | 'durable'>,
     incarnation: number,
   ) {
     this.owner = owner;
     this.path = path;
     this.inode = inode;
     this.writable = mode !== 'read';
-    this.direct = direct;
+    this.direct = kind.direct;
+    this.durable = kind.durable;
     this.incarnation = incarnation;
   }
 

@@ -36,6 +36,19 @@ export class Inode {
     this.#changes.push({ kind: 'write', position, bytes: bytes.slice() });
   }
 
+  /** A write that survives by itself, whatever becomes of those before it. */
+  writeThrough(position: number, bytes: Uint8Array): void {
+    if (this.#changes.some((change) => change.kind === 'truncate')) this.sync(this.mark());
+    for (const change of this.#changes) if (change.kind === 'write') overwrite(change, position, bytes);
+    this.live.write(position, bytes);
+    this.#durable.write(position, bytes);
+  }
+
+  /** A write whose sync has failed: reads see it, the disk never will. */
+  writeLost(position: number, bytes: Uint8Array): void {
+    this.live.write(position, bytes);
+  }
+
   truncate(length: number): void {
     this.live.truncate(length);
     this.#changes.push({ kind: 'truncate', length });
@@ -101,6 +114,13 @@ export class Inode {
 function apply(change: Change, to: SparseBytes): void {
   if (change.kind === 'write') to.write(change.position, change.bytes);
   else to.truncate(change.length);
+}
+
+/** Where an earlier change meets bytes that survive, it can only bring those. */
+function overwrite(change: Change & { kind: 'write' }, position: number, bytes: Uint8Array): void {
+  const from = Math.max(change.position, position);
+  const to = Math.min(change.position + change.bytes.length, position + bytes.length);
+  if (from < to) change.bytes.set(bytes.subarray(from - position, to - position), from - change.position);
 }
 
 function tear(change: Change, to: SparseBytes, random: SeededRandom): void {

@@ -21,8 +21,8 @@ export interface Store<Client> {
 }
 
 export type JournalEffect<Client> =
-  /** Write `bytes` at `position` of the current file. → `written` */
-  | { readonly kind: 'write'; readonly bytes: Uint8Array; readonly position: number }
+  /** Write `bytes` at `position` of the current file; `durable`: so that they are, once it is answered. → `written` */
+  | { readonly kind: 'write'; readonly bytes: Uint8Array; readonly position: number; readonly durable: boolean }
   /** Fsync the current file. → `synced` */
   | { readonly kind: 'sync' }
   /** Call `syncDue` after so many ms. */

@@ -33,6 +33,8 @@ export class Journal<Client> {
   /** What is in the file but not fsynced, by partition; the group in flight comes to it once it was written. */
   #unsynced = new Map<PartitionId, Written<Client>>();
   #group: Store<Client>[] = [];
+  /** The group in flight is durable once it is written. */
+  #durably = false;
   #number: number;
   #durableNumber: number;
   #busy: 'no' | 'write' | 'sync' | 'prepare' = 'no';
@@ -153,7 +155,14 @@ export class Journal<Client> {
     const { shard, shards } = this.#options;
     const place = { shard, shards, sequence: this.files.sequence, number: this.#number, durable: this.#durableNumber };
     this.#busy = 'write';
-    this.outbox.push({ kind: 'write', bytes: this.#writer.finish(place), position: this.files.position });
+    const bytes = this.#writer.finish(place);
+    this.#durably = this.#allDurable && this.#group.some((request) => request.flushIntervalMs === 0);
+    this.outbox.push({ kind: 'write', bytes, position: this.files.position, durable: this.#durably });
+  }
+
+  /** A durable write says nothing about what was written before it: what still waits for an fsync needs a real one. */
+  get #allDurable(): boolean {
+    return this.#durableNumber === this.#number - 1;
   }
 
   /** The write is over. */
@@ -176,7 +185,8 @@ export class Journal<Client> {
       intervalMs = Math.min(intervalMs, request.flushIntervalMs);
     }
     this.files.advance(bytes);
-    if (intervalMs === 0) this.#sync();
+    if (this.#durably) this.#settle();
+    else if (intervalMs === 0) this.#sync();
     else this.#answerWritten(intervalMs);
     for (const request of this.#group) release(request);
     this.#group = [];
@@ -218,13 +228,16 @@ export class Journal<Client> {
     assert(this.#busy === 'sync', 'nothing was being synced');
     this.#busy = 'no';
     if (error !== null) this.#failFile(error);
-    else {
-      this.#durableNumber = this.#number - 1;
-      for (const noted of this.#unsynced.values()) this.outbox.push({ kind: 'stored', ...noted, durable: true });
-      this.#unsynced.clear();
-      this.files.synced();
-    }
+    else this.#settle();
     this.#advance();
+  }
+
+  /** Everything written is durable. */
+  #settle(): void {
+    this.#durableNumber = this.#number - 1;
+    for (const noted of this.#unsynced.values()) this.outbox.push({ kind: 'stored', ...noted, durable: true });
+    this.#unsynced.clear();
+    this.files.synced();
   }
 
   prepared(error: JournalError | null): void {

@@ -278,6 +278,38 @@ export const diskClauses: readonly Clause[] = [
     },
   },
   {
+    promise: 'a durable file is written as any other, directly or not, beside a handle that is not',
+    async run(world) {
+      const plain = await open(world, 'a', { mode: 'write' });
+      const durable = await open(world, 'a', { mode: 'write', durable: true });
+      assert.deepEqual([plain.durable, durable.durable], [false, true]);
+      await write(world, plain, [bytes(1, 2, 3)], 0);
+      await write(world, durable, [bytes(7), bytes(8)], 1);
+      assert.deepEqual([...(await readAll(world, 'a'))], [1, 7, 8]);
+      const direct = await open(world, 'b', { mode: 'write', direct: true, durable: true });
+      const memory = alignedMemory(BLOCK_BYTES);
+      memory.fill(5);
+      await write(world, direct, [memory], 0);
+      assert.equal((await readAll(world, 'b'))[BLOCK_BYTES - 1], 5);
+      await ask(world, (done) => world.disk.sync(plain, done));
+    },
+  },
+  {
+    promise: 'a durable write that is under way when its file is closed is answered before the close is',
+    async run(world) {
+      const file = await open(world, 'a', { mode: 'write', durable: true });
+      const order: string[] = [];
+      world.disk.write(file, [bytes(1)], 0, (error) => order.push(`written ${error}`));
+      await ask<void>(world, (done) =>
+        world.disk.close(file, (error) => {
+          order.push('closed');
+          done(error);
+        }),
+      );
+      assert.deepEqual(order, ['written null', 'closed']);
+    },
+  },
+  {
     promise: 'a direct read at an end inside a block answers what is there',
     async run(world) {
       await close(world, await fileWith(world, 'a', new Uint8Array(BLOCK_BYTES + 100).fill(4)));

@@ -1,6 +1,6 @@
 /** The journal's machine: what forms a group, what is answered when, which files are kept; and how its files are judged at a start. */
 import { crc32c } from '@node-rs/crc32';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { ENTRY_BYTES, SIDECAR_SEED, writeEntry } from '../../src/log/entry.ts';
 import { readHeader } from '../../src/log/group.ts';
 import { GROUP_BYTES_MAX, Journal } from '../../src/log/journal.ts';
@@ -42,7 +42,6 @@ const groupOf = (effects: readonly Effect[]): Uint8Array => {
 function write(journal: Journal<string>): Effect[] {
   const effects = take(journal);
   journal.written(null, groupOf(effects).length);
-  journal.synced(null);
   return take(journal);
 }
 
@@ -60,14 +59,12 @@ test('what arrives while a write is in flight forms the next group; one answer f
   ] as const)
     journal.store(store(partition, base));
   t.deepEqual(take(journal), []);
+  t.like(first[0], { kind: 'write', durable: true });
   journal.written(null, 4_096);
-  t.deepEqual(kinds(take(journal)), ['sync']);
-  journal.synced(null);
   const second = take(journal);
   t.deepEqual(kinds(second), ['stored', 'write']);
   t.like(readHeader(groupOf(second), 0, crc32c), { count: 3, number: 2, durable: 1, sequence: 1 });
   journal.written(null, 4_096);
-  journal.synced(null);
   const answers = take(journal).filter((effect) => effect.kind === 'stored');
   t.deepEqual(
     answers.map((answer) => (answer.kind === 'stored' ? [answer.client, Number(answer.upTo), answer.durable] : [])),
@@ -82,7 +79,7 @@ test('a group of interval batches alone is answered by its write and synced in t
   const journal = begin();
   journal.store(store(64, 0, { flushIntervalMs: 50 }));
   journal.prepared(null);
-  take(journal);
+  t.like(take(journal).at(-1), { kind: 'write', durable: false });
   journal.written(null, 4_096);
   const effects = take(journal);
   t.deepEqual(kinds(effects), ['stored', 'syncLater']);
@@ -94,17 +91,44 @@ test('a group of interval batches alone is answered by its write and synced in t
   t.like(take(journal)[0], { kind: 'stored', durable: true });
 });
 
-test('after a failed fsync the number is given again in a new file, and what the old era still sends is refused', (t) => {
+test('a durable write says nothing about an interval group before it: both are fsynced', (t) => {
+  const journal = begin();
+  journal.store(store(64, 0, { flushIntervalMs: 50 }));
+  journal.prepared(null);
+  take(journal);
+  journal.store(store(65, 0));
+  journal.written(null, 4_096);
+  const effects = take(journal);
+  t.deepEqual(kinds(effects), ['stored', 'syncLater', 'write']);
+  t.like(effects[2], { durable: false });
+  t.like(readHeader(groupOf(effects), 0, crc32c), { number: 2, durable: 0 });
+  journal.written(null, 4_096);
+  t.deepEqual(kinds(take(journal)), ['sync']);
+  journal.store(store(65, 1));
+  journal.synced(null);
+  const third = take(journal);
+  t.deepEqual(kinds(third), ['stored', 'stored', 'write']);
+  t.like(third[2], { durable: true });
+});
+
+for (const failing of ['durable write', 'fsync']) {
+  test(`after a failed ${failing} the number is given again in a new file, and what the old era still sends is refused`, (t) =>
+    failed(t, failing === 'fsync'));
+}
+
+function failed(t: ExecutionContext, isFsync: boolean): void {
   const journal = begin();
   journal.store(store(64, 0));
   journal.prepared(null);
-  t.deepEqual(kinds(write(journal)), ['sync', 'stored']);
-  journal.store(store(64, 1));
+  t.deepEqual(kinds(write(journal)), ['stored']);
+  journal.store(store(64, 1, { flushIntervalMs: isFsync ? 50 : 0 }));
   take(journal);
-  journal.written(null, 4_096);
+  if (isFsync) journal.written(null, 4_096);
+  if (isFsync) journal.syncDue();
   take(journal);
   journal.store(store(64, 2));
-  journal.synced({ full: false, message: 'EIO' });
+  if (isFsync) journal.synced({ full: false, message: 'EIO' });
+  else journal.written({ full: false, message: 'EIO' }, 4_096);
   const effects = take(journal);
   t.true(kinds(effects).includes('failed') && kinds(effects).includes('retire'));
   journal.store(store(64, 3));
@@ -113,7 +137,7 @@ test('after a failed fsync the number is given again in a new file, and what the
   take(journal);
   journal.prepared(null);
   t.like(readHeader(groupOf(take(journal)), 0, crc32c), { number: 2, durable: 1, sequence: 2 });
-});
+}
 
 test('a partition that gave up before it stored anything begins anew with an era that counts', (t) => {
   const journal = begin();
@@ -137,8 +161,7 @@ test('files that fail are needed for what was fsynced in them alone: the journal
   for (let era = 1; era < 5; era++) {
     journal.store(store(64, 1, { era }));
     if (era > 1) journal.prepared(null);
-    journal.written(null, groupOf(take(journal)).length);
-    journal.synced({ full: false, message: 'EIO' });
+    journal.written({ full: false, message: 'EIO' }, groupOf(take(journal)).length);
     t.true(kinds(take(journal)).includes('failed'), `era ${era}`);
   }
   t.deepEqual(journal.files.names, ['0-1'], 'only the first one has something');
@@ -247,7 +270,6 @@ test('a scan finds the groups of its file behind a bad header, and none of what 
     const effects = take(journal);
     groups.push(groupOf(effects));
     journal.written(null, 4_096);
-    journal.synced(null);
   }
   const bytes = new Uint8Array(16_384);
   for (const [index, group] of groups.entries()) bytes.set(group, index * 4_096);

@@ -88,6 +88,31 @@ test('falls back to the page cache where the folder refuses direct I/O, asks onc
   t.is(error, null, 'buffered writes need no alignment');
 });
 
+for (const dsync of [true, false]) {
+  test.serial(`a durable write is one ${dsync ? 'call by a flag' : 'write with an fsync behind it'}`, async (t) => {
+    const { open, fdatasync } = fs;
+    const calls: string[] = [];
+    fs.open = ((path: string, flags: number, mode: number, done: never) => {
+      if ((flags & fs.constants.O_DSYNC) !== 0) calls.push('opened with O_DSYNC');
+      open(path, flags, mode, done);
+    }) as unknown as typeof fs.open;
+    fs.fdatasync = ((descriptor: number, done: never) => {
+      calls.push('fdatasync');
+      fdatasync(descriptor, done);
+    }) as unknown as typeof fs.fdatasync;
+    syncBuiltinESMExports();
+    t.teardown(() => {
+      Object.assign(fs, { open, fdatasync });
+      syncBuiltinESMExports();
+    });
+    const disk = new NodeDisk({ folder: temporary(t), dsync });
+    const file = await opened((done) => disk.open('a', { mode: 'write', durable: true }, done));
+    const { error } = await answer((done) => disk.write(file, [Uint8Array.of(1)], 0, done));
+    t.is(error, null);
+    t.deepEqual(calls, [dsync ? 'opened with O_DSYNC' : 'fdatasync']);
+  });
+}
+
 test('the probe leaves nothing in the folder', async (t) => {
   const folder = temporary(t);
   const refusal = await new Promise<string | null>((resolve) => probeDirect(folder, resolve));

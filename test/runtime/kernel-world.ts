@@ -105,7 +105,7 @@ export class HeldDisk {
     disk.open = (path: string, _: unknown, done: DoneWith<DiskFile>): void =>
       hold('open', (error) => {
         this.#incarnation += 1;
-        if (error === null) done(null, { path, direct: false, incarnation: this.#incarnation });
+        if (error === null) done(null, { path, direct: false, durable: false, incarnation: this.#incarnation });
         else done(error);
       });
     disk.close = (file: DiskFile, done: Done): void =>

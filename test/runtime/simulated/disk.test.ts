@@ -30,8 +30,8 @@ class Bench {
     return value as T;
   }
 
-  open(path: string): DiskFile {
-    return this.get<DiskFile>((done) => this.disk.open(path, { mode: 'write' }, done));
+  open(path: string, durable = false): DiskFile {
+    return this.get<DiskFile>((done) => this.disk.open(path, { mode: 'write', durable }, done));
   }
   write(file: DiskFile, bytes: Uint8Array, position = 0): void {
     this.get((done) => this.disk.write(file, [bytes], position, done as Done));
@@ -101,6 +101,36 @@ test('a power cut may leave any sectors of an overwrite', (t) => {
     return [...new Set(bench.disk.peek('a'))].sort().join('');
   });
   t.deepEqual([...torn.keys()].sort(), ['1', '12', '2']);
+});
+
+test('a power cut keeps what was written to a durable file, and nothing else for its sake', (t) => {
+  const left = outcomes((bench) => {
+    const plain = bench.open('a');
+    const durable = bench.open('a', true);
+    bench.syncFolder('.');
+    bench.write(plain, fill(1, 2_048));
+    bench.write(durable, fill(2, 1_024), 512);
+    bench.crash('power');
+    const bytes = bench.disk.peek('a');
+    t.true(bytes.subarray(512, 1_536).every((byte) => byte === 2));
+    return `${bytes[0]} ${bytes[2_047] ?? 'none'}`;
+  });
+  t.true((left.get('0 none') ?? 0) > 0, 'what was before it may be lost');
+  t.true((left.get('1 1') ?? 0) > 0, 'or kept');
+});
+
+test('a durable write fails as a sync does: it is seen, and a power cut takes it', (t) => {
+  const bench = new Bench(1);
+  const file = bench.open('a', true);
+  bench.syncFolder('.');
+  bench.write(file, fill(1, 1_024));
+  bench.disk.faults.add({ operations: ['sync'], effect: { kind: 'error', code: 'EIO' }, times: 1 });
+  const { error } = bench.answer((done) => bench.disk.write(file, [fill(2, 1_024)], 0, done as Done));
+  t.is(error?.code, 'EIO');
+  t.is(bench.disk.peek('a')[0], 2);
+  bench.sync(file);
+  bench.crash('power');
+  t.deepEqual(bench.disk.peek('a'), fill(1, 1_024));
 });
 
 test('a name that was not synced may be gone with a file that was', (t) => {
