@@ -165,7 +165,10 @@ export class Publisher {
   #settle(): void {
     if (this.#waiting.length === 0) return;
     const known = this.#known();
-    while ((this.#waiting[0]?.version ?? Infinity) <= known) this.#waiting.shift()?.applied();
+    for (let next = this.#waiting[0]; next !== undefined && next.version <= known; next = this.#waiting[0]) {
+      this.#waiting.shift();
+      next.applied();
+    }
   }
 
   /** What all directories know that are not down. */
