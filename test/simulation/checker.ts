@@ -30,6 +30,14 @@ interface Known {
   readonly seen: number;
 }
 
+/** How far a group has come in a partition. */
+interface Progress {
+  least: number;
+  since: number;
+  /** The highest offset that anybody has tried to commit. */
+  tried: number;
+}
+
 export class PlaceHistory {
   readonly topic: Topic;
   readonly partition: PartitionIndex;
@@ -77,6 +85,7 @@ export class Checker {
   readonly #sent = new Map<string, Sent>();
   /** Producer ids that were given out, and to whom. */
   readonly #producerIds = new Map<number, string>();
+  readonly #progress = new Map<string, Progress>();
   readonly #now: () => number;
 
   constructor(now: () => number) {
@@ -104,6 +113,11 @@ export class Checker {
   /** May acked records of a topic by interval have gone lately? A producer's sequence goes with them. */
   excusesLoss(place: PlaceHistory): boolean {
     return (place.topic.settings.durability === 'interval' && this.#losses.length > 0) || this.#misdirected.length > 0;
+  }
+
+  /** A write went somewhere else: what the node's own logs had promised is as uncertain as the rest. */
+  get astray(): boolean {
+    return this.#misdirected.length > 0;
   }
 
   // ---- topics
@@ -208,6 +222,36 @@ export class Checker {
     const window = flushIntervalMs + FLUSH_SLACK_MS;
     if (this.#misdirected.some((at) => at > asked - MISDIRECTED_MS && at < seen + MISDIRECTED_MS)) return true;
     return durability === 'interval' && this.#losses.some((at) => asked <= at && at <= seen + window);
+  }
+
+  // ---- committed offsets
+
+  committing(group: string, place: PlaceHistory, offset: number): void {
+    const progress = this.#progressOf(group, place);
+    progress.tried = Math.max(progress.tried, offset);
+  }
+
+  hasCommitted(group: string, place: PlaceHistory, offset: number): void {
+    const progress = this.#progressOf(group, place);
+    if (offset <= progress.least) return;
+    progress.least = offset;
+    progress.since = this.#now();
+  }
+
+  /** The node says how far the group has come; -1: nowhere. */
+  committed(group: string, place: PlaceHistory, offset: number, asked: number): void {
+    const { least, since, tried } = this.#progressOf(group, place);
+    if (asked > since && offset < least && !this.astray)
+      this.violate(`${group} had committed ${least} of ${place.name}, and then ${offset}`);
+    if (offset > tried) this.violate(`${group} has committed ${offset} of ${place.name}, and nobody told it so`);
+    this.hasCommitted(group, place, offset);
+  }
+
+  #progressOf(group: string, place: PlaceHistory): Progress {
+    const key = `${group} ${place.name}`;
+    const progress = this.#progress.get(key) ?? { least: -1, since: 0, tried: -1 };
+    this.#progress.set(key, progress);
+    return progress;
   }
 
   // ---- the end

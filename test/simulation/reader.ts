@@ -2,7 +2,8 @@
  * Readers: follow partitions in fetch sessions, sometimes jump, and look at every record. A reader judges what a single one
  * can see (no skip, no inversion, nothing beyond the end that it was told) and tells the judge the rest.
  */
-import { batchesIn } from '../../src/model/batch.ts';
+import { crc32c } from '@node-rs/crc32';
+import { batchesIn, crcHolds } from '../../src/model/batch.ts';
 import { failed } from '../../src/model/faults.ts';
 import { id, type Offset } from '../../src/model/ids.ts';
 import { KIB, MIB } from '../../src/model/limits.ts';
@@ -144,6 +145,10 @@ export class Reader extends Party {
   #records(cursor: Cursor, { bytes, end }: Part, asked: number): void {
     const { place } = cursor;
     for (const batch of batchesIn(bytes)) {
+      if (!crcHolds(batch, 0, (part, seed) => crc32c(part, seed))) {
+        this.checker.violate(`${place.name} ${cursor.position}: a batch was served that does not match its checksum`);
+        return;
+      }
       const opened = openRecords(batch, () => failed('UNSUPPORTED_BATCH', 'nobody compresses here'), 0);
       if (!opened.ok) {
         this.checker.violate(`${place.name} ${cursor.position}: ${opened.fault.message}`);

@@ -7,9 +7,11 @@ import { World } from '../../runtime/simulated/world.ts';
 import { scanSegment } from '../../src/jobs.ts';
 import type { ScanPiece } from '../../src/log/scan.ts';
 import type { Topic, TopicSettings } from '../../src/model/topic.ts';
+import { Admin } from './admin.ts';
 import { Checker, type PlaceHistory } from './checker.ts';
 import { SimulatedClient } from './client.ts';
 import { Digest } from './digest.ts';
+import { Member } from './group.ts';
 import { SimulatedNode } from './node.ts';
 import type { Party, Surroundings } from './party.ts';
 import { IdempotentProducer, PlainProducer } from './producer.ts';
@@ -187,35 +189,65 @@ export class Simulation {
       new IdempotentProducer('p2', around, { places: durable, pauseMs: often, large: 0.1 }),
       new IdempotentProducer('p3', around, { places: of('events'), pauseMs: often, large: 0.02 }),
       new PlainProducer('p4', around, { places, pauseMs: often, large: 0.02 }),
+      new Member('m1', around, { group: 'g', places: durable }),
+      new Member('m2', around, { group: 'g', places: durable }),
+      new Member('m3', around, { group: 'h', places: durable }),
+      new Admin('a1', around),
       new Reader('r1', around, { places, waitMs: 2_000, jump: 0 }),
       new Reader('r2', around, { places: durable, waitMs: 500, jump: 0.05 }),
     );
     for (const party of this.parties) party.begin();
   }
 
-  /** Nothing goes wrong any more; everybody comes to an end, and one reads it all. */
+  /** Nothing goes wrong any more; groups settle, everybody comes to an end, and one reads it all. */
   #heal(): void {
     this.trouble.heal();
-    for (const party of this.parties) if (!(party instanceof Reader)) party.ending = true;
-    const busy = (): string => {
-      const names = this.parties.filter(({ idle }) => !idle).map(({ name }) => name);
-      return `still waiting after everything healed: ${names.join(', ')}`;
-    };
-    this.#until(() => this.parties.every((party) => party instanceof Reader || party.idle), HEAL_MS_MAX, busy);
+    const members = this.parties.filter((party) => party instanceof Member);
+    const unsettled = (): string[] => unsettledIn(members, this.checker.places);
+    this.#until(
+      () => unsettled().length === 0,
+      HEAL_MS_MAX,
+      () => `not held by one member each after everything healed: ${unsettled().join(', ')}`,
+    );
+    const readers = this.parties.filter((party) => party instanceof Reader);
+    const others = this.parties.filter((party) => !(party instanceof Reader));
+    for (const party of others) party.ending = true;
+    const busy = (): string[] => others.filter(({ idle }) => !idle).map(({ name }) => name);
+    this.#until(
+      () => busy().length === 0,
+      HEAL_MS_MAX,
+      () => `still waiting after everything healed: ${busy().join(', ')}`,
+    );
     const last = new Reader('last', this.#surroundings, {
       places: this.checker.places,
       waitMs: 100,
       jump: 0,
       last: true,
     });
-    const readers = [...this.parties.filter((party) => party instanceof Reader), last];
-    const behind = (): string =>
-      `unread after everything healed: ${readers.map(({ name, behind }) => `${name}: ${behind.join(', ')}`).join('; ')}`;
+    const all = [...readers, last];
     last.begin();
-    this.#until(() => readers.every(({ caughtUp }) => caughtUp), HEAL_MS_MAX, behind);
+    this.#until(
+      () => all.every(({ caughtUp }) => caughtUp),
+      HEAL_MS_MAX,
+      () =>
+        `unread after everything healed: ${all.map(({ name, behind }) => `${name}: ${behind.join(', ')}`).join('; ')}`,
+    );
     for (const party of this.parties) party.ending = true;
     if (this.#fine) this.checker.finish();
   }
+}
+
+/** Partitions of a group's topics that no member of it holds, or more than one. */
+function unsettledIn(members: readonly Member[], places: readonly PlaceHistory[]): string[] {
+  const wrong: string[] = [];
+  for (const group of new Set(members.map((member) => member.group))) {
+    const held = members.filter((member) => member.group === group).flatMap((member) => member.held);
+    for (const place of places) {
+      const wanted = ['orders', 'bulky'].includes(place.topic.name) ? 1 : 0;
+      if (held.filter((one) => one === place).length !== wanted) wrong.push(`${group}: ${place.name}`);
+    }
+  }
+  return wrong;
 }
 
 /** A message in one line, without its bytes. */
