@@ -12,6 +12,7 @@ import { Bell } from './bell.ts';
 import type { LinkEnds } from './link.ts';
 import { linkEnds, type NodeMemory, nextIncarnation } from './node-memory.ts';
 import { type CounterRows, createPorts, type NodePorts, type PortSettings } from './node-ports.ts';
+import type { Disk } from './ports.ts';
 import { Shard, type ShardBell, type ShardView } from './shard.ts';
 
 /** What the module at `treeUrl` exports as `compose`: called once in every shard with what main handed over. */
@@ -23,6 +24,8 @@ export interface Composition {
   readonly tree: Tree;
   /** For actors that begin at start or on demand. */
   readonly init: unknown;
+  /** Stands between the actors and the disk, for tests that record what is written or let it fail. */
+  readonly disk?: (disk: Disk) => Disk;
 }
 
 /** Structured-cloneable. */
@@ -66,8 +69,9 @@ export class ShardHost implements ShardControl {
     assert(this.#shard === null, 'starts once');
     const { compose } = (await import(start.treeUrl)) as { readonly compose: Compose };
     const { node, shards } = start.memory;
-    const { tree, init } = compose(start.init, { node, shard: id<ShardId>(start.shard), shards });
-    this.#ports = createPorts(start.ports, start.counters, start.shard);
+    const { tree, init, disk } = compose(start.init, { node, shard: id<ShardId>(start.shard), shards });
+    const ports = createPorts(start.ports, start.counters, start.shard);
+    this.#ports = disk === undefined ? ports : { ...ports, disk: disk(ports.disk) };
     this.#start = start;
     this.#shard = this.#create(start, tree, init, this.#ports);
     for (const other of start.away) this.#shard.shardDied(other, () => {});

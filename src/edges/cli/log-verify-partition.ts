@@ -119,7 +119,7 @@ class PartitionWalk {
     const segment = this.#inspected(paths.segmentPath(this.#partition, base), base);
     count('segments', 1);
     const entries = this.#files.has(sidecar.file)
-      ? inspect.inspectSidecar(await reader.whole(sidecar.file), sidecar)
+      ? inspect.inspectSidecar(await reader.whole(sidecar.file), this.#perhapsTorn(sidecar))
       : [];
     if (record !== undefined) inspect.inspectRecord(record, entries, sidecar);
     for (const entry of entries) this.#cover(entry);
@@ -135,6 +135,17 @@ class PartitionWalk {
         offset: base,
         what: 'the segment is missing',
       });
+  }
+
+  /** Where the journal still has what a sidecar lost, an append to it was cut short: a start takes the journal's. */
+  #perhapsTorn(sidecar: Inspected): Inspected {
+    const journaled = this.#journaled.ranges(this.#partition);
+    const holds = (offset: Offset): boolean => journaled.some(([from, to]) => from <= offset && offset < to);
+    const report = (finding: inspect.Finding): void => {
+      const torn = finding.offset !== undefined && holds(finding.offset);
+      sidecar.report(torn ? { ...finding, kind: 'torn' } : finding);
+    };
+    return { ...sidecar, report };
   }
 
   async #batches(file: LogFile, entries: readonly Entry[], segment: Inspected, clean: boolean): Promise<void> {

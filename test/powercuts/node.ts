@@ -1,0 +1,41 @@
+/** A node in this process, and a bare connection to it: what power cuts need to load and to question. Judges nothing. */
+import { resolveSettings } from '../../src/config.ts';
+import { Link } from '../../src/edges/client/link.ts';
+import { systemClock, systemRandom } from '../../src/edges/client/system.ts';
+import { tcp } from '../../src/edges/client/tcp.ts';
+import { MIB } from '../../src/model/limits.ts';
+import { type RunningNode, runNode } from '../../src/node.ts';
+
+export interface Loaded {
+  readonly node: RunningNode;
+  readonly link: Link;
+  end(): Promise<void>;
+}
+
+export async function startOn(data: string, shards: number): Promise<Loaded> {
+  const flags = {
+    data,
+    shards,
+    memory: 256 * MIB,
+    'native.port': 0,
+    'admin.port': 0,
+    'log.level': 'error',
+    'log.format': 'json',
+    'topics.autoCreate': false,
+  };
+  const { settings } = resolveSettings({ flags, machine: { cores: shards, memoryBytes: 1024 * MIB, terminal: false } });
+  const node = await runNode(settings, new URL('./recorded-shard.ts', import.meta.url).href);
+  const link = new Link({
+    world: { transport: tcp, clock: systemClock, random: systemRandom },
+    servers: [node.native],
+    clientId: 'power-cut',
+    connectTimeoutMs: 10_000,
+    requestTimeoutMs: 10_000,
+    backoff: {},
+  });
+  const end = async (): Promise<void> => {
+    link.close();
+    await node.stop();
+  };
+  return { node, link, end };
+}
