@@ -94,7 +94,7 @@ export class Target {
   readonly honest: Honest;
 
   /** Connections that are open when nobody attacks. */
-  #ownConnections = 0;
+  ownConnections = 0;
 
   private constructor(node: TestNode, honest: Honest) {
     this.node = node;
@@ -109,7 +109,7 @@ export class Target {
     const honest = await Honest.start(node.server);
     await honest.advance(20);
     const target = new Target(node, honest);
-    target.#ownConnections = await target.metric('connections');
+    target.ownConnections = await target.metric('connections');
     return target;
   }
 
@@ -173,7 +173,7 @@ export class Target {
     const deadline = Date.now() + SETTLE_MS_MAX;
     for (;;) {
       const open = await this.metric('connections');
-      if (open <= this.#ownConnections) return;
+      if (open <= this.ownConnections) return;
       if (Date.now() > deadline) throw new Error(`${open} connections are open after the attack`);
       await pause(20);
     }
