@@ -64,7 +64,7 @@ export class Member extends Party {
     const topics = [...new Set(this.#options.places.map(({ topic }) => topic.name))];
     const joining = { topics, assignor: 'sticky', sessionMs: SESSION_MS, rebalanceMs: SESSION_MS, waitMs: 0 } as const;
     const request: HeartbeatRequest =
-      this.#epoch === 0 ? { ...who, ...joining } : { ...who, ...owned, waitMs: this.random.below(4_000) };
+      this.#epoch === 0 ? { ...who, ...joining } : { ...who, ...owned, waitMs: this.random.below(5_000) };
     this.#flying += 1;
     this.client.call(request, request.waitMs + CALL_MS_MAX, (outcome) => {
       this.#flying -= 1;
@@ -76,7 +76,7 @@ export class Member extends Party {
         this.trace(`${this.name}: ${refusal} to a heartbeat`);
         if (REJOIN.has(refusal)) this.#start();
       }
-      this.later(10, refusal === null ? 400 : 2_000, () => this.#beat());
+      this.later(10, 2_000, () => this.#beat());
     });
   }
 
@@ -111,7 +111,7 @@ export class Member extends Party {
   // ---- offsets
 
   #work(): void {
-    this.later(200, 3_000, () => {
+    this.later(500, 6_000, () => {
       if (this.ending) return;
       const ignorant = this.held.filter((place) => this.#held.get(place) === -1);
       if (ignorant.length > 0 || this.random.chance(0.2)) this.#ask();

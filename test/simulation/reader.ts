@@ -93,7 +93,7 @@ export class Reader extends Party {
         for (const cursor of added) cursor.astray = false;
         this.#answered((outcome as { readonly reply: FetchReply }).reply, asked);
       } else this.#refused(refusal);
-      this.later(5, refusal === null ? 300 : 1_500, () => this.begin());
+      this.later(5, this.#options.last === true ? 50 : 1_500, () => this.begin());
     });
   }
 

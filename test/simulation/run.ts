@@ -22,6 +22,7 @@ const { values } = parseArgs({
     hours: { type: 'string' },
     trace: { type: 'boolean', default: false },
     digests: { type: 'boolean', default: false },
+    'until-failure': { type: 'boolean', default: false },
     child: { type: 'boolean', default: false },
   },
 });
@@ -64,7 +65,8 @@ async function runAll(from: number, count: number): Promise<boolean> {
     new Promise((resolve, reject) => {
       const child = fork(import.meta.filename, ['--child']);
       const give = (): void => {
-        if (next < from + count) child.send(next++);
+        const enough = values['until-failure'] && failures(results).length > 0;
+        if (next < from + count && !enough) child.send(next++);
         else child.disconnect();
       };
       child.on('message', (result) => {

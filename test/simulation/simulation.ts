@@ -141,16 +141,27 @@ export class Simulation {
     };
   }
 
+  /** Nothing more is to be had of this node. */
+  #over = false;
+
   get #fine(): boolean {
     return this.checker.violations.length === 0;
   }
 
   #until(done: () => boolean, msMax: number, why: () => string): void {
     const end = this.world.clock.monotonic() + msMax;
-    while (this.#fine && !done()) {
-      if (this.world.clock.monotonic() > end) this.checker.violate(why());
+    while (this.#fine && !this.#over && !done()) {
+      if (this.world.clock.monotonic() > end) this.#late(why());
       this.world.clock.advance(50);
     }
+  }
+
+  /** Where a write has hit the only copy of the node's own logs, nobody can bring them back. */
+  #late(why: string): void {
+    if (this.checker.astray) {
+      this.#over = true;
+      this.mark('unavailable after a misdirected write');
+    } else this.checker.violate(why);
   }
 
   get #surroundings(): Surroundings {
@@ -183,7 +194,7 @@ export class Simulation {
     const of = (name: string): readonly PlaceHistory[] => places.filter(({ topic }) => (topic as Topic).name === name);
     const durable = [...of('orders'), ...of('bulky')];
     const around = this.#surroundings;
-    const often = [200, 2_400] as const;
+    const often = [500, 5_000] as const;
     this.parties.push(
       new IdempotentProducer('p1', around, { places: of('orders'), pauseMs: often, large: 0.02 }),
       new IdempotentProducer('p2', around, { places: durable, pauseMs: often, large: 0.1 }),
@@ -233,7 +244,7 @@ export class Simulation {
         `unread after everything healed: ${all.map(({ name, behind }) => `${name}: ${behind.join(', ')}`).join('; ')}`,
     );
     for (const party of this.parties) party.ending = true;
-    if (this.#fine) this.checker.finish();
+    if (this.#fine && !this.#over) this.checker.finish();
   }
 }
 

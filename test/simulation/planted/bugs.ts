@@ -1,0 +1,95 @@
+/**
+ * Bugs to be planted, one replacement in one file each: what stands there, what stands there then, and why that is wrong.
+ * The harness is the same with and without; each must be caught within the seeds, or by the test that is meant for it.
+ */
+export interface PlantedBug {
+  readonly name: string;
+  readonly file: string;
+  /** Stands in the file exactly once. */
+  readonly old: string;
+  readonly planted: string;
+  readonly why: string;
+  /** The test that is meant for it, where no seed can show it. */
+  readonly test?: string;
+}
+
+export const bugs: readonly PlantedBug[] = [
+  {
+    name: 'ack before fsync',
+    file: 'actors/journal.ts',
+    old: 'this.#context.disk.sync(file, (error) => step(() => journal.synced(this.#problem(error))));',
+    planted: 'this.#context.after(0, step(() => journal.synced(null)));',
+    why: 'what was answered is with the disk and would not survive a power cut',
+  },
+  {
+    name: 'checksum not looked at',
+    file: 'src/log/entry.ts',
+    old: "return crcHolds(bytes, at, crc32c) ? null : 'checksum';",
+    planted: 'return crc32c.length < 0 ? null : null;',
+    why: 'flipped bits are served as if they were the records',
+  },
+  {
+    name: 'producers forgotten at a start',
+    file: 'actors/partition-recovery.ts',
+    old: '    this.producers.append(batch);\n',
+    planted: '',
+    why: 'a retry after a crash is stored a second time',
+  },
+  {
+    name: 'group offsets go back',
+    file: 'src/group/offsets.ts',
+    old: 'before === undefined || offset > before.offset ||',
+    planted: 'before === undefined || offset !== before.offset ||',
+    why: 'a late commit takes a group back to what it has done',
+  },
+  {
+    name: 'tail cut below the durable offset',
+    file: 'src/log/journal-scan.ts',
+    old: 'if (group.number > durable && (!group.clean || hole))',
+    planted: 'if (group.number >= durable)',
+    why: 'a start throws away the last group that was promised',
+  },
+  {
+    name: 'entry not bound to its partition',
+    file: 'actors/journal-recovery.ts',
+    old: 'if (batch.entry.partition === partition && batch.entry.next > offset) batches.push(batch);',
+    planted: 'if (batch.entry.next > offset) batches.push(batch);',
+    why: 'a partition comes back with the batches of its neighbours',
+  },
+  {
+    name: 'memory freed while it is written',
+    file: 'actors/partition-writer.ts',
+    old: 'const holds = work.memories.map((memory) => memory.retain());',
+    planted:
+      'const holds = work.memories.map((memory) => memory.retain());\n    for (const memory of work.memories) memory.bytes.fill(0);',
+    why: 'whoever is leased the slot next writes into what the disk still reads',
+  },
+  {
+    name: 'fetch beyond the committed offset',
+    file: 'src/log/reading.ts',
+    old: 'if (offset >= log.committed) return ok({ kind: ',
+    planted: 'if (offset >= log.end) return ok({ kind: ',
+    why: 'readers are shown what is not promised and may be cut',
+  },
+  {
+    name: 'doorbell lost',
+    file: 'runtime/link.ts',
+    old: '    this.#ends.ring();\n',
+    planted: '',
+    why: 'a shard that sleeps is not told of what waits in its ring',
+  },
+  {
+    name: 'era of a partition used twice',
+    file: 'src/log/journal.ts',
+    old: 'const era = Math.max(this.#eras.get(partition) ?? 0, this.#brokenEras.get(partition) ?? 0);',
+    planted: 'const era = this.#eras.get(partition) ?? 0;',
+    why: 'what the next life stores is dropped without an answer',
+  },
+  {
+    name: 'waits for offsets that were given up',
+    file: 'src/log/journal.ts',
+    old: '    this.files.failed();\n',
+    planted: '',
+    why: 'journal and partitions wait for each other after failed fsyncs',
+  },
+];
