@@ -25,7 +25,11 @@ export interface Verdict {
 }
 
 export async function judge(folder: string, history: History, cut: number, shards: number): Promise<Verdict> {
-  const wrong = await damageIn(folder, 'as the cut left it');
+  const found = await damageIn(folder, 'as the cut left it');
+  // In the group that was written last nothing tells a torn write from a flipped bit where one place alone is wrong: verify
+  // calls it damage. What the start makes of it is judged below.
+  const undecidable = found.length === 1 && found[0]?.includes(' journal/') === true;
+  const wrong = undecidable ? [] : found;
   if (wrong.length > 0) return { wrong, acked: 0 };
   const { node, link, end } = await startOn(folder, shards);
   let acked = 0;

@@ -90,13 +90,14 @@ type Forgets = NonNullable<PlatterOptions['forgets']>;
 const FORGETFUL: readonly (readonly [what: string, forgets: Forgets])[] = [
   ['files', (kind) => kind === 'file'],
   ['the journal', (kind, path) => kind === 'file' && path.startsWith('journal/')],
+  ['folders', (kind) => kind === 'folder'],
   ['segments', (kind, path) => kind === 'file' && path.endsWith('.log')],
   ['sidecars', (kind, path) => kind === 'file' && path.endsWith('.entries')],
   ['manifests', (kind, path) => kind === 'file' && path.endsWith('manifest.new')],
-  ['folders', (kind) => kind === 'folder'],
 ];
 
-for (const [what, forgets] of FORGETFUL) {
+/** Each by itself, so that none is there for nothing. */
+for (const [what, forgets] of FORGETFUL.slice(0, sized(3, FORGETFUL.length))) {
   test.serial(`a disk whose syncs of ${what} do nothing is found out`, async (t) => {
     const found: string[] = [];
     await cutAt(momentsOf(FORGETFUL_CUTS), { forgets }, async (folder, moment) => {

@@ -1,9 +1,10 @@
 /**
  * The journal's part of `log verify`: every group of every file. What does not match is damage where the group was durable;
  * in what was written last it may as well be torn, and only bytes that are wrong in one single place speak for damage.
+ * Behind a torn group nothing counts, as for a start.
  */
 
-import { readEntry } from '../../log/entry.ts';
+import { type Entry, readEntry } from '../../log/entry.ts';
 import { readHeader } from '../../log/group.ts';
 import { firstNonZero } from '../../log/inspect.ts';
 import { type GroupFault, type GroupView, inspectGroup, Journaled, stretchesOf } from '../../log/inspect-journal.ts';
@@ -28,12 +29,15 @@ interface Suspect {
   /** Number of the group that is hit. */
   readonly number: number;
   readonly faults: readonly GroupFault[];
+  /** Groups are missing as a whole: no flipped bit does that. */
+  readonly hole: boolean;
 }
 
 export async function verifyJournal(verification: Verification): Promise<Journaled> {
   const walk = new JournalWalk(verification);
   for (const name of journalNames(verification)) await walk.file(name);
   walk.reportSuspects();
+  walk.noteEntries();
   return walk.journaled;
 }
 
@@ -56,6 +60,8 @@ class JournalWalk {
   readonly journaled = new Journaled();
   readonly #verification: Verification;
   readonly #chains = new Map<string, Chain>();
+  /** What every group holds, in the order of the files. */
+  readonly #read: { readonly chain: string; readonly number: number; readonly entries: readonly Entry[] }[] = [];
   #suspects: Suspect[] = [];
 
   constructor(verification: Verification) {
@@ -95,7 +101,10 @@ class JournalWalk {
     if (lost === null && number === previous + 1) return;
     const what =
       lost === null ? `group ${previous} comes before it` : `${lost.end - lost.at} bytes before it cannot be read`;
-    this.#suspects.push({ chain: chainOf(group), file, number: number - 1, faults: [{ position, what }] });
+    // The first that is missing says what is lost; at the beginning of a file nobody knows which that was.
+    const hole = previous >= 0;
+    const missing = hole ? previous + 1 : number - 1;
+    this.#suspects.push({ chain: chainOf(group), file, number: missing, faults: [{ position, what }], hole });
   }
 
   #group(file: string, bytes: Uint8Array, group: GroupView): string {
@@ -103,8 +112,9 @@ class JournalWalk {
     const key = chainOf(group);
     const chain = this.#chains.get(key);
     const faults = inspectGroup(bytes, group, this.#verification.crc32c);
-    if (faults.length > 0) this.#suspects.push({ chain: key, file, number, faults });
-    for (const { entryAt } of group.entries) if (entryAt >= 0) this.journaled.note(readEntry(bytes, entryAt));
+    if (faults.length > 0) this.#suspects.push({ chain: key, file, number, faults, hole: false });
+    const entries = group.entries.filter(({ entryAt }) => entryAt >= 0);
+    this.#read.push({ chain: key, number, entries: entries.map(({ entryAt }) => readEntry(bytes, entryAt)) });
     this.#verification.count('groups', 1);
     this.#chains.set(key, { durable: Math.max(chain?.durable ?? -1, durable), last: number, file, end: group.end });
     return key;
@@ -118,9 +128,9 @@ class JournalWalk {
   }
 
   reportSuspects(): void {
-    for (const { chain, file, number, faults } of this.#suspects) {
-      const wasDurable = number <= (this.#chains.get(chain)?.durable ?? -1);
-      const kind = wasDurable || faults.length === 1 ? 'damage' : 'torn';
+    for (const suspect of this.#suspects) {
+      const { file, number, faults } = suspect;
+      const kind = this.#isTorn(suspect) ? 'torn' : 'damage';
       for (const { position, entry, what } of faults) {
         const hit = entry === undefined ? {} : { partition: entry.partition, offset: entry.base, next: entry.next };
         this.#verification.report({ kind, file, position, ...hit, what: `group ${number}: ${what}` });
@@ -131,6 +141,21 @@ class JournalWalk {
       const what = `groups ${last + 1} to ${durable} were durable and are not there`;
       this.#verification.report({ kind: 'damage', file, position: end, what });
     }
+  }
+
+  #isTorn({ chain, number, faults, hole }: Suspect): boolean {
+    return number > (this.#chains.get(chain)?.durable ?? -1) && (hole || faults.length > 1);
+  }
+
+  noteEntries(): void {
+    const cuts = new Map<string, number>();
+    for (const suspect of this.#suspects) {
+      const cut = cuts.get(suspect.chain) ?? Number.POSITIVE_INFINITY;
+      if (this.#isTorn(suspect)) cuts.set(suspect.chain, Math.min(cut, suspect.number));
+    }
+    for (const { chain, number, entries } of this.#read)
+      if (number < (cuts.get(chain) ?? Number.POSITIVE_INFINITY))
+        for (const entry of entries) this.journaled.note(entry);
   }
 }
 

@@ -198,6 +198,37 @@ test('a group that is gone is missed, where a later one says that it was durable
   );
 });
 
+test('a group that never came to the disk, though the one behind it did, is a torn tail with all that follows', async (t) => {
+  const folder = smallFolder();
+  const live = place(LIVE, zero, [2, 2, 1, 1, 1, 1]).slice(-2);
+  const [lost, behind] = live;
+  if (lost === undefined || behind === undefined) throw new Error('two batches');
+  const bytes = bytesOf(folder, JOURNAL_FILE).subarray(0, -4096);
+  const last = groupOf([behind], 7, 44, 42);
+  folder.files.set(JOURNAL_FILE, Uint8Array.from(Buffer.concat([bytes, new Uint8Array(4096), last])));
+  const { findings, summary } = await verify(folder);
+  t.like(summary, { damage: 0, torn: 1 });
+  t.true(findings.every(({ file }) => file === JOURNAL_FILE));
+});
+
+test('entries that a sidecar lost and the journal still has were torn; without the journal they are damage', async (t) => {
+  for (const [journaled, kind] of [
+    [true, 'torn'],
+    [false, 'damage'],
+  ] as const) {
+    const folder = smallFolder();
+    const placed = place(LIVE, zero, [2, 1, 1]);
+    const record = { ...writeSegment(folder, placed, false), entries: 1, end: id<Offset>(2) };
+    const manifest = { partition: LIVE, begin: zero, clean: false, segments: [record] };
+    folder.files.set(paths.manifestPath(LIVE), encodeManifest(manifest, crc32c));
+    bytesOf(folder, paths.sidecarPath(LIVE, zero)).fill(0, 64, 128);
+    if (journaled) folder.files.set(JOURNAL_FILE, groupOf(placed.slice(1), 7, 40, 39));
+    else folder.files.delete(JOURNAL_FILE);
+    const { findings } = await verify(folder);
+    t.deepEqual([...new Set(findings.map((finding) => finding.kind))], [kind], JSON.stringify(findings));
+  }
+});
+
 test('what a recycled journal file still holds is not covered, and no damage', async (t) => {
   const folder = smallFolder();
   const older = groupOf(place(LIVE, zero, [2]), 3, 12, 11);
