@@ -35,6 +35,11 @@ const HEADER_MS_MAX = 5_000;
 const REQUEST_MS_MAX = 10_000;
 /** Orchestrators and scrapers hold a handful of connections. */
 const CONNECTIONS_MAX = 64;
+/**
+ * Requests of one connection that wait for their answers: scrapers send one at a time. One piece of a socket holds
+ * thousands, each of which would make a whole text of metrics that perhaps nobody reads; beyond this the connection ends.
+ */
+const PIPELINE_MAX = 8;
 const CLOSE_MS_MAX = 1_000;
 
 interface Answer {
@@ -99,7 +104,9 @@ export async function startAdmin({ host, port, view }: AdminOptions): Promise<Ad
   });
   server.maxConnections = CONNECTIONS_MAX;
   server.setTimeout(REQUEST_MS_MAX);
+  const waiting = new WeakMap<Socket, number>();
   server.on('request', (request, response) => {
+    if (!admit(request.socket, response, waiting)) return;
     respond(request, response, view, metrics).catch((error: unknown) => {
       // a view that throws is a defect of the node: say so, and live
       send(request, response, json(500, { status: 'failed', reason: String(error) }));
@@ -108,6 +115,18 @@ export async function startAdmin({ host, port, view }: AdminOptions): Promise<Ad
   server.on('clientError', refuse);
   const address = await listening(server, host, port);
   return { host: address.address, port: address.port, close: () => close(server) };
+}
+
+/** Counts the request until its answer is sent; false where its connection has too many, and ends. */
+function admit(socket: Socket, response: ServerResponse, waiting: WeakMap<Socket, number>): boolean {
+  const before = waiting.get(socket) ?? 0;
+  if (socket.destroyed || before >= PIPELINE_MAX) {
+    socket.destroy();
+    return false;
+  }
+  waiting.set(socket, before + 1);
+  response.on('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
+  return true;
 }
 
 async function respond(
