@@ -44,6 +44,7 @@ export function nodeTree(acceptingShards: (shards: number) => number): Tree {
       supervision: { ...vital, directive: 'escalate' },
       place: onShardOfKey,
       begins: 'start',
+      gathers: true,
       keys: everyShard,
       mailboxMax: 65_536,
       stops: 9,

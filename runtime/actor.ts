@@ -207,6 +207,8 @@ export interface Kind {
   readonly keys?: (shards: number) => readonly string[];
   /** Mailbox bound, in messages; the reply lane is beside it. */
   readonly mailboxMax: number;
+  /** Its actors run when the others have done what they can in a turn, and so find all of it at once. */
+  readonly gathers?: true;
   /**
    * Phase of a clean stop in which actors of this kind get {@link Drain}: 0 listeners, 1 connections, 3 coordinators and
    * catalog, 5 partitions, 9 journals. From then on none of the kind starts. Absent: stopped after all phases, unasked.

@@ -76,6 +76,8 @@ export class Shard implements Host {
   readonly #places: Places;
   readonly #links: readonly (Link | null)[];
   readonly #ready = new Fifo<Cell>();
+  /** Ready, too, but of kinds that gather. */
+  readonly #gathering = new Fifo<Cell>();
   #leaseWaiters: { readonly context: ActorContext; readonly message: Message }[] = [];
   #scheduled = false;
   #inTurn = false;
@@ -172,11 +174,24 @@ export class Shard implements Host {
     const end = this.ports.clock.monotonic() + TURN_MS_MAX;
     while (handled < MESSAGES_PER_TURN && this.ports.clock.monotonic() < end) {
       const cell = this.#ready.shift();
-      if (cell === undefined) break;
-      cell.queued = false;
-      handled += cell.run(MESSAGES_PER_ACTOR);
+      if (cell !== undefined) handled += this.#run(cell, MESSAGES_PER_ACTOR);
+      else if (this.#gathering.length > 0) handled += this.#runGathering();
+      else return handled;
     }
+    // However busy the others are, those who gather have their share of every turn.
+    return handled + this.#runGathering();
+  }
+
+  #runGathering(): number {
+    let handled = 0;
+    for (let left = this.#gathering.length; left > 0; left--)
+      handled += this.#run(this.#gathering.shift() as Cell, MESSAGES_PER_TURN);
     return handled;
+  }
+
+  #run(cell: Cell, messagesMax: number): number {
+    cell.queued = false;
+    return cell.run(messagesMax);
   }
 
   /** Arms the bell first and looks for work afterwards: a record published in between is seen by one of the two. */
@@ -186,7 +201,7 @@ export class Shard implements Host {
     this.#parts.bell.arm(this.#wake);
     this.arena.collect();
     this.post.tellWriters();
-    if (this.#ready.length > 0 || this.#links.some((link) => link?.busy)) this.#schedule();
+    if (this.#ready.length + this.#gathering.length > 0 || this.#links.some((link) => link?.busy)) this.#schedule();
   }
 
   readonly #wake = (): void => {
@@ -203,7 +218,8 @@ export class Shard implements Host {
   ready(cell: Cell): void {
     if (cell.queued) return;
     cell.queued = true;
-    this.#ready.push(cell);
+    if (cell.kind.gathers === true) this.#gathering.push(cell);
+    else this.#ready.push(cell);
     this.#schedule();
   }
 

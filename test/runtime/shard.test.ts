@@ -201,3 +201,26 @@ test('a receiver that is slower than its sender pushes back through the ring: wh
   world.clock.settle();
   t.is(handled, sent);
 });
+
+test('an actor that gathers runs behind the others of a turn, and in every turn however busy they are', (t) => {
+  const order: string[] = [];
+  // Each message leads to another one for the chatterer, and to one for the gatherer.
+  const chatterer = kind((message, context) => {
+    const left = (message as Any).left as number;
+    order.push('chat');
+    context.send(address<Any>('gatherer/0'), { type: 'news' });
+    if (left > 0) context.send(context.self, { type: 'chat', left: left - 1 });
+  });
+  const gatherer = kind(() => void order.push('news'), { gathers: true, mailboxMax: 10_000 });
+  const driver = kind(
+    () => {},
+    { begins: 'start', keys: () => ['0'] },
+    (context) => void context.send(address<Any>('chatterer/0'), { type: 'chat', left: 5_000 }),
+  );
+  const world = new World({ driver, chatterer, gatherer }, { shards: 1 });
+  world.clock.settle();
+  const first = order.indexOf('news');
+  t.true(first > 500, `others came first: ${first}`);
+  t.true(first < 2_000, `but not for ever: ${first}`);
+  t.is(order.filter((what) => what === 'news').length, 5_001);
+});
