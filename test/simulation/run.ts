@@ -2,7 +2,7 @@
  * Runs seeds, several at a time in processes of their own: `node test/simulation/run.ts --seeds N --from S [--hours H]`.
  * Prints what goes on, what was met, and for a seed that fails the one command that repeats it with a trace.
  */
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type SimulationResult, simulate } from './simulation.ts';
@@ -14,6 +14,8 @@ const SEEDS_PER_HOUR = 6;
 const HOUR_MS = 3_600_000;
 const PROCESSES_MAX = 2;
 const PROGRESS_MS = 5_000;
+/** A seed takes about a second; this is a loop without end, also on a busy machine. */
+const SEED_MS_MAX = 60_000;
 
 const { values } = parseArgs({
   options: {
@@ -47,10 +49,13 @@ function attempt(seed: number): SimulationResult {
   try {
     return simulate({ seed });
   } catch (error) {
-    const violations = [`the world came to an end: ${error instanceof Error ? error.stack : String(error)}`];
-    const nothing = { chosen: [], digest: '', simulatedMs: 0, acked: 0, recordsRead: 0, faults: {}, marks: {} };
-    return { seed, violations, ...nothing };
+    return nothing(seed, `the world came to an end: ${error instanceof Error ? error.stack : String(error)}`);
   }
+}
+
+function nothing(seed: number, why: string): SimulationResult {
+  const counts = { digest: '', simulatedMs: 0, acked: 0, recordsRead: 0, faults: {}, marks: {} };
+  return { seed, violations: [why], chosen: [], ...counts };
 }
 
 async function runAll(from: number, count: number): Promise<boolean> {
@@ -61,29 +66,54 @@ async function runAll(from: number, count: number): Promise<boolean> {
     console.log(`${seconds} s: ${results.length} of ${count} seeds, ${failures(results).length} failed`);
   }, PROGRESS_MS);
   let next = from;
-  const worker = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const child = fork(import.meta.filename, ['--child']);
-      const give = (): void => {
-        const enough = values['until-failure'] && failures(results).length > 0;
-        if (next < from + count && !enough) child.send(next++);
-        else child.disconnect();
-      };
-      child.on('message', (result) => {
-        results.push(result as SimulationResult);
-        tell(result as SimulationResult);
-        give();
-      });
-      child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`a process ended with ${code}`))));
-      give();
-    });
+  const give = (): number | null => {
+    const enough = values['until-failure'] && failures(results).length > 0;
+    return next < from + count && !enough ? next++ : null;
+  };
+  const take = (result: SimulationResult): void => {
+    results.push(result);
+    tell(result);
+  };
   const processes = Math.min(PROCESSES_MAX, availableParallelism(), count);
   try {
-    await Promise.all(Array.from({ length: processes }, worker));
+    await Promise.all(Array.from({ length: processes }, () => work(give, take)));
   } finally {
     clearInterval(progress);
   }
   return report(results, performance.now() - begun);
+}
+
+/** One process after the other runs what there is; one that does not come to the end of a seed is ended. */
+async function work(give: () => number | null, take: (result: SimulationResult) => void): Promise<void> {
+  for (let seed = give(); seed !== null; ) {
+    const child = fork(import.meta.filename, ['--child']);
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    while (seed !== null) {
+      const result = await runIn(child, seed);
+      take(result ?? nothing(seed, `no end after ${SEED_MS_MAX / 1_000} s`));
+      seed = give();
+      if (result === null) break;
+    }
+    child.kill('SIGKILL');
+    await ended;
+  }
+}
+
+/** @returns null when the process ends, or has not answered in time. */
+function runIn(child: ChildProcess, seed: number): Promise<SimulationResult | null> {
+  return new Promise((resolve) => {
+    const settle = (result: SimulationResult | null): void => {
+      clearTimeout(timer);
+      child.removeAllListeners('message');
+      child.removeListener('exit', gone);
+      resolve(result);
+    };
+    const gone = (): void => settle(null);
+    const timer = setTimeout(gone, SEED_MS_MAX);
+    child.on('message', (result) => settle(result as SimulationResult));
+    child.on('exit', gone);
+    child.send(seed);
+  });
 }
 
 function failures(results: readonly SimulationResult[]): SimulationResult[] {

@@ -1,7 +1,9 @@
 /** A handful of seeds of the simulated world, and the proof that a seed is one run: `run.ts` has the rest of them. */
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { bugs } from './planted/bugs.ts';
 import { simulate } from './simulation.ts';
 
 const RUN = fileURLToPath(new URL('run.ts', import.meta.url));
@@ -24,4 +26,11 @@ test('a seed is the same run in another process, to the last byte', (t) => {
     encoding: 'utf8',
   });
   t.true(printed.includes(`4 ${simulate({ seed: 4 }).digest}\n`), printed);
+});
+
+test('every bug that is to be planted has its place', (t) => {
+  for (const { name, file, old } of bugs) {
+    const text = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+    t.is(text.split(old).length - 1, 1, `${name}: its place in ${file}`);
+  }
 });

@@ -16,9 +16,9 @@ export interface PlantedBug {
 export const bugs: readonly PlantedBug[] = [
   {
     name: 'ack before fsync',
-    file: 'actors/journal.ts',
-    old: 'this.#context.disk.sync(file, (error) => step(() => journal.synced(this.#problem(error))));',
-    planted: 'this.#context.after(0, step(() => journal.synced(null)));',
+    file: 'actors/journal-file.ts',
+    old: 'const file = durable ? this.#handles.durable : this.#handles.plain;',
+    planted: 'const file = durable ? this.#handles.plain : this.#handles.plain;',
     why: 'what was answered is with the disk and would not survive a power cut',
   },
   {
