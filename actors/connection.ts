@@ -10,6 +10,7 @@ import { assert } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import { FRAME_MS_MAX, HELLO_MS_MAX, IDLE_MS_MAX, OUTBOX_BYTES_MAX, WRITE_MS_MAX } from '../src/model/limits.ts';
 import type { Conversation, Request } from '../src/protocols/request.ts';
+import type { FrameRoom } from './frame-room.ts';
 import { Intake, type IntakeMessage } from './intake.ts';
 import { Outbox } from './outbox.ts';
 import { type RequestServices, Requests, type RequestsMessage } from './requests/requests.ts';
@@ -19,6 +20,7 @@ export type Inbox =
   | RequestsMessage
   | Drain
   | { readonly type: 'leasable' }
+  | { readonly type: 'retry' }
   | { readonly type: 'written'; readonly error: DiskError | null }
   | { readonly type: 'tick' };
 
@@ -26,10 +28,13 @@ export interface ConnectionInit {
   readonly socket: Socket;
   readonly conversation: Conversation;
   readonly services: RequestServices;
+  readonly frameRoom: FrameRoom;
 }
 
 /** After its last words a connection waits so long for the client to close, so that they are not lost, ms. */
 const LINGER_MS_MAX = 3_000;
+/** Between two attempts to get room for a frame, ms. */
+const ROOM_RETRY_MS = 250;
 /** Requests in flight get so long after the client has gone, ms. */
 const ORPHANS_MS_MAX = 5_000;
 const NEVER = Number.POSITIVE_INFINITY;
@@ -50,6 +55,7 @@ class Connection implements Actor<Inbox> {
   #state: State = 'open';
   #begun = false;
   #inFlight = 0;
+  #retrying = false;
   /** The client's end has been sent. */
   #finished = false;
   #timer: Timer | null = null;
@@ -62,7 +68,7 @@ class Connection implements Actor<Inbox> {
   #writeAt = NEVER;
   #endAt = NEVER;
 
-  constructor(context: Context<Inbox>, { socket, conversation, services }: ConnectionInit) {
+  constructor(context: Context<Inbox>, { socket, conversation, services, frameRoom }: ConnectionInit) {
     this.#context = context;
     this.#socket = socket;
     this.#conversation = conversation;
@@ -75,7 +81,8 @@ class Connection implements Actor<Inbox> {
     let intake: Intake | undefined;
     context.network.attach(socket, (deliver) => {
       const mayRead = (): boolean => this.#outbox.bytes < OUTBOX_BYTES_MAX;
-      intake = new Intake(socket, conversation, (length) => context.lease(length), mayRead, deliver);
+      const memory = { room: frameRoom, lease: (length: number) => context.lease(length) };
+      intake = new Intake(socket, conversation, memory, mayRead, deliver);
       return intake;
     });
     assert(intake !== undefined, 'attached at once');
@@ -95,8 +102,14 @@ class Connection implements Actor<Inbox> {
         this.#watchFrame();
         break;
       case 'starved':
-        this.#context.whenLeasable({ type: 'leasable' });
+        if (message.of === 'memory') this.#context.whenLeasable({ type: 'leasable' });
+        else this.#askForRoomAgain();
         break;
+      case 'retry':
+        this.#retrying = false;
+        this.#intake.leasable();
+        break;
+      case 'roomy':
       case 'leasable':
         this.#intake.leasable();
         break;
@@ -129,6 +142,13 @@ class Connection implements Actor<Inbox> {
   }
 
   // ---- frames in, answers out
+
+  /** The room tells when there is some; asking makes it shed who holds it without need. */
+  #askForRoomAgain(): void {
+    if (this.#retrying) return;
+    this.#retrying = true;
+    this.#context.after(ROOM_RETRY_MS, { type: 'retry' });
+  }
 
   #frame(bytes: Uint8Array, lease: Lease | undefined): void {
     if (this.#state === 'ending' || this.#state === 'gone') {

@@ -5,10 +5,11 @@
  */
 import type { Lease, Sent } from '../runtime/actor.ts';
 import type { Socket, SocketHandlers } from '../runtime/ports.ts';
-import type { Fault } from '../src/model/faults.ts';
+import { type Fault, fault } from '../src/model/faults.ts';
 import { REQUEST_BYTES_IN_FLIGHT_MAX, REQUESTS_IN_FLIGHT_MAX } from '../src/model/limits.ts';
 import { Assembler, type Progress } from '../src/protocols/assembling.ts';
 import type { Conversation } from '../src/protocols/request.ts';
+import type { FrameRoom, Unfinished } from './frame-room.ts';
 
 export type IntakeMessage =
   /** A whole frame; counted as in flight until {@link Intake.finished}. */
@@ -17,17 +18,27 @@ export type IntakeMessage =
   | { readonly type: 'broken'; readonly fault: Fault; readonly head: readonly number[] }
   /** Part of a frame has come: it must be whole in time. */
   | { readonly type: 'unfinished' }
-  /** Memory is wanted: `resume` when there may be some. */
-  | { readonly type: 'starved' }
+  /** Memory is wanted: `leasable` when there may be some. `room`: unfinished frames hold as much as they may. */
+  | { readonly type: 'starved'; readonly of: 'memory' | 'room' }
+  /** There may be room for the frame that found none. */
+  | { readonly type: 'roomy' }
   | { readonly type: 'closed'; readonly reason: string };
 
-export class Intake implements SocketHandlers {
+/** Where the memory of a frame comes from. */
+export interface FrameMemory {
+  readonly room: FrameRoom;
+  lease(length: number): Lease | null;
+}
+
+export class Intake implements SocketHandlers, Unfinished {
   readonly #socket: Socket;
   readonly #assembler: Assembler<Lease>;
   readonly #deliver: (message: IntakeMessage) => Sent;
   /** News that found the mailbox full; goes out first. */
   readonly #undelivered: IntakeMessage[] = [];
   readonly #mayRead: () => boolean;
+  readonly #memory: FrameMemory;
+  #lacks: 'memory' | 'room' = 'memory';
   #blockedBy: 'memory' | 'taker' | null = null;
   #ended = false;
   #frameWatched = false;
@@ -38,13 +49,15 @@ export class Intake implements SocketHandlers {
   constructor(
     socket: Socket,
     conversation: Conversation,
-    lease: (length: number) => Lease | null,
+    memory: FrameMemory,
     mayRead: () => boolean,
     deliver: (message: IntakeMessage) => Sent,
   ) {
     this.#socket = socket;
     this.#mayRead = mayRead;
     this.#deliver = deliver;
+    this.#memory = memory;
+    const lease = (length: number): Lease | null => this.#lease(length);
     const take = (frame: Uint8Array, held: Lease | undefined): boolean => this.#take(frame, held);
     this.#assembler = new Assembler(
       { measure: (head) => conversation.measure(head), lease, take },
@@ -64,6 +77,20 @@ export class Intake implements SocketHandlers {
 
   get framesTaken(): number {
     return this.#assembler.framesTaken;
+  }
+
+  get filled(): number {
+    return this.#assembler.filled;
+  }
+
+  /** Others have no memory, and the frame that has begun comes too slowly. */
+  shed(): void {
+    this.end();
+    this.#tell({ type: 'broken', fault: fault('OVERLOADED', 'memory is short and a frame came too slowly'), head: [] });
+  }
+
+  roomy(): void {
+    this.#tell({ type: 'roomy' });
   }
 
   data(chunk: Uint8Array): void {
@@ -103,6 +130,7 @@ export class Intake implements SocketHandlers {
     if (this.#ended) return;
     this.#ended = true;
     this.#assembler.release();
+    this.#memory.room.give(this);
     if (this.#blockedBy !== null) this.#socket.resume();
   }
 
@@ -117,7 +145,18 @@ export class Intake implements SocketHandlers {
     return this.#requests < REQUESTS_IN_FLIGHT_MAX && this.#bytes < REQUEST_BYTES_IN_FLIGHT_MAX && this.#mayRead();
   }
 
+  #lease(length: number): Lease | null {
+    this.#lacks = 'room';
+    if (!this.#memory.room.take(this, length)) return null;
+    this.#lacks = 'memory';
+    const lease = this.#memory.lease(length);
+    if (lease === null) this.#memory.room.give(this);
+    return lease;
+  }
+
   #take(frame: Uint8Array, lease: Lease | undefined): boolean {
+    // Whole: from here on the client can't hold it by being slow.
+    if (lease !== undefined) this.#memory.room.give(this);
     if (!this.#admits()) return false;
     const message: IntakeMessage =
       lease === undefined ? { type: 'frame', bytes: frame } : { type: 'frame', bytes: frame, lease };
@@ -134,7 +173,7 @@ export class Intake implements SocketHandlers {
     } else if (progress.type === 'blocked') {
       this.#blockedBy = progress.by;
       this.#socket.pause();
-      if (progress.by === 'memory') this.#tell({ type: 'starved' });
+      if (progress.by === 'memory') this.#tell({ type: 'starved', of: this.#lacks });
     } else if (this.#assembler.midFrame && !this.#frameWatched) {
       this.#frameWatched = true;
       this.#tell({ type: 'unfinished' });

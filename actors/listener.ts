@@ -18,6 +18,7 @@ import type { FieldsCodec } from '../src/protocols/native/frame.ts';
 import { NativeSession } from '../src/protocols/native/session.ts';
 import type { Conversation } from '../src/protocols/request.ts';
 import type { ConnectionInit } from './connection.ts';
+import { FrameRoom } from './frame-room.ts';
 import type { RequestServices } from './requests/requests.ts';
 
 /** A dialect that the node speaks, with its first words. */
@@ -48,6 +49,8 @@ export interface ListenerInit {
   readonly connectionsMax: number;
   /** Longest frame after hello, bytes. */
   readonly frameBytesMax: number;
+  /** Memory that frames may hold on one shard while they are not whole, bytes. */
+  readonly frameRoomBytes: number;
   readonly fields: FieldsCodec;
   readonly requests: RequestServices;
 }
@@ -72,6 +75,7 @@ class Listener implements Actor<Inbox> {
   readonly #context: Context<Inbox>;
   readonly #dialect: Dialect;
   readonly #init: ListenerInit;
+  readonly #frameRoom: FrameRoom;
   #listening: Listening | null = null;
   #draining = false;
   #number = 0;
@@ -83,6 +87,7 @@ class Listener implements Actor<Inbox> {
     this.#context = context;
     this.#dialect = dialect as Dialect;
     this.#init = init;
+    this.#frameRoom = new FrameRoom(init.frameRoomBytes, () => context.monotonic());
     context.network.listen(
       init.listeners[this.#dialect],
       (socket) => ({ type: 'accepted', socket }),
@@ -128,7 +133,8 @@ class Listener implements Actor<Inbox> {
     this.#connections++;
     this.#context.count('connections_accepted', 1);
     this.#context.gauge('connections', this.#connections);
-    const init: ConnectionInit = { socket, conversation, services: this.#init.requests };
+    const frameRoom = this.#frameRoom;
+    const init: ConnectionInit = { socket, conversation, services: this.#init.requests, frameRoom };
     // Connections outlive their listener: its next incarnation counts anew, and so does another dialect's.
     const key = `${this.#context.shard}.${this.#context.self.incarnation}.${++this.#number}`;
     this.#context.watch(this.#context.spawn('connection', key, init));

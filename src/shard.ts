@@ -48,6 +48,8 @@ export const compose: Compose = (init, { shards }): Composition => {
     listeners: { native: { host: settings['native.host'], port: plan.nativePort, shared: accepting > 1 } },
     connectionsMax: Math.ceil(settings['limits.connections'] / accepting),
     frameBytesMax: settings['limits.frameBytes'],
+    // The other half stays for the log, whatever clients claim.
+    frameRoomBytes: plan.arenaBytes / 2,
     fields: fieldsCodec,
     requests: { crc32c, facts },
   };

@@ -60,6 +60,11 @@ export class Assembler<M extends Memory> {
     return this.#framesTaken;
   }
 
+  /** Bytes of the unfinished frame that have come. */
+  get filled(): number {
+    return this.#filled;
+  }
+
   /** Takes a chunk; what it does not use at once it copies. */
   push(chunk: Uint8Array): Progress {
     if (this.#kept.length === 0) return this.#run(chunk);

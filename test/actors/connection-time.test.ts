@@ -14,6 +14,7 @@ const init: ListenerInit = {
   listeners: { native: { host: '', port: 0, shared: false } },
   connectionsMax: 10,
   frameBytesMax: 4 * MIB,
+  frameRoomBytes: 64 * 1024 * 1024,
   fields: fieldsCodec,
   requests: {
     crc32c: () => 0,

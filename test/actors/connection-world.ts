@@ -69,6 +69,7 @@ export class ConnectionWorld {
       listeners: { native: listen },
       connectionsMax: options.connectionsMax ?? 100,
       frameBytesMax: 4 * MIB,
+      frameRoomBytes: 64 * 1024 * 1024,
       fields: fieldsCodec,
       requests: { crc32c: (bytes, seed) => crc32c(bytes as Buffer, seed), facts },
     };

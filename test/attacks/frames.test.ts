@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { encode } from '@msgpack/msgpack';
 import test from 'ava';
 import type { FaultCode } from '../../src/model/faults.ts';
-import { FIELDS_BYTES_MAX, FRAME_BYTES_MAX, MIB } from '../../src/model/limits.ts';
+import { FIELDS_BYTES_MAX, FRAME_BYTES_MAX, KIB, MIB } from '../../src/model/limits.ts';
 import { HELLO_KIND } from '../../src/protocols/native/calls/hello.ts';
 import { calls } from '../../src/protocols/native/calls.ts';
 import type { CallName } from '../../src/protocols/request.ts';
@@ -53,10 +53,24 @@ test.serial(
     const claiming = await Promise.all(Array.from({ length: sized(100, 1_000) }, () => Hostile.greeted(port)));
     for (const one of claiming) one.send(head(FRAME_BYTES_MAX - 4, { fields: 10 }));
     await honest.advance(5);
-    t.false(
-      claiming.some((one) => one.ended),
-      'they are waited for',
-    );
+    for (const one of claiming.filter(({ ended }) => ended)) t.is(await one.lastWords(), 'OVERLOADED');
+    await Promise.all(claiming.map((one) => one.close()));
+  }),
+);
+
+test.serial(
+  'frames of all lengths that never come leave memory for those that do, and are shed when it is short',
+  attacks(target, { peakMib: 96, leftMib: 96 }, async (t, { port, honest }) => {
+    const claiming: Hostile[] = [];
+    for (const bytes of [FRAME_BYTES_MAX, 4 * MIB, MIB, 256 * KIB, 64 * KIB, 8 * KIB]) {
+      const same = await Promise.all(Array.from({ length: sized(30, 300) }, () => Hostile.greeted(port)));
+      for (const one of same) one.send(head(bytes - 4, { fields: 10 }));
+      claiming.push(...same);
+      await honest.advance(3);
+    }
+    const shed = claiming.filter((one) => one.ended);
+    t.true(shed.length > 0);
+    for (const one of shed) t.is(await one.lastWords(), 'OVERLOADED');
     await Promise.all(claiming.map((one) => one.close()));
   }),
 );
