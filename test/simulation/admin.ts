@@ -12,13 +12,19 @@ type State = 'there' | 'gone' | 'unknown';
 interface Remembered {
   state: State;
   topic: Topic | null;
+  /** Until then a change that had no answer may still come to pass. */
+  doubtUntil: number;
 }
+
+const DOUBT_MS = 150_000;
 
 const NAMES = ['made-a', 'made-b', 'made-c'] as const;
 const PAUSE_MS = [2_000, 15_000] as const;
 
 export class Admin extends Party {
-  readonly #topics = new Map<string, Remembered>(NAMES.map((name) => [name, { state: 'gone', topic: null }]));
+  readonly #topics = new Map<string, Remembered>(
+    NAMES.map((name) => [name, { state: 'gone', topic: null, doubtUntil: 0 }]),
+  );
   #flying = false;
 
   get idle(): boolean {
@@ -51,13 +57,16 @@ export class Admin extends Party {
         this.#changed(known, call, (outcome as { readonly reply: { readonly topic: Topic } }).reply.topic);
       else if (refusal === 'TOPIC_EXISTS') this.#found(name, known, 'gone', refusal);
       else if (refusal === 'UNKNOWN_TOPIC') this.#found(name, known, 'there', refusal);
-      else if (refusal !== 'unsent') known.state = 'unknown';
+      else if (refusal !== 'unsent') {
+        known.state = 'unknown';
+        known.doubtUntil = this.now() + DOUBT_MS;
+      }
     });
   }
 
   #changed(known: Remembered, call: string, topic: Topic): void {
     this.checker.acked += 1;
-    if (call === 'createTopic' && known.topic?.id === topic.id && known.state === 'gone')
+    if (call === 'createTopic' && known.topic?.id === topic.id && known.state === 'gone' && this.#sure(known))
       this.checker.violate(`topic ${topic.name} has the id of an earlier one, ${topic.id}`);
     known.state = call === 'deleteTopic' ? 'gone' : 'there';
     known.topic = topic;
@@ -65,7 +74,7 @@ export class Admin extends Party {
 
   /** @param impossible the state in which it could not have been said. */
   #found(name: string, known: Remembered, impossible: State, why: string): void {
-    if (known.state === impossible && !this.checker.astray)
+    if (known.state === impossible && this.#sure(known))
       this.checker.violate(`${why} of ${name}, which is ${known.state}`);
     known.state = impossible === 'gone' ? 'there' : 'gone';
     if (known.state === 'there') known.topic = null;
@@ -80,13 +89,18 @@ export class Admin extends Party {
     });
   }
 
-  #compare(name: string, { state, topic }: Remembered, topics: readonly Topic[]): void {
+  #sure({ doubtUntil }: Remembered): boolean {
+    return this.now() > doubtUntil && !this.checker.astray;
+  }
+
+  #compare(name: string, known: Remembered, topics: readonly Topic[]): void {
+    const { state, topic } = known;
     const found = topics.find((one) => one.name === name);
     const wrong =
       (state === 'there' && found === undefined) ||
       (state === 'gone' && found !== undefined) ||
       (state === 'there' && topic !== null && found !== undefined && !agrees(topic, found));
-    if (wrong && !this.checker.astray)
+    if (wrong && this.#sure(known))
       this.checker.violate(`topic ${name} is ${state} as ${shown(topic)} and listed as ${shown(found ?? null)}`);
   }
 

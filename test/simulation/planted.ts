@@ -32,8 +32,12 @@ function plant(bug: PlantedBug): string {
 /** What caught it, or null. */
 function hunt(bug: PlantedBug, folder: string): string | null {
   if (bug.test !== undefined) {
-    const ava = spawnSync(process.execPath, ['node_modules/ava/entrypoints/cli.mjs', bug.test], { cwd: folder });
-    return ava.status === 0 ? null : bug.test;
+    const { stdout, status } = spawnSync(join(ROOT, 'node_modules/.bin/ava'), [bug.test], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    if (!/passed|failed/.test(stdout)) throw new Error(`${bug.test} did not run: ${stdout}`);
+    return status === 0 ? null : bug.test;
   }
   const seeds = ['test/simulation/run.ts', '--seeds', values.seeds, '--until-failure'];
   const { stdout, status } = spawnSync(process.execPath, seeds, { cwd: folder, encoding: 'utf8' });

@@ -67,8 +67,8 @@ export const bugs: readonly PlantedBug[] = [
   {
     name: 'fetch beyond the committed offset',
     file: 'src/log/reading.ts',
-    old: 'if (offset >= log.committed) return ok({ kind: ',
-    planted: 'if (offset >= log.end) return ok({ kind: ',
+    old: 'bytesMax: number): Located {\n  const limit = Math.min(log.committed, ',
+    planted: 'bytesMax: number): Located {\n  const limit = Math.min(log.end, ',
     why: 'readers are shown what is not promised and may be cut',
   },
   {
@@ -76,7 +76,16 @@ export const bugs: readonly PlantedBug[] = [
     file: 'runtime/link.ts',
     old: '    this.#ends.ring();\n',
     planted: '',
-    why: 'a shard that sleeps is not told of what waits in its ring',
+    why: 'a shard that sleeps is not told of what waits in its ring: it wakes by its own timers, so that nothing is lost but time',
+    test: 'test/runtime/shard.test.ts',
+  },
+  {
+    name: 'retention takes the active segment',
+    file: 'src/log/retention.ts',
+    old: 'if (segment === log.active || segment.end > log.committed) return false;',
+    planted: 'if (segment === log.active) return true;',
+    why: 'records that are not old enough go with the segment that is written',
+    test: 'test/log/retention.test.ts',
   },
   {
     name: 'era of a partition used twice',
