@@ -35,7 +35,9 @@ The client and the other commands run on Node 20. Install a newer Node from http
 if (isStart) process.env.UV_THREADPOOL_SIZE ??= String(Math.min(64, Math.max(8, 4 * availableParallelism())));
 
 // What was compiled once need not be compiled at the next start: half of the time that a start takes.
-enableCompileCache?.();
+const cached = enableCompileCache?.();
+// Workers look here for it: otherwise each loads what strips types, 17 MiB, for the files that come before it can ask.
+if (cached?.directory !== undefined) process.env.NODE_COMPILE_CACHE ??= cached.directory;
 
 if (isClone && runsTypeScript) load(source);
 else if (isClone && existsSync(ownNode) && !isChosen) runWith(ownNode);
