@@ -25,6 +25,12 @@ const FILE_THREADS = String(Math.min(64, Math.max(8, 4 * availableParallelism())
 /** `other`: the broker of another checkout, to see what a change brings. */
 export type CandidateName = 'broker' | 'ceiling' | 'other';
 
+/** However this process ends, none of them outlives it. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 export interface CandidateOptions {
   /** Where folders are made. */
   readonly below: string;
@@ -74,6 +80,8 @@ export class Candidate {
       env: { ...process.env, UV_THREADPOOL_SIZE: FILE_THREADS },
     });
     this.#child = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     this.#errors = '';
     child.stderr.on('data', (text: Buffer) => {
       this.#errors = (this.#errors + text.toString()).slice(-4_000);

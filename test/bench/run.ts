@@ -108,9 +108,7 @@ if (values.help) console.log(HELP);
 else if (values.list) for (const { name } of chosenSeries()) console.log(name);
 else {
   const below = mkdtempSync(join(values.data, 'bench-'));
-  try {
-    await bench(below);
-  } finally {
-    rmSync(below, { recursive: true, force: true });
-  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  process.once('exit', () => rmSync(below, { recursive: true, force: true }));
+  await bench(below);
 }
