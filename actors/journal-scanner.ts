@@ -50,15 +50,24 @@ export class JournalScanner {
       next(!skipped);
     };
     const scan = new FileScan(sequence, this.#crc32c);
-    this.scan(name, scan, take, () => done({ name, sequence, shard, shards, groups, unfinished: scan.unfinished }));
+    const report = (): void => done({ name, sequence, shard, shards, groups, unfinished: scan.unfinished });
+    // Another shard has begun already and let go of it. What this one needs waits for it: nothing of that was in there.
+    this.scan(name, scan, take, report, report);
   }
 
-  /** Scans a file to its end; throws what the disk says, so that the supervisor tries again. */
-  scan(name: string, scan: FileScan, take: TakeWindow, done: () => void): void {
+  /**
+   * Scans a file to its end; throws what the disk says, so that the supervisor tries again.
+   * @param gone what to do when the file is not there; it throws for a file that must be.
+   */
+  scan(name: string, scan: FileScan, take: TakeWindow, done: () => void, gone: (() => void) | null = null): void {
     const path = `${JOURNAL_FOLDER}/${name}`;
     const { disk } = this.#context;
     disk.open(path, { mode: 'read', direct: true }, (error, file) =>
       step(() => {
+        if (error?.code === 'ENOENT' && gone !== null) {
+          gone();
+          return;
+        }
         const opened = expect(error, file, path);
         disk.size(opened, (failure, size) =>
           step(() => {

@@ -197,3 +197,20 @@ test('under interval an ack does not wait for the fsync, which follows; a failin
     [1, 'b'],
   ]);
 });
+
+test('a journal file that another shard removes while this one starts does not stop the start', (t) => {
+  const world = new StorageWorld({ shards: 2 });
+  const kept = fill(world, 3);
+  const empty = 'journal/7-900';
+  world.disk.replace(empty, new Uint8Array(0), (error) => t.is(error, null));
+  world.run(100);
+  const gone = { kind: 'error', code: 'ENOENT' } as const;
+  world.disk.faults.add({ operations: ['open'], path: (path) => path === empty, effect: gone, times: 2 });
+  world.restart('process');
+  world.run(1_000);
+  t.deepEqual(world.readAll(P), kept);
+  t.deepEqual(
+    world.logged.filter((line) => line.includes('"error"')),
+    [],
+  );
+});
