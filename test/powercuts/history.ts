@@ -34,6 +34,7 @@ export interface TopicHistory {
   readonly created: Times;
   readonly deleted: Times;
   id: TopicId | null;
+  partitions: readonly number[];
 }
 
 export interface Commit extends Times {

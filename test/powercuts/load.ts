@@ -92,11 +92,18 @@ export class Load {
 
   async #create(name: string, partitions: number, settings: Partial<TopicSettings>): Promise<TopicId> {
     const created = { asked: this.#trace.now, told: NEVER };
-    const history = { name, created, deleted: { asked: NEVER, told: NEVER }, id: null as TopicId | null };
+    const history = {
+      name,
+      created,
+      deleted: { asked: NEVER, told: NEVER },
+      id: null as TopicId | null,
+      partitions: [] as readonly number[],
+    };
     this.#history.topics.push(history);
     const { topic } = await this.#link.call({ call: 'createTopic', name, partitions, settings });
     created.told = this.#trace.now;
     history.id = topic.id;
+    history.partitions = topic.partitions;
     return topic.id;
   }
 
