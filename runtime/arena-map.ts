@@ -1,4 +1,4 @@
-/** All arenas of a node as one shard sees them: turns leases into descriptors that travel, and back. It leases nothing. */
+/** All arenas of a node as one shard sees them: turns leases into descriptors that travel, and back. */
 import { assert } from '../src/model/assert.ts';
 import type { Lease } from './actor.ts';
 import type { Arena } from './arena.ts';
@@ -67,6 +67,11 @@ export class ArenaMap {
     this.#ringOwner = ringOwner;
     this.#tables = memories.map((memory) => new Table(memory));
     this.#foreign = this.#tables.map((table, index) => this.#see(table, index));
+  }
+
+  /** Memory of this shard's own arena. @returns null when there is no room now. */
+  lease(length: number): ArenaLease | null {
+    return this.#own.lease(length);
   }
 
   /** Lets the hold of `lease` go to shard `to` in a descriptor of `bytes`, which lie inside it. */

@@ -3,18 +3,21 @@
  * bytes untouched. The only file of the node that knows msgpack. It judges nothing: a target that is gone is the
  * receiver's business.
  *
- *     | kind u8 | body u8 | target name length u16 | sender name length u16 | unused u16 |
+ *     | kind u8 | body u8 | target name length u16 | sender name length u16 | fields u16: 0 inline, 1 described |
  *     | target node u32 | target incarnation u32 | sender node u32 | sender incarnation u32 | fields length u32 | body length u32 |
  *     | arena u32 | arena incarnation u32 | slot u32 | offset u32 |      only when the body is described
- *     | target name | sender name | fields (msgpack) | body |            the body only when it is inline
+ *     | arena u32 | arena incarnation u32 | slot u32 | offset u32 |      only when the fields are described
+ *     | target name | sender name | fields (msgpack) | body |            fields and body only when they are inline
  *
  * Little-endian: it never leaves machines of one kind.
  */
 import { Decoder, Encoder } from '@msgpack/msgpack';
 import { assert } from '../src/model/assert.ts';
+import { copyBytes } from '../src/model/copy.ts';
 import { id, type NodeId } from '../src/model/ids.ts';
-import { INLINE_BYTES_MAX } from '../src/model/limits.ts';
-import type { Address, Message } from './actor.ts';
+import { INLINE_BYTES_MAX, KIB } from '../src/model/limits.ts';
+import type { Address, Lease, Message } from './actor.ts';
+import type { ArenaLease } from './arena-lease.ts';
 import type { ArenaMap } from './arena-map.ts';
 import type { LeaseDescriptor } from './arena-memory.ts';
 
@@ -25,6 +28,8 @@ type Body = typeof NO_BODY | typeof INLINE | typeof DESCRIBED;
 
 const HEADER_BYTES = 32;
 const DESCRIPTOR_BYTES = 16;
+/** Longer fields (lists of many places, say) go through an arena: a record must fit half a ring, and few are so long. */
+const INLINE_FIELDS_BYTES_MAX = 64 * KIB;
 
 const encoder = new Encoder({ ignoreUndefined: true });
 const decoder = new Decoder();
@@ -74,6 +79,8 @@ export class EnvelopeWriter {
   #sender: Address | undefined;
   #message: Message | undefined;
   #fields: Uint8Array = new Uint8Array(0);
+  /** What long fields were copied into; let go of when the record was not written after all. */
+  #fieldsLease: ArenaLease | null = null;
   #body: Body = NO_BODY;
   #inline: Uint8Array | undefined;
 
@@ -84,22 +91,33 @@ export class EnvelopeWriter {
     this.#to = to;
   }
 
-  /** @returns the length of the record in bytes. Nothing has been given away yet. */
+  /** @returns the length of the record in bytes; -1 when long fields find no memory now. Nothing has been given away yet. */
   prepare(kind: number, target: Address, sender: Address, message: Message): number {
     const { bytes, lease, ...fields } = message;
+    assert(lease === undefined || bytes !== undefined, 'a lease without bytes');
     this.#kind = kind;
     this.#target = target;
     this.#sender = sender;
     this.#message = message;
-    this.#fields = encoder.encodeSharedRef(fields);
     this.#inline = bytes;
     if (bytes === undefined) this.#body = NO_BODY;
     else if (this.#arenas !== null && lease !== undefined && bytes.length > INLINE_BYTES_MAX) this.#body = DESCRIBED;
     else this.#body = INLINE;
-    assert(lease === undefined || bytes !== undefined, 'a lease without bytes');
+    if (!this.#placeFields(encoder.encodeSharedRef(fields))) return -1;
     const names = target.name.length + sender.name.length;
     const body = this.#body === INLINE ? (bytes as Uint8Array).length : this.#body === DESCRIBED ? DESCRIPTOR_BYTES : 0;
-    return HEADER_BYTES + names + this.#fields.length + body;
+    return HEADER_BYTES + names + (this.#fieldsLease === null ? this.#fields.length : DESCRIPTOR_BYTES) + body;
+  }
+
+  #placeFields(fields: Uint8Array): boolean {
+    this.#fieldsLease?.release();
+    this.#fieldsLease = null;
+    this.#fields = fields;
+    if (this.#arenas === null || fields.length <= INLINE_FIELDS_BYTES_MAX) return true;
+    this.#fieldsLease = this.#arenas.lease(fields.length);
+    if (this.#fieldsLease === null) return false;
+    copyBytes(this.#fieldsLease.bytes, 0, fields);
+    return true;
   }
 
   /** Writes what was prepared and takes the lease from the sender: into the descriptor, or released once copied. */
@@ -107,77 +125,98 @@ export class EnvelopeWriter {
     const target = this.#target as Address;
     const sender = this.#sender as Address;
     const message = this.#message as Message;
-    const described = this.#body === DESCRIBED ? DESCRIPTOR_BYTES : 0;
-    const view = new DataView(into.buffer, into.byteOffset + at, HEADER_BYTES + described);
+    const described = (this.#body === DESCRIBED ? 1 : 0) + (this.#fieldsLease === null ? 0 : 1);
+    const view = new DataView(into.buffer, into.byteOffset + at, HEADER_BYTES + described * DESCRIPTOR_BYTES);
     view.setUint8(0, this.#kind);
     view.setUint8(1, this.#body);
     view.setUint16(2, target.name.length, true);
     view.setUint16(4, sender.name.length, true);
-    view.setUint16(6, 0, true);
+    view.setUint16(6, this.#fieldsLease === null ? 0 : 1, true);
     view.setUint32(8, target.node, true);
     view.setUint32(12, target.incarnation, true);
     view.setUint32(16, sender.node, true);
     view.setUint32(20, sender.incarnation, true);
     view.setUint32(24, this.#fields.length, true);
     view.setUint32(28, this.#inline?.length ?? 0, true);
-    let next = at + HEADER_BYTES;
-    if (this.#body === DESCRIBED) next = this.#writeDescriptor(view, next, message);
-    next = writeName(into, next, target.name);
+    let header = HEADER_BYTES;
+    if (this.#body === DESCRIBED) {
+      this.#describe(view, header, message.lease as Lease, this.#inline as Uint8Array);
+      header += DESCRIPTOR_BYTES;
+    }
+    const long = this.#fieldsLease;
+    if (long !== null) {
+      this.#describe(view, header, long, long.bytes);
+      header += DESCRIPTOR_BYTES;
+      this.#fieldsLease = null;
+    }
+    let next = writeName(into, at + header, target.name);
     next = writeName(into, next, sender.name);
-    into.set(this.#fields, next);
-    if (this.#body === INLINE) into.set(this.#inline as Uint8Array, next + this.#fields.length);
+    if (long === null) {
+      into.set(this.#fields, next);
+      next += this.#fields.length;
+    }
+    if (this.#body === INLINE) into.set(this.#inline as Uint8Array, next);
     if (this.#body !== DESCRIBED) message.lease?.release();
     this.#message = undefined;
     this.#inline = undefined;
   }
 
-  #writeDescriptor(view: DataView, next: number, message: Message): number {
-    const lease = message.lease;
-    assert(this.#arenas !== null && lease !== undefined, 'described bytes lie in an arena');
-    const place = this.#arenas.describe(lease, this.#inline as Uint8Array, this.#to);
-    view.setUint32(HEADER_BYTES, place.arena, true);
-    view.setUint32(HEADER_BYTES + 4, place.incarnation, true);
-    view.setUint32(HEADER_BYTES + 8, place.slot, true);
-    view.setUint32(HEADER_BYTES + 12, place.offset, true);
-    return next + DESCRIPTOR_BYTES;
+  #describe(view: DataView, at: number, lease: Lease, bytes: Uint8Array): void {
+    assert(this.#arenas !== null, 'described bytes lie in an arena');
+    const place = this.#arenas.describe(lease, bytes, this.#to);
+    view.setUint32(at, place.arena, true);
+    view.setUint32(at + 4, place.incarnation, true);
+    view.setUint32(at + 8, place.slot, true);
+    view.setUint32(at + 12, place.offset, true);
   }
 }
 
 /** Reads a record; what it answers shares no memory with it. */
 export function readEnvelope(from: Uint8Array, at: number, length: number, arenas: ArenaMap | null): Envelope {
   const view = new DataView(from.buffer, from.byteOffset + at, length);
+  const kind = view.getUint8(0);
   const body = view.getUint8(1);
   const targetLength = view.getUint16(2, true);
   const senderLength = view.getUint16(4, true);
+  const fieldsDescribed = view.getUint16(6, true) === 1;
   const fieldsLength = view.getUint32(24, true);
   const bodyLength = view.getUint32(28, true);
-  const names = at + HEADER_BYTES + (body === DESCRIBED ? DESCRIPTOR_BYTES : 0);
+  const fieldsPlaceAt = HEADER_BYTES + (body === DESCRIBED ? DESCRIPTOR_BYTES : 0);
+  const names = at + fieldsPlaceAt + (fieldsDescribed ? DESCRIPTOR_BYTES : 0);
   const fieldsAt = names + targetLength + senderLength;
   const target = address(view, 8, readName(from, names, targetLength));
   const sender = address(view, 16, readName(from, names + targetLength, senderLength));
-  // A copy: binary fields of msgpack would point into the ring, and its text decoder refuses shared memory.
-  const fields = decoder.decode(from.slice(fieldsAt, fieldsAt + fieldsLength)) as Message;
-  const kind = view.getUint8(0);
-  if (body === NO_BODY) return { kind, target, sender, message: fields };
-  if (body === INLINE) {
-    const start = fieldsAt + fieldsLength;
-    return { kind, target, sender, message: { ...fields, bytes: from.slice(start, start + bodyLength) } };
+  const lease = body === DESCRIBED ? adopt(arenas, descriptor(view, HEADER_BYTES, bodyLength)) : null;
+  const long = fieldsDescribed ? adopt(arenas, descriptor(view, fieldsPlaceAt, fieldsLength)) : null;
+  if ((fieldsDescribed && long === null) || (body === DESCRIBED && lease === null)) {
+    long?.release();
+    lease?.release();
+    return { kind, target, sender, message: null };
   }
+  // A copy: binary fields of msgpack would point into the ring, and its text decoder refuses shared memory.
+  const fields = decoder.decode(long?.bytes.slice() ?? from.slice(fieldsAt, fieldsAt + fieldsLength)) as Message;
+  long?.release();
+  if (lease !== null) return { kind, target, sender, message: { ...fields, bytes: lease.bytes, lease } };
+  if (body === NO_BODY) return { kind, target, sender, message: fields };
+  const start = fieldsAt + (fieldsDescribed ? 0 : fieldsLength);
+  return { kind, target, sender, message: { ...fields, bytes: from.slice(start, start + bodyLength) } };
+}
+
+function adopt(arenas: ArenaMap | null, place: LeaseDescriptor): ArenaLease | null {
   assert(arenas !== null, 'described bytes between nodes');
-  const lease = arenas.adopt(descriptor(view, bodyLength));
-  return { kind, target, sender, message: lease === null ? null : { ...fields, bytes: lease.bytes, lease } };
+  return arenas.adopt(place);
 }
 
 function address(view: DataView, at: number, name: string): Address {
   return { node: id<NodeId>(view.getUint32(at, true)), name, incarnation: view.getUint32(at + 4, true) };
 }
 
-function descriptor(view: DataView, length: number): LeaseDescriptor {
+function descriptor(view: DataView, at: number, length: number): LeaseDescriptor {
   return {
-    arena: view.getUint32(HEADER_BYTES, true),
-    incarnation: view.getUint32(HEADER_BYTES + 4, true),
-    slot: view.getUint32(HEADER_BYTES + 8, true),
-    offset: view.getUint32(HEADER_BYTES + 12, true),
+    arena: view.getUint32(at, true),
+    incarnation: view.getUint32(at + 4, true),
+    slot: view.getUint32(at + 8, true),
+    offset: view.getUint32(at + 12, true),
     length,
   };
 }

@@ -156,6 +156,7 @@ export class Link {
 
   #write(ring: RecordWriter, kind: number, target: Address, sender: Address, message: Message): boolean {
     const length = this.#writer.prepare(kind, target, sender, message);
+    if (length < 0) return false;
     const at = ring.claim(length);
     if (at < 0) return false;
     this.#writer.write(ring.bytes, at);

@@ -25,7 +25,7 @@ export interface SystemOptions {
   readonly init: unknown;
   /** Of each shard. */
   readonly arenaBytes: number;
-  /** Of each ring, a power of two; a message's fields must fit half of it. */
+  /** Of each ring, a power of two. */
   readonly ringBytes: number;
   /** A worker whose heap needs more dies and is replaced; null: Node's default. */
   readonly heapMibMax: number | null;

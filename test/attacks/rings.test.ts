@@ -1,7 +1,4 @@
-/**
- * Requests and answers as large as their limits allow, between shards. Known to fail: a message's fields must fit into
- * half a ring, and an assertion ends the actor whose fields do not. To be made ordinary tests with the repair.
- */
+/** Requests and answers as large as their limits allow, between shards: longer than any record of a ring. */
 import test, { type ExecutionContext } from 'ava';
 import { COMMIT_METADATA_CHARS_MAX } from '../../src/model/limits.ts';
 import { codeOf, Hostile, partsOf } from './hostile.ts';
@@ -34,12 +31,12 @@ async function commitAndRead(t: ExecutionContext, { port }: Target, atATime: num
   }
 }
 
-test.serial.failing(
+test.serial(
   'a commit as large as a request may be is answered, whatever shard looks after its group',
   attacks(target, { peakMib: 128, leftMib: 128 }, (t, on) => commitAndRead(t, on, 240)),
 );
 
-test.serial.failing(
+test.serial(
   'a group with much to tell is told of, whatever shard looks after it',
   attacks(target, { peakMib: 128, leftMib: 128 }, (t, on) => commitAndRead(t, on, 30)),
 );

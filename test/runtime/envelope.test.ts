@@ -86,3 +86,32 @@ test('many bytes of a lease stay where they are, and the hold moves to the recei
   arena.collect();
   t.is(arena.bytesLeased, 0);
 });
+
+test('fields longer than a ring takes travel through the arena, alone or beside bytes, and leave nothing behind', (t) => {
+  const { arena, here, there } = world();
+  const list = Array.from({ length: 20_000 }, (_, index) => `place ${index}`);
+  const alone = carry(here, there, { type: 'answer', list } as Message);
+  t.deepEqual(alone.message, { type: 'answer', list } as Message);
+  const lease = arena.lease(100_000);
+  if (lease === null) return t.fail();
+  lease.bytes.fill(5);
+  const both = carry(here, there, { type: 'answer', list, bytes: lease.bytes, lease } as Message);
+  t.deepEqual((both.message as { list?: unknown }).list, list);
+  t.is(both.message?.bytes?.length, 100_000);
+  both.message?.lease?.release();
+  arena.collect();
+  t.is(arena.bytesLeased, 0);
+});
+
+test('long fields that find no memory are refused, and nothing is taken', (t) => {
+  const { arena, here } = world();
+  const all = arena.lease(MIB);
+  const writer = new EnvelopeWriter(here, 1);
+  const list = Array.from({ length: 20_000 }, (_, index) => `place ${index}`);
+  t.is(writer.prepare(0, target, sender, { type: 'answer', list } as Message), -1);
+  all?.release();
+  t.true(writer.prepare(0, target, sender, { type: 'answer', list } as Message) > 0);
+  // The ring was full: the next message begins anew.
+  writer.prepare(0, target, sender, { type: 'short' });
+  t.is(arena.bytesLeased, 0);
+});
