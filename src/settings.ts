@@ -107,7 +107,8 @@ export const rules = {
     defaultText: 'one a core',
   } satisfies Rule<number>,
   memory: {
-    description: 'Bounds the shared arenas (half of it) and the heaps (0.4) of all shards; resident memory is about 150MiB more.',
+    description:
+      'Bounds the shared arenas (half of it) and the heaps (0.4) of all shards; resident memory is about 150MiB more.',
     ...bytes(MEMORY_LEAST, 1024 * GIB),
     byDefault: (machine) => Math.max(MEMORY_LEAST, Math.min(GIB, Math.floor(machine.memoryBytes / 4 / MIB) * MIB)),
     defaultText: 'a quarter of the machine or container, from 256MiB to 1GiB',
