@@ -303,7 +303,9 @@ class Connection implements Actor<Inbox> {
     if (next >= this.#wakesAt) return;
     this.#timer?.cancel();
     this.#wakesAt = next;
-    this.#timer = this.#context.after(Math.max(0, next - this.#context.monotonic()), { type: 'tick' });
+    // Whole milliseconds: the rest of one can be too small to move the clock, and the tick would come too early for ever.
+    const waitMs = Math.max(1, Math.ceil(next - this.#context.monotonic()));
+    this.#timer = this.#context.after(waitMs, { type: 'tick' });
   }
 }
 
