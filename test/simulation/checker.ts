@@ -256,6 +256,16 @@ export class Checker {
 
   // ---- the end
 
+  /** Where a reader who has seen everything must have come to: what may be gone from the end is not waited for. */
+  endDue(place: PlaceHistory): number {
+    let end = place.end;
+    for (let last = place.known.get(end - 1); last !== undefined && this.#excused(place, last); ) {
+      end -= 1;
+      last = place.known.get(end - 1);
+    }
+    return end;
+  }
+
   /** Everything has been read once more: is anything missing? */
   finish(): void {
     for (const place of this.#places.values()) {

@@ -54,12 +54,12 @@ export class Reader extends Party {
 
   /** It has seen all that the judge knows to be there. */
   get caughtUp(): boolean {
-    return this.#cursors.every(({ place, position }) => place.deleted || position >= place.end);
+    return this.#cursors.every(({ place, position }) => place.deleted || position >= this.checker.endDue(place));
   }
 
   /** Partitions where it has not, for people. */
   get behind(): string[] {
-    const late = this.#cursors.filter(({ place, position }) => !place.deleted && position < place.end);
+    const late = this.#cursors.filter(({ place, position }) => !place.deleted && position < this.checker.endDue(place));
     return late.map(({ place, position }) => `${place.name} at ${position} of ${place.end}`);
   }
 
