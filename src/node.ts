@@ -39,6 +39,9 @@ const ringBytes = (shards: number): number => (shards <= 8 ? MIB : 256 * KIB);
 /** A stop that takes longer leaves the rest to recovery. */
 const STOP_MS_MAX = 20_000;
 const READY_LOOK_MS = 3;
+const FREE_PORTS_FROM = 20_000;
+const FREE_PORTS = 12_000;
+const FREE_PORT_TRIES = 20;
 
 /** What an embedded node may be told; keys as in the settings file. */
 export interface NodeOptions extends Partial<Settings> {
@@ -94,7 +97,7 @@ async function runIn(folder: DataFolder, settings: Settings, shardUrl: string, l
     await system.stop(STOP_MS_MAX);
     throw error;
   });
-  await untilReady(system);
+  await Promise.race([untilReady(system), failure.then((error) => Promise.reject(error))]);
   const { promise: stopped, resolve: stoppedInOrder } = Promise.withResolvers<null>();
   const ended = Promise.race([failure, stopped]).then(async (error) => {
     await admin.close();
@@ -129,7 +132,7 @@ async function planOf(folder: DataFolder, settings: Settings): Promise<ShardPlan
     startedAt: id<Timestamp>(Date.now()),
     folder: folder.path,
     direct: refusal === null,
-    nativePort: await bindOnce(settings['native.host'], settings['native.port']),
+    nativePort: await findPort(settings['native.host'], settings['native.port']),
     arenaBytes: Math.floor((settings.memory * ARENA_SHARE) / settings.shards / MIB) * MIB,
   };
 }
@@ -165,6 +168,20 @@ function serveAdmin(system: System, settings: Settings): ReturnType<typeof start
       })),
   };
   return startAdmin({ host: settings['admin.host'], port: settings['admin.port'], view });
+}
+
+/**
+ * A free port is drawn below those that systems give to outgoing connections: one of them could take it between main's
+ * binding and the shards' listening.
+ */
+async function findPort(host: string, port: number): Promise<number> {
+  if (port !== 0) return bindOnce(host, port);
+  for (let tries = 0; tries < FREE_PORT_TRIES; tries++) {
+    const drawn = FREE_PORTS_FROM + Math.floor(Math.random() * FREE_PORTS);
+    const bound = await bindOnce(host, drawn).catch(() => 0);
+    if (bound !== 0) return bound;
+  }
+  return bindOnce(host, 0);
 }
 
 /**
