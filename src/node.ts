@@ -97,7 +97,10 @@ async function runIn(folder: DataFolder, settings: Settings, shardUrl: string, l
     await system.stop(STOP_MS_MAX);
     throw error;
   });
-  await Promise.race([untilReady(system), failure.then((error) => Promise.reject(error))]);
+  await untilReady(system, failure).catch(async (error: unknown) => {
+    await admin.close();
+    throw error;
+  });
   const { promise: stopped, resolve: stoppedInOrder } = Promise.withResolvers<null>();
   const ended = Promise.race([failure, stopped]).then(async (error) => {
     await admin.close();
@@ -203,8 +206,13 @@ function bindOnce(host: string, port: number): Promise<number> {
 }
 
 /** Until every listener listens: from then on requests are answered, if need be after a wait for the catalog. */
-async function untilReady(system: System): Promise<void> {
+async function untilReady(system: System, failure: Promise<Error>): Promise<void> {
+  let failed: Error | null = null;
+  void failure.then((error) => {
+    failed = error;
+  });
   for (;;) {
+    if (failed !== null) throw failed;
     const shards = await system.inspect();
     const listeners = shards.flatMap(
       ({ view }) => view?.actors.filter(({ name }) => name.startsWith('listener/')) ?? [],
