@@ -9,10 +9,12 @@ import type { DiskError, Socket } from '../runtime/ports.ts';
 import { assert } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import { FRAME_MS_MAX, HELLO_MS_MAX, IDLE_MS_MAX, OUTBOX_BYTES_MAX, WRITE_MS_MAX } from '../src/model/limits.ts';
-import type { Conversation, Request } from '../src/protocols/request.ts';
+import type { Conversation, Move } from '../src/protocols/conversation.ts';
+import type { Reply } from '../src/protocols/request.ts';
 import type { FrameRoom } from './frame-room.ts';
 import { Intake, type IntakeMessage } from './intake.ts';
 import { Outbox } from './outbox.ts';
+import { NO_HOLDS } from './requests/desk.ts';
 import { type RequestServices, Requests, type RequestsMessage } from './requests/requests.ts';
 
 export type Inbox =
@@ -45,6 +47,15 @@ const NEVER = Number.POSITIVE_INFINITY;
  */
 type State = 'open' | 'draining' | 'ending' | 'gone';
 
+/** The business of one frame, up to its answer. */
+interface Exchange {
+  readonly frameBytes: number;
+  /** Keeps the frame in place; none for small frames, and once nobody reads it any more. */
+  lease: Lease | undefined;
+  /** Keep the views of its replies in place. */
+  holds: readonly Lease[];
+}
+
 class Connection implements Actor<Inbox> {
   readonly #context: Context<Inbox>;
   readonly #socket: Socket;
@@ -53,8 +64,12 @@ class Connection implements Actor<Inbox> {
   readonly #outbox: Outbox;
   readonly #intake: Intake;
   #state: State = 'open';
-  #begun = false;
-  #inFlight = 0;
+  /** By number of their frame. */
+  readonly #exchanges = new Map<number, Exchange>();
+  #lastFrame = 0;
+  /** Moves to be made; one that leads to others at once puts them behind. */
+  readonly #moves: Move[] = [];
+  #moving = false;
   #retrying = false;
   /** The client's end has been sent. */
   #finished = false;
@@ -136,7 +151,7 @@ class Connection implements Actor<Inbox> {
       remote: this.#socket.remote,
       client: this.#conversation.client,
       state: this.#state,
-      inFlight: this.#inFlight,
+      inFlight: this.#exchanges.size,
       unsentBytes: this.#outbox.bytes,
     };
   }
@@ -156,37 +171,50 @@ class Connection implements Actor<Inbox> {
       this.#intake.finished(bytes.length);
       return;
     }
-    const said = this.#conversation.take(bytes);
-    if (said.type === 'request') {
-      this.#start(said.correlation, said.request, bytes.length, lease);
-      return;
-    }
-    lease?.release();
-    this.#intake.finished(bytes.length);
-    if (said.type === 'end') this.#lastWords(said.fault, said.views);
-    else {
-      this.#outbox.send(said.views, []);
-      if (said.begun) this.#begun = true;
-    }
+    const number = ++this.#lastFrame;
+    this.#exchanges.set(number, { frameBytes: bytes.length, lease, holds: NO_HOLDS });
+    this.#follow(this.#conversation.take(bytes, number));
   }
 
-  #start(correlation: number, request: Request, frameBytes: number, lease: Lease | undefined): void {
-    if (this.#state === 'draining') {
-      lease?.release();
-      this.#intake.finished(frameBytes);
-      const why = fault('SHUTTING_DOWN', 'the node is stopping');
-      this.#outbox.send(this.#conversation.reply(correlation, { call: 'refused', fault: why }), []);
+  #follow(moves: readonly Move[]): void {
+    for (const move of moves) this.#moves.push(move);
+    if (this.#moving) return;
+    this.#moving = true;
+    for (let next = 0; next < this.#moves.length; next++) this.#make(this.#moves[next] as Move);
+    this.#moves.length = 0;
+    this.#moving = false;
+  }
+
+  #make(move: Move): void {
+    const exchange = this.#exchanges.get(move.frame);
+    assert(exchange !== undefined, 'a frame is answered once, and asks for nothing after');
+    if (move.type === 'ask') {
+      this.#ask(exchange, move);
       return;
     }
-    this.#inFlight++;
-    this.#context.count('requests', 1);
-    this.#requests.start(request, lease, (reply, holds) => {
-      this.#inFlight--;
-      this.#intake.finished(frameBytes);
+    this.#exchanges.delete(move.frame);
+    exchange.lease?.release();
+    this.#intake.finished(exchange.frameBytes);
+    if (move.type === 'end') this.#lastWords(move.fault, move.views);
+    else if (move.views.length > 0) this.#outbox.send(move.views, exchange.holds);
+    else assert(exchange.holds.length === 0, 'nothing is held for no answer');
+  }
+
+  #ask(exchange: Exchange, { frame, ask, request, last }: Move & { readonly type: 'ask' }): void {
+    assert(last || request.call !== 'produce', 'a produce takes the frame over');
+    const reply = (reply: Reply | null, holds: readonly Lease[]): void => {
       if (reply?.call === 'refused') this.#context.count('requests_refused', 1);
-      if (reply === null) assert(holds.length === 0, 'nothing is held for no answer');
-      else this.#outbox.send(this.#conversation.reply(correlation, reply), holds);
-    });
+      if (holds.length > 0) exchange.holds = exchange.holds.length === 0 ? holds : [...exchange.holds, ...holds];
+      this.#follow(this.#conversation.reply(frame, ask, reply));
+    };
+    if (this.#state === 'draining') {
+      reply({ call: 'refused', fault: fault('SHUTTING_DOWN', 'the node is stopping') }, NO_HOLDS);
+      return;
+    }
+    this.#context.count('requests', 1);
+    const lease = last ? exchange.lease : undefined;
+    if (last) exchange.lease = undefined;
+    this.#requests.start(request, lease, reply);
   }
 
   #write(views: readonly Uint8Array[]): void {
@@ -237,7 +265,7 @@ class Connection implements Actor<Inbox> {
   /** What every message may have made possible. */
   #goOn(): void {
     if (this.#state === 'gone') {
-      if (this.#inFlight === 0 && !this.#outbox.writing) this.#context.stop();
+      if (this.#exchanges.size === 0 && !this.#outbox.writing) this.#context.stop();
     } else if (this.#state !== 'open') this.#finish();
     this.#intake.resume();
     this.#arm();
@@ -245,7 +273,7 @@ class Connection implements Actor<Inbox> {
 
   /** Ends the socket once all has been said. */
   #finish(): void {
-    const answered = this.#state === 'ending' || this.#inFlight === 0;
+    const answered = this.#state === 'ending' || this.#exchanges.size === 0;
     if (this.#finished || !answered || this.#outbox.bytes > 0 || this.#outbox.writing) return;
     this.#finished = true;
     this.#outbox.close();
@@ -287,11 +315,11 @@ class Connection implements Actor<Inbox> {
   }
 
   #checkIdle(now: number): void {
-    if (!this.#begun) {
+    if (!this.#conversation.begun) {
       this.#close(`no hello within ${HELLO_MS_MAX} ms`);
       return;
     }
-    const quiet = this.#inFlight === 0 && this.#intake.framesTaken === this.#framesBeforeIdle;
+    const quiet = this.#exchanges.size === 0 && this.#intake.framesTaken === this.#framesBeforeIdle;
     if (quiet) this.#close(`no request for ${IDLE_MS_MAX} ms`);
     this.#framesBeforeIdle = this.#intake.framesTaken;
     this.#idleAt = now + IDLE_MS_MAX;

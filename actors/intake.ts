@@ -8,7 +8,7 @@ import type { Socket, SocketHandlers } from '../runtime/ports.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import { REQUEST_BYTES_IN_FLIGHT_MAX, REQUESTS_IN_FLIGHT_MAX } from '../src/model/limits.ts';
 import { Assembler, type Progress } from '../src/protocols/assembling.ts';
-import type { Conversation } from '../src/protocols/request.ts';
+import type { Conversation } from '../src/protocols/conversation.ts';
 import type { FrameRoom, Unfinished } from './frame-room.ts';
 
 export type IntakeMessage =

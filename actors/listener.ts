@@ -14,9 +14,9 @@ import {
   REQUESTS_IN_FLIGHT_MAX,
   WAIT_MS_MAX,
 } from '../src/model/limits.ts';
+import type { Conversation } from '../src/protocols/conversation.ts';
 import type { FieldsCodec } from '../src/protocols/native/frame.ts';
 import { NativeSession } from '../src/protocols/native/session.ts';
-import type { Conversation } from '../src/protocols/request.ts';
 import type { ConnectionInit } from './connection.ts';
 import { FrameRoom } from './frame-room.ts';
 import type { RequestServices } from './requests/requests.ts';

@@ -371,24 +371,3 @@ export type CallName = Request['call'];
 export type RequestOf<C extends CallName> = Extract<Request, { readonly call: C }>;
 /** What answers a call when it is not refused. */
 export type ReplyOf<C extends CallName> = Extract<Reply, { readonly call: C }>;
-
-/** What a dialect makes of one frame. `begun`: the client has introduced itself, and may send longer frames from here on. */
-export type Said =
-  | { readonly type: 'request'; readonly correlation: number; readonly request: Request }
-  | { readonly type: 'answer'; readonly begun: boolean; readonly views: readonly Uint8Array[] }
-  /** The answer is the last: nothing behind it could be understood. */
-  | { readonly type: 'end'; readonly fault: Fault; readonly views: readonly Uint8Array[] };
-
-/** One conversation in a dialect, as actors/connection.ts holds it: frames in, frames out, no time and no sockets. */
-export interface Conversation {
-  /** Bytes of a frame that {@link Conversation.measure} wants to see. */
-  readonly headBytes: number;
-  /** Client id, for people. */
-  readonly client: string;
-  /** How long the frame is that starts with `head`; 0 while that is not known. A fault ends the conversation. */
-  measure(head: Uint8Array): Result<number>;
-  take(frame: Uint8Array): Said;
-  /** Last words about a frame that {@link Conversation.measure} refused. */
-  refuse(head: Uint8Array, fault: Fault): readonly Uint8Array[];
-  reply(correlation: number, reply: Reply): readonly Uint8Array[];
-}

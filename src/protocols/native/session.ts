@@ -4,7 +4,8 @@
  */
 import { type Fault, fault, type Result } from '../../model/faults.ts';
 import { FRAME_BYTES_BEFORE_HELLO_MAX } from '../../model/limits.ts';
-import type { Conversation, Reply, Said } from '../request.ts';
+import type { Conversation, Move } from '../conversation.ts';
+import type { Reply } from '../request.ts';
 import type { Hello, HelloAnswer } from './calls/hello.ts';
 import { decodeRequest, encodeFault, encodeHelloAnswer, encodeReply } from './codec.ts';
 import {
@@ -35,57 +36,64 @@ export class NativeSession implements Conversation {
     return this.#hello?.client ?? '';
   }
 
+  get begun(): boolean {
+    return this.#hello !== undefined;
+  }
+
   measure(head: Uint8Array): Result<number> {
     const cap = this.#hello === undefined ? FRAME_BYTES_BEFORE_HELLO_MAX : this.#about.limits.frameBytes;
     return measure(head, cap);
   }
 
-  take(bytes: Uint8Array): Said {
+  take(bytes: Uint8Array, number: number): readonly Move[] {
     const frame = openFrame(bytes);
-    if (!frame.ok) return this.#end(correlationOf(bytes), frame.fault);
+    if (!frame.ok) return this.#end(number, correlationOf(bytes), frame.fault);
     const { correlation } = frame.value;
     const said = decodeRequest(this.#codec, frame.value);
-    if (!said.ok) return this.#refused(frame.value, said.fault);
-    if (said.value.type === 'hello') return this.#greet(correlation, said.value.hello);
+    if (!said.ok) return this.#refused(number, frame.value, said.fault);
+    if (said.value.type === 'hello') return this.#greet(number, correlation, said.value.hello);
     if (this.#hello === undefined)
-      return this.#end(correlation, fault('HELLO_REQUIRED', 'the first frame is no hello'));
-    return { type: 'request', correlation, request: said.value.request };
+      return this.#end(number, correlation, fault('HELLO_REQUIRED', 'the first frame is no hello'));
+    return [{ type: 'ask', frame: number, ask: correlation, request: said.value.request, last: true }];
+  }
+
+  /** Each request is asked under its correlation id, and answered whenever its reply comes. */
+  reply(number: number, correlation: number, reply: Reply | null): readonly Move[] {
+    return answer(number, reply === null ? [] : encodeReply(this.#codec, correlation, reply));
   }
 
   refuse(head: Uint8Array, why: Fault): readonly Uint8Array[] {
     return encodeFault(this.#codec, correlationOf(head), why);
   }
 
-  reply(correlation: number, reply: Reply): readonly Uint8Array[] {
-    return encodeReply(this.#codec, correlation, reply);
-  }
-
-  #greet(correlation: number, hello: Hello): Said {
+  #greet(number: number, correlation: number, hello: Hello): readonly Move[] {
     if (this.#hello !== undefined)
-      return this.#answer(encodeFault(this.#codec, correlation, fault('INVALID_REQUEST', 'hello was said before')));
+      return answer(number, encodeFault(this.#codec, correlation, fault('INVALID_REQUEST', 'hello was said before')));
     if (!hello.versions.includes(FRAME_VERSION))
       return this.#end(
+        number,
         correlation,
         fault('UNSUPPORTED_VERSION', `versions ${hello.versions.join(', ')}; this node speaks ${FRAME_VERSION}`),
       );
     this.#hello = hello;
     const features = this.#about.features.filter((feature) => hello.features.includes(feature));
-    return this.#answer(
+    return answer(
+      number,
       encodeHelloAnswer(this.#codec, correlation, { ...this.#about, features, version: FRAME_VERSION }),
     );
   }
 
   /** Before hello every fault is the last word: who can't say hello speaks another protocol. */
-  #refused({ correlation }: Frame, why: Fault): Said {
-    if (why.code === 'BAD_FRAME' || this.#hello === undefined) return this.#end(correlation, why);
-    return this.#answer(encodeFault(this.#codec, correlation, why));
+  #refused(number: number, { correlation }: Frame, why: Fault): readonly Move[] {
+    if (why.code === 'BAD_FRAME' || this.#hello === undefined) return this.#end(number, correlation, why);
+    return answer(number, encodeFault(this.#codec, correlation, why));
   }
 
-  #answer(views: readonly Uint8Array[]): Said {
-    return { type: 'answer', begun: this.#hello !== undefined, views };
+  #end(number: number, correlation: number, why: Fault): readonly Move[] {
+    return [{ type: 'end', frame: number, fault: why, views: encodeFault(this.#codec, correlation, why) }];
   }
+}
 
-  #end(correlation: number, why: Fault): Said {
-    return { type: 'end', fault: why, views: encodeFault(this.#codec, correlation, why) };
-  }
+function answer(number: number, views: readonly Uint8Array[]): readonly Move[] {
+  return [{ type: 'answer', frame: number, views }];
 }

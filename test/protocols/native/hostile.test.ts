@@ -4,12 +4,13 @@ import test from 'ava';
 import fc from 'fast-check';
 import { isFaultCode } from '../../../src/model/faults.ts';
 import { FIELDS_BYTES_MAX, FRAME_BYTES_BEFORE_HELLO_MAX, FRAME_BYTES_MAX } from '../../../src/model/limits.ts';
+import type { Move } from '../../../src/protocols/conversation.ts';
 import { calls } from '../../../src/protocols/native/calls.ts';
 import { decodeAnswer, encodeHello, encodeRequest } from '../../../src/protocols/native/codec.ts';
 import { HEADER_BYTES, measure, openFrame } from '../../../src/protocols/native/frame.ts';
 import { isPlainMap } from '../../../src/protocols/native/scan.ts';
 import { NativeSession } from '../../../src/protocols/native/session.ts';
-import type { Request, Said } from '../../../src/protocols/request.ts';
+import type { Request } from '../../../src/protocols/request.ts';
 import { sized } from '../../long.ts';
 import { msgpackFields } from './msgpack.ts';
 import { anyRequest } from './values.ts';
@@ -26,9 +27,16 @@ const whole = (views: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffe
 const helloFrame = (versions = [1]): Uint8Array =>
   whole(encodeHello(codec, 1, { versions, client: 'x', features: ['b'] }));
 
+/** The one move that a frame leads to. */
+function move(session: NativeSession, bytes: Uint8Array): Move {
+  const [first, ...more] = session.take(bytes, 1);
+  if (first === undefined || more.length > 0) throw new Error('a frame leads to one move');
+  return first;
+}
+
 function greeted(): NativeSession {
   const session = new NativeSession(codec, about);
-  if (session.take(helloFrame()).type !== 'answer') throw new Error('hello was refused');
+  if (move(session, helloFrame()).type !== 'answer') throw new Error('hello was refused');
   return session;
 }
 
@@ -46,8 +54,8 @@ function frame(kind: number, fields: Uint8Array, raw = new Uint8Array(0)): Uint8
 }
 
 /** The fault that a client reads from what was said, and whether the connection ends. */
-function faultOf(said: Said): { code: string; message: string; ends: boolean; correlation: number } {
-  if (said.type === 'request') throw new Error('it was accepted');
+function faultOf(said: Move): { code: string; message: string; ends: boolean; correlation: number } {
+  if (said.type === 'ask') throw new Error('it was accepted');
   const answer = openFrame(whole(said.views));
   if (!answer.ok) throw new Error(answer.fault.message);
   const decoded = decodeAnswer(codec, answer.value);
@@ -73,25 +81,25 @@ test('ten thousand mutated or random frames lead to requests or faults, never to
     });
   const random = fc.uint8Array({ maxLength: 200 });
   const kindAndFields = fc.tuple(fc.nat(255), random, random).map(([kind, fields, raw]) => frame(kind, fields, raw));
-  const counts = { request: 0, answer: 0, end: 0 };
+  const counts = { ask: 0, answer: 0, end: 0 };
   fc.assert(
     fc.property(fc.oneof(mutated, random, kindAndFields), (bytes) => {
       const session = greeted();
       const length = measure(bytes.subarray(0, HEADER_BYTES), FRAME_BYTES_MAX);
       if (!length.ok) return isFaultCode(length.fault.code);
-      const said = session.take(bytes);
+      const said = move(session, bytes);
       counts[said.type]++;
-      return said.type === 'request' || isFaultCode(faultOf(said).code) || said.type === 'answer';
+      return said.type === 'ask' || isFaultCode(faultOf(said).code) || said.type === 'answer';
     }),
     { numRuns: sized(10_000, 1_000_000) },
   );
-  t.true(counts.request > 100 && counts.answer > 100 && counts.end > 100, JSON.stringify(counts));
+  t.true(counts.ask > 100 && counts.answer > 100 && counts.end > 100, JSON.stringify(counts));
 });
 
 test('a truncated frame is refused as such', (t) => {
   const bytes = helloFrame();
   for (let length = 0; length < bytes.length; length++)
-    t.is(faultOf(new NativeSession(codec, about).take(bytes.subarray(0, length))).code, 'BAD_FRAME');
+    t.is(faultOf(move(new NativeSession(codec, about), bytes.subarray(0, length))).code, 'BAD_FRAME');
 });
 
 test('a frame that is too long is refused by its first four bytes, sooner before hello', (t) => {
@@ -123,11 +131,11 @@ test('fields that are too long or longer than their frame are refused by the hea
 test('another version and flags that are not there yet end the connection', (t) => {
   const version = helloFrame();
   version[4] = 2;
-  t.like(faultOf(greeted().take(version)), { code: 'UNSUPPORTED_VERSION', ends: true, correlation: 1 });
+  t.like(faultOf(move(greeted(), version)), { code: 'UNSUPPORTED_VERSION', ends: true, correlation: 1 });
   const flags = helloFrame();
   flags[7] = 1;
-  t.like(faultOf(greeted().take(flags)), { code: 'BAD_FRAME', ends: true });
-  t.like(faultOf(new NativeSession(codec, about).take(helloFrame([2, 9]))), {
+  t.like(faultOf(move(greeted(), flags)), { code: 'BAD_FRAME', ends: true });
+  t.like(faultOf(move(new NativeSession(codec, about), helloFrame([2, 9]))), {
     code: 'UNSUPPORTED_VERSION',
     ends: true,
   });
@@ -135,12 +143,12 @@ test('another version and flags that are not there yet end the connection', (t) 
 
 test('nothing but hello may come first, and hello comes once', (t) => {
   const topics = frame(calls.topics.kind, encode({}));
-  t.like(faultOf(new NativeSession(codec, about).take(topics)), { code: 'HELLO_REQUIRED', ends: true });
-  t.like(faultOf(greeted().take(helloFrame())), { code: 'INVALID_REQUEST', ends: false });
+  t.like(faultOf(move(new NativeSession(codec, about), topics)), { code: 'HELLO_REQUIRED', ends: true });
+  t.like(faultOf(move(greeted(), helloFrame())), { code: 'INVALID_REQUEST', ends: false });
 });
 
 test('features in force are those that both sides know', (t) => {
-  const said = new NativeSession(codec, about).take(helloFrame());
+  const said = move(new NativeSession(codec, about), helloFrame());
   if (said.type !== 'answer') throw new Error('refused');
   const opened = openFrame(whole(said.views));
   const answer = opened.ok ? decodeAnswer(codec, opened.value) : opened;
@@ -149,12 +157,12 @@ test('features in force are those that both sides know', (t) => {
 
 test('an unknown call is answered, the connection goes on', (t) => {
   for (const kind of [19, 0x7f, 0x81, 0xff])
-    t.like(faultOf(greeted().take(frame(kind, encode({})))), { code: 'UNKNOWN_CALL', ends: false, correlation: 77 });
+    t.like(faultOf(move(greeted(), frame(kind, encode({})))), { code: 'UNKNOWN_CALL', ends: false, correlation: 77 });
 });
 
 test('unknown, missing and wrong fields are named', (t) => {
   const refused = (kind: number, fields: unknown, raw?: Uint8Array<ArrayBuffer>): string => {
-    const { code, message, ends } = faultOf(greeted().take(frame(kind, encode(fields), raw)));
+    const { code, message, ends } = faultOf(move(greeted(), frame(kind, encode(fields), raw)));
     t.false(ends);
     return `${code} ${message}`;
   };
@@ -216,29 +224,29 @@ const nameFields: readonly (readonly [string, number, (name: string) => unknown]
 
 for (const [field, kind, fields] of nameFields) {
   test(`${field}: bad names are refused by name, names of Object.prototype are ordinary`, (t) => {
-    const take = (name: string): Said => greeted().take(frame(kind, encode(fields(name))));
+    const take = (name: string): Move => move(greeted(), frame(kind, encode(fields(name))));
     for (const bad of ['', '.', '..', '../x', 'a/b', 'a\0b', '\0', 'a b', 'ä', 'x'.repeat(10_000), '\ud800'])
       t.like(faultOf(take(bad)), { code: 'INVALID_NAME', ends: false }, JSON.stringify(bad.slice(0, 20)));
     for (const ordinary of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'CON', '-', '_'])
-      t.is(take(ordinary).type, 'request', ordinary);
+      t.is(take(ordinary).type, 'ask', ordinary);
   });
 }
 
 test('ids of clients and members: bounded, printable, else anything', (t) => {
-  const ids: ((value: string) => Said)[] = [
+  const ids: ((value: string) => Move)[] = [
     (client) =>
-      new NativeSession(codec, about).take(whole(encodeHello(codec, 1, { versions: [1], client, features: [] }))),
-    (member) => greeted().take(frame(11, encode({ ...beat, member }))),
-    (instance) => greeted().take(frame(11, encode({ ...beat, instance }))),
-    (member) => greeted().take(frame(12, encode({ ...commit, group: 'g', member }))),
+      move(new NativeSession(codec, about), whole(encodeHello(codec, 1, { versions: [1], client, features: [] }))),
+    (member) => move(greeted(), frame(11, encode({ ...beat, member }))),
+    (instance) => move(greeted(), frame(11, encode({ ...beat, instance }))),
+    (member) => move(greeted(), frame(12, encode({ ...commit, group: 'g', member }))),
   ];
   for (const take of ids) {
     for (const bad of ['a\0', '\u001b[2J', 'x'.repeat(10_000), 'x'.repeat(256)]) {
       const said = take(bad);
-      t.true(said.type !== 'request' && ['INVALID_REQUEST', 'FRAME_TOO_LARGE'].includes(faultOf(said).code));
+      t.true(said.type !== 'ask' && ['INVALID_REQUEST', 'FRAME_TOO_LARGE'].includes(faultOf(said).code));
     }
     for (const ordinary of ['__proto__', 'constructor', '../x', 'ünï', 'x'.repeat(255)])
-      t.true(['request', 'answer'].includes(take(ordinary).type), ordinary);
+      t.true(['ask', 'answer'].includes(take(ordinary).type), ordinary);
   }
 });
 
@@ -260,7 +268,7 @@ test('msgpack that costs more than its bytes never reaches the decoder', (t) => 
   ];
   for (const [what, bytes] of bad) {
     t.false(isPlainMap(Uint8Array.from(bytes)), what);
-    t.like(faultOf(greeted().take(frame(5, Uint8Array.from(bytes)))), { code: 'BAD_FRAME', ends: true }, what);
+    t.like(faultOf(move(greeted(), frame(5, Uint8Array.from(bytes)))), { code: 'BAD_FRAME', ends: true }, what);
   }
 });
 
