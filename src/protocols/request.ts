@@ -2,7 +2,7 @@
  * The common language of all dialects: what a client may ask a node, and what it is told. A dialect turns its frames
  * into these values and back; actors/connection.ts carries them out. Names stand in dialects, ids in here.
  */
-import type { Fault, Result } from '../model/faults.ts';
+import type { Fault } from '../model/faults.ts';
 import type {
   Offset,
   PartitionId,
