@@ -49,6 +49,18 @@ const kinds = {
   STALE_MEMBER_EPOCH: { retryable: true, hint: 'Send a heartbeat to learn the present epoch, then try again.' },
   MEMBER_EXISTS: { retryable: false, hint: 'Another member holds this instance id; stop it or choose another id.' },
   UNKNOWN_ASSIGNOR: { retryable: false, hint: 'Use range, roundrobin or sticky.' },
+  REBALANCE_IN_PROGRESS: { retryable: true, hint: 'Join the group again.' },
+  ILLEGAL_GENERATION: { retryable: false, hint: 'The group has moved on; join it again.' },
+  INCONSISTENT_PROTOCOL: {
+    retryable: false,
+    hint: 'All members of a group are of one kind and share a way of assigning; stop the others first, or use another group.',
+  },
+  MEMBER_ID_REQUIRED: { retryable: true, hint: 'Join again with the member id of this answer.' },
+  FENCED_INSTANCE: { retryable: false, hint: 'Another member has taken over this instance id; stop this one.' },
+  INVALID_SESSION: { retryable: false, hint: 'Choose a session time-out within the bounds of the node.' },
+  INVALID_PATTERN: { retryable: false, hint: 'Use a shorter pattern, without look-around and back-references.' },
+  TOPIC_SUBSCRIBED: { retryable: false, hint: 'Members of the group are subscribed to the topic; stop them first.' },
+  METADATA_TOO_LARGE: { retryable: false, hint: 'Commit offsets with shorter metadata.' },
   GROUP_FULL: { retryable: false, hint: 'The group has as many members as limits allow.' },
   // the node
   UNAVAILABLE: {
