@@ -71,19 +71,6 @@ export interface StorageInit {
   readonly freeRatioMin: number;
 }
 
-/** What the log's actors count. */
-export const storageCounters = [
-  { name: 'journal_writes', kind: 'counter', help: 'Groups written to the journal.' },
-  { name: 'journal_bytes', kind: 'counter', help: 'Bytes written to the journal.' },
-  { name: 'journal_syncs', kind: 'counter', help: 'Fsyncs of the journal.' },
-  { name: 'segment_bytes', kind: 'counter', help: 'Bytes written to segments.' },
-  {
-    name: 'disk_free_bytes',
-    kind: 'gauge',
-    help: 'Bytes free on the disk of the data folder, as each shard saw it last.',
-  },
-] as const;
-
 type Inbox = JournalRequest | Down | Drain | Step;
 
 /** Asks that were lost with their partition are sent again, ms. */

@@ -55,15 +55,6 @@ export interface ListenerInit {
   readonly requests: RequestServices;
 }
 
-/** What connections and listeners count. */
-export const connectionCounters = [
-  { name: 'connections', kind: 'gauge', help: 'Connections that are open.' },
-  { name: 'connections_accepted', kind: 'counter', help: 'Connections accepted.' },
-  { name: 'connections_refused', kind: 'counter', help: 'Connections refused because there were too many.' },
-  { name: 'requests', kind: 'counter', help: 'Requests that were understood.' },
-  { name: 'requests_refused', kind: 'counter', help: 'Requests that were answered by a fault alone.' },
-] as const;
-
 type Inbox =
   | { readonly type: 'listening'; readonly error: string | null; readonly listening: Listening | undefined }
   | { readonly type: 'accepted'; readonly socket: Socket }
@@ -100,6 +91,7 @@ class Listener implements Actor<Inbox> {
       case 'listening':
         assert(message.listening !== undefined, `${this.#dialect}: can't listen: ${message.error}`);
         this.#listening = message.listening;
+        this.#context.count('listeners', 1);
         if (this.#draining) this.#close(message.listening);
         break;
       case 'accepted':
@@ -117,6 +109,10 @@ class Listener implements Actor<Inbox> {
         this.#context.stop();
         break;
     }
+  }
+
+  stopped(): void {
+    if (this.#listening !== null) this.#context.count('listeners', -1);
   }
 
   inspect(): unknown {

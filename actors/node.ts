@@ -10,15 +10,12 @@ import { makeConnection } from './connection.ts';
 import { type CoordinatorInit, makeCoordinator } from './coordinator.ts';
 import { type DirectoryInit, makeDirectory } from './directory.ts';
 import { makeJanitor } from './janitor.ts';
-import { makeJournal, type StorageInit, storageCounters } from './journal.ts';
-import { connectionCounters, DIALECTS, type ListenerInit, makeListener } from './listener.ts';
+import { makeJournal, type StorageInit } from './journal.ts';
+import { DIALECTS, type ListenerInit, makeListener } from './listener.ts';
 import { makePartition } from './partition.ts';
 
 /** What every actor that begins at start or on demand is handed. */
 export type NodeInit = CatalogInit & CoordinatorInit & DirectoryInit & ListenerInit & StorageInit;
-
-/** What the actors count, beside the kernel. */
-export const nodeCounters = [...connectionCounters, ...storageCounters];
 
 /** Its state is in a log: a new incarnation has all of it. */
 const fromLog: Supervision = { directive: 'restart', crashesMax: 20, windowMs: 60_000, backoffMs: [20, 2_000] };

@@ -4,7 +4,7 @@
  * copies, or shares what lies in shared memory. Costs about 70 µs a call: never on the path of a message.
  */
 import { fileURLToPath } from 'node:url';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import type { Pool } from './ports.ts';
 
 export interface PoolOptions {
@@ -21,7 +21,8 @@ const IDLE_MS = 10_000;
 export class ThreadPool implements Pool {
   readonly #options: PoolOptions;
   readonly #modules: ReadonlyMap<string, string>;
-  #threads: Piscina | null = null;
+  /** Loaded with the first job: most nodes never have one. */
+  #threads: Promise<Piscina> | null = null;
   #closed = false;
 
   constructor(options: PoolOptions) {
@@ -35,18 +36,13 @@ export class ThreadPool implements Pool {
       setImmediate(done, this.#closed ? 'the pool is closed' : `no job is named ${job}`);
       return;
     }
-    this.#threads ??= new Piscina({
-      minThreads: 0,
-      maxThreads: this.#options.threadsMax,
-      maxQueue: this.#options.queueMax,
-      idleTimeout: IDLE_MS,
-      // Where an idle thread waits in Atomics.wait, it cannot be ended gently.
-      atomics: 'disabled',
-    });
-    this.#threads.run(argument, { filename, name: job }).then(
-      (result: unknown) => later(done, null, result),
-      (error: unknown) => later(done, error instanceof Error ? error.message : String(error)),
-    );
+    this.#threads ??= startThreads(this.#options);
+    this.#threads
+      .then((threads) => threads.run(argument, { filename, name: job }))
+      .then(
+        (result: unknown) => later(done, null, result),
+        (error: unknown) => later(done, error instanceof Error ? error.message : String(error)),
+      );
   }
 
   /** Ends the threads; jobs under way, and any later one, answer with an error. */
@@ -56,8 +52,20 @@ export class ThreadPool implements Pool {
       setImmediate(done);
     };
     if (this.#threads === null) ended();
-    else this.#threads.destroy().then(ended, ended);
+    else this.#threads.then((threads) => threads.destroy()).then(ended, ended);
   }
+}
+
+async function startThreads({ threadsMax, queueMax }: PoolOptions): Promise<Piscina> {
+  const { Piscina } = await import('piscina');
+  return new Piscina({
+    minThreads: 0,
+    maxThreads: threadsMax,
+    maxQueue: queueMax,
+    idleTimeout: IDLE_MS,
+    // Where an idle thread waits in Atomics.wait, it cannot be ended gently.
+    atomics: 'disabled',
+  });
 }
 
 /** Out of the promise, where a throw of `done` would become an unhandled rejection instead of the kernel's affair. */

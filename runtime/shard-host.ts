@@ -65,6 +65,11 @@ export class ShardHost implements ShardControl {
     this.#failed = failed;
   }
 
+  /** Ahead of {@link ShardHost.start}, which then finds it imported. */
+  async load(treeUrl: string): Promise<void> {
+    await import(treeUrl);
+  }
+
   async start(start: ShardStart): Promise<number[]> {
     assert(this.#shard === null, 'starts once');
     const { compose } = (await import(start.treeUrl)) as { readonly compose: Compose };

@@ -21,8 +21,6 @@ export interface SystemOptions {
   readonly shards: number;
   /** URL of a module that exports `compose` (see shard-host.ts). */
   readonly treeUrl: string;
-  /** Structured-cloneable; handed to `compose` in every shard. */
-  readonly init: unknown;
   /** Of each shard. */
   readonly arenaBytes: number;
   /** Of each ring, a power of two. */
@@ -64,12 +62,7 @@ interface Slot {
   running: boolean;
 }
 
-export async function startSystem(options: SystemOptions): Promise<System> {
-  const system = new System(options);
-  await system.start();
-  return system;
-}
-
+/** Its threads come up from the start, while whoever made it finds out what `start` wants. */
 export class System {
   readonly counters: CounterBoard;
   readonly #options: SystemOptions;
@@ -86,6 +79,7 @@ export class System {
     this.#askToStop = resolve;
   });
   #phases: readonly number[] = [];
+  #init: unknown;
 
   constructor(options: SystemOptions) {
     this.#options = options;
@@ -94,7 +88,11 @@ export class System {
     const memory = createCounterMemory(definitions, options.shards);
     this.#counterRows = { definitions, memory };
     this.counters = new CounterBoard(definitions, memory, options.shards);
-    this.#slots = Array.from({ length: options.shards }, () => ({ incarnation: 0, thread: null, running: false }));
+    this.#slots = Array.from({ length: options.shards }, (_, shard) => ({
+      incarnation: 0,
+      thread: options.shards === 1 ? null : this.#worker(shard),
+      running: false,
+    }));
   }
 
   /** All shards run. */
@@ -102,8 +100,12 @@ export class System {
     return !this.#stopping && this.#slots.every(({ running }) => running);
   }
 
-  /** @throws when a shard does not come up; all are ended then. */
-  async start(): Promise<void> {
+  /**
+   * @param init structured-cloneable; handed to `compose` in every shard.
+   * @throws when a shard does not come up; all are ended then.
+   */
+  async start(init: unknown): Promise<void> {
+    this.#init = init;
     try {
       await Promise.all(this.#slots.map((_, shard) => this.#startShard(shard)));
     } catch (error) {
@@ -160,11 +162,12 @@ export class System {
   }
 
   async #startShard(shard: number): Promise<void> {
-    const { shards, heapMibMax, treeUrl, init, ports } = this.#options;
+    const { shards, treeUrl, ports } = this.#options;
+    const init = this.#init;
     const slot = this.#slots[shard] as Slot;
-    const thread = shards === 1 ? startHere() : startWorker(shard, heapMibMax);
+    slot.thread ??= shards === 1 ? await startHere() : this.#worker(shard);
     slot.incarnation += 1;
-    slot.thread = thread;
+    const { thread } = slot;
     const away = this.#slots.flatMap((other, index) => (other.incarnation > 0 && other.thread === null ? [index] : []));
     const start: ShardStart = { shard, memory: this.#memory, treeUrl, init, ports, counters: this.#counterRows, away };
     const failure = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
@@ -176,6 +179,10 @@ export class System {
     }
     await thread.end();
     throw new Error(`shard ${shard} did not start: ${phases.message}`, { cause: phases });
+  }
+
+  #worker(shard: number): ShardThread {
+    return startWorker(shard, this.#options.heapMibMax, this.#options.treeUrl);
   }
 
   /** From now on its death is followed by a replacement. */

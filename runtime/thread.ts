@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { controlOf } from './control.ts';
-import { type ShardControl, ShardHost } from './shard-host.ts';
+import type { ShardControl } from './shard-host.ts';
 
 export interface ShardThread {
   readonly control: ShardControl;
@@ -19,10 +19,14 @@ const WORKER_URL = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : 
 /** A shard in the caller's thread that failed gives its actors this long to let go of what they hold. */
 const COLLAPSE_MS_MAX = 10_000;
 
-/** @param heapMibMax a worker that needs more dies, and is replaced. */
-export function startWorker(shard: number, heapMibMax: number | null): ShardThread {
+/**
+ * @param heapMibMax a worker that needs more dies, and is replaced.
+ * @param treeUrl what the worker imports while it waits to be started.
+ */
+export function startWorker(shard: number, heapMibMax: number | null, treeUrl: string): ShardThread {
   const worker = new Worker(WORKER_URL, {
     name: `shard ${shard}`,
+    workerData: treeUrl,
     ...(heapMibMax === null ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMibMax } }),
   });
   let reason: Error | null = null;
@@ -38,11 +42,13 @@ export function startWorker(shard: number, heapMibMax: number | null): ShardThre
   return { control: controlOf(worker), ended, end };
 }
 
-export function startHere(): ShardThread {
+export async function startHere(): Promise<ShardThread> {
+  // Only here: main has no use for a shard whose thread is a worker.
+  const { ShardHost } = await import('./shard-host.ts');
   let over: (reason: Error) => void = () => {};
   const ended = new Promise<Error>((resolve) => {
     over = resolve;
   });
-  const control = new ShardHost((error) => void control.stop(COLLAPSE_MS_MAX).then(() => over(error)));
+  const control: ShardControl = new ShardHost((error) => void control.stop(COLLAPSE_MS_MAX).then(() => over(error)));
   return { control, ended, end: async () => over(new Error('ended')) };
 }

@@ -1,11 +1,11 @@
 /** The first file of a worker thread: one shard, controlled by main. What it throws ends the thread; main replaces it. */
 import { enableCompileCache } from 'node:module';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../src/model/assert.ts';
 import { exposeControl } from './control.ts';
 import { ShardHost } from './shard-host.ts';
 
-// The actors are imported later, from what an earlier start has compiled.
+// The actors are imported by the host, from what an earlier start has compiled.
 enableCompileCache();
 assert(parentPort !== null, 'runs in a worker thread');
 const host = new ShardHost((error) => {
@@ -15,3 +15,4 @@ const host = new ShardHost((error) => {
   });
 });
 exposeControl(host, parentPort);
+await host.load(String(workerData));

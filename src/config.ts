@@ -1,15 +1,13 @@
 /**
  * How the settings of a node come together: flags > environment > file > defaults. Every wrong or unknown name stops
- * the start, with its place and the nearest known name. Reads the settings file and asks the machine for its size,
- * nothing else; never starts anything and keeps no state.
+ * the start, with its place and the nearest known name. Finds the settings file (settings-file.ts reads it) and asks the
+ * machine for its size, nothing else; never starts anything and keeps no state.
  */
 import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { KIB } from './model/limits.ts';
-import { TOPIC_DEFAULTS, type TopicSettings } from './model/topic.ts';
 import {
   environmentName,
   flagName,
@@ -22,14 +20,10 @@ import {
   settingKeys,
   showValue,
 } from './settings.ts';
+import type { Given, Problem, SettingsFile } from './settings-file.ts';
 
-/** One thing that is wrong with what was given. */
-export interface Problem {
-  /** `callboard.yaml:3`, an environment name, or a flag. */
-  readonly where: string;
-  readonly key: string;
-  readonly message: string;
-}
+export type { Problem } from './settings-file.ts';
+
 /** All that is wrong at once, so that nobody has to start again for each. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -45,12 +39,6 @@ const COMMAND_NAMES = ['CALLBOARD_CONFIG', 'CALLBOARD_SERVER'];
 /** What Kubernetes sets for a service named callboard: not settings, and nobody's mistake. */
 const SERVICE_LINK = /^CALLBOARD(_\w+)?_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)$|^CALLBOARD_PORT$/;
 
-/** A value that was given, before it is checked. */
-interface Given {
-  readonly key: string;
-  readonly value: unknown;
-  readonly where: string;
-}
 export interface Origin {
   readonly from: 'default' | 'file' | 'environment' | 'flag';
   /** `default`, `callboard.yaml:3`, an environment name, or a flag. */
@@ -63,7 +51,7 @@ export interface SettingInForce extends Origin {
   readonly text: string;
 }
 export interface Sources {
-  readonly file?: { readonly name: string; readonly text: string };
+  readonly file?: SettingsFile;
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** By key, as settingKeys has them. */
   readonly flags?: Readonly<Record<string, unknown>>;
@@ -90,7 +78,10 @@ export function resolveSettings(sources: Sources): Resolved {
       origins.set(one.key, { from, where: one.where });
     }
   };
-  if (sources.file) take('file', readYaml(sources.file.name, sources.file.text, problems));
+  if (sources.file) {
+    problems.push(...sources.file.problems);
+    take('file', sources.file.given);
+  }
   take('environment', readEnvironment(sources.environment ?? {}, problems));
   take(
     'flag',
@@ -145,12 +136,6 @@ export function isLoopback(host: string): boolean {
   return family === 0 ? host === 'localhost' : loopback.check(host, family === 4 ? 'ipv4' : 'ipv6');
 }
 
-/** The defaults of new topics as the catalog takes them. */
-export function topicDefaults(settings: Settings): TopicSettings {
-  const names = Object.keys(TOPIC_DEFAULTS) as (keyof TopicSettings)[];
-  return Object.fromEntries(names.map((name) => [name, settings[`topics.${name}`]])) as unknown as TopicSettings;
-}
-
 /** This machine, as far as defaults ask. */
 export function thisMachine(): Machine {
   // 0 and values beyond the machine's own memory mean that no limit is set
@@ -170,47 +155,31 @@ export function settingsInForce({ settings, origins }: Resolved): SettingInForce
 }
 
 /** Reads the settings of this process: `--config`, else CALLBOARD_CONFIG, else callboard.yaml where there is one. */
-export function loadSettings(
+export async function loadSettings(
   flags: Readonly<Record<string, unknown>>,
   environment: Readonly<Record<string, string | undefined>>,
   config?: string,
-): Resolved {
+): Promise<Resolved> {
   const named = config ?? (environment.CALLBOARD_CONFIG || undefined);
   const name = named ?? 'callboard.yaml';
   const sources = { environment, flags, machine: thisMachine() };
+  const text = textOf(name, named !== undefined);
+  if (text === undefined) return resolveSettings(sources);
+  // Only here: YAML is a lot to load, and most nodes have no file.
+  const { readSettingsFile } = await import('./settings-file.ts');
+  return resolveSettings({ ...sources, file: readSettingsFile(name, text) });
+}
+
+/** Undefined where there is none and nobody named one. */
+function textOf(name: string, named: boolean): string | undefined {
   try {
-    return resolveSettings({ ...sources, file: { name, text: readFileSync(resolve(name), 'utf8') } });
+    return readFileSync(resolve(name), 'utf8');
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === undefined) throw error;
-    if (code === 'ENOENT' && named === undefined) return resolveSettings(sources);
+    if (code === 'ENOENT' && !named) return undefined;
     throw new ConfigError([{ where: name, key: '', message: `the settings file cannot be read (${code})` }]);
   }
-}
-
-/** The leaves of the file with their lines. `a: {b: 1}` and `a.b: 1` are the same. */
-function readYaml(name: string, source: string, problems: Problem[]): Given[] {
-  const lines = new LineCounter();
-  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
-  const where = (at: number | undefined): string => `${name}:${at === undefined ? 1 : lines.linePos(at).line}`;
-  for (const error of document.errors)
-    problems.push({ where: where(error.pos[0]), key: '', message: `not YAML: ${error.message}` });
-  const given: Given[] = [];
-  const walk = (node: unknown, path: string, at: number | undefined): void => {
-    if (isMap(node)) {
-      for (const { key, value } of node.items) {
-        const keyAt = isScalar(key) ? key.range?.[0] : at;
-        walk(value, path === '' ? String(key) : `${path}.${key}`, keyAt);
-      }
-    } else if (isScalar(node) && path !== '') {
-      given.push({ key: path, value: node.value, where: where(at) });
-    } else if (node !== null || path !== '') {
-      const message = path === '' ? 'must be a map of settings' : 'must be one value: no list, no alias, not empty';
-      problems.push({ where: where(at), key: path, message });
-    }
-  };
-  if (document.errors.length === 0) walk(document.contents, '', undefined);
-  return given;
 }
 
 /** CALLBOARD_* variables; an empty one counts as not set, as compose files leave them. */

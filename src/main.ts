@@ -2,7 +2,6 @@
  * The door: hands the command line what it may not import itself. The node's own composition is node.ts, that of each
  * of its threads shard.ts.
  */
-import { lockHolder } from '../runtime/lock.ts';
 import { loadSettings, settingsInForce } from './config.ts';
 import { cli, type Doors } from './edges/cli/index.ts';
 import { settingDescriptions } from './settings.ts';
@@ -11,11 +10,11 @@ import { VERSION } from './version.ts';
 const doors: Doors = {
   version: VERSION,
   settings: settingDescriptions,
-  settingsInForce: ({ settings, config }) => settingsInForce(loadSettings(settings, process.env, config)),
-  holderOf: lockHolder,
+  settingsInForce: async ({ settings, config }) => settingsInForce(await loadSettings(settings, process.env, config)),
+  // What only some commands have a use for is imported by them: the others start faster without.
+  holderOf: async (folder) => (await import('../runtime/lock.ts')).lockHolder(folder),
   startNode: async ({ settings, config }) => {
-    const checked = loadSettings(settings, process.env, config).settings;
-    // Only here: other commands have no use for a whole node, and start faster without.
+    const checked = (await loadSettings(settings, process.env, config)).settings;
     const { runNode } = await import('./node.ts');
     return runNode(checked);
   },

@@ -5,17 +5,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { nodeCounters } from '../actors/node.ts';
+import { join, resolve } from 'node:path';
+import { nodeCounters } from '../actors/counters.ts';
 import { NodeClock } from '../runtime/clock.ts';
 import { probeDirect } from '../runtime/direct.ts';
 import { type DataFolder, openFolder } from '../runtime/folder.ts';
+import { PORTS_CAN_BE_SHARED } from '../runtime/listener.ts';
 import { createLogger } from '../runtime/logger.ts';
-import type { Logger } from '../runtime/ports.ts';
 import { NodeRandom } from '../runtime/random.ts';
-import { type System, type SystemOptions, startSystem } from '../runtime/system.ts';
+import { System, type SystemOptions } from '../runtime/system.ts';
 import { resolveSettings, thisMachine } from './config.ts';
-import { startAdmin } from './edges/admin/server.ts';
+import type { Admin } from './edges/admin/server.ts';
 import type { RunningNode } from './edges/cli/index.ts';
 import { id, type NodeId, type Timestamp } from './model/ids.ts';
 import { KIB, MIB } from './model/limits.ts';
@@ -38,7 +38,7 @@ const HEAP_MIB_LEAST = 64;
 const ringBytes = (shards: number): number => (shards <= 8 ? MIB : 256 * KIB);
 /** A stop that takes longer leaves the rest to recovery. */
 const STOP_MS_MAX = 20_000;
-const READY_LOOK_MS = 3;
+const READY_LOOK_MS = 1;
 const FREE_PORTS_FROM = 20_000;
 const FREE_PORTS = 12_000;
 const FREE_PORT_TRIES = 20;
@@ -79,28 +79,34 @@ export async function startNode({ engine, ...given }: NodeOptions = {}): Promise
  */
 export async function runNode(settings: Settings, shardUrl: string = here('shard')): Promise<RunningNode> {
   const logger = createLogger({ level: settings['log.level'], format: settings['log.format'], fields: {} });
-  const world = { clock: new NodeClock(), random: new NodeRandom() };
-  const folder = await openFolder(settings.data, { nodeId: settings.node }, world);
+  const { promise: failure, resolve: failed } = Promise.withResolvers<Error>();
+  // First of all: the threads load what they need while the folder is opened here.
+  const system = new System({ ...systemOf(settings), treeUrl: shardUrl, logger, failed });
   try {
-    return await runIn(folder, settings, shardUrl, logger);
+    const folder = await openFolder(
+      settings.data,
+      { nodeId: settings.node },
+      { clock: new NodeClock(), random: new NodeRandom() },
+    );
+    return await runIn(folder, settings, system, failure).catch(async (error: unknown) => {
+      await system.stop(STOP_MS_MAX);
+      await folder.release();
+      throw error;
+    });
   } catch (error) {
-    await folder.release();
+    await system.stop(STOP_MS_MAX);
     throw error;
   }
 }
 
-async function runIn(folder: DataFolder, settings: Settings, shardUrl: string, logger: Logger): Promise<RunningNode> {
+async function runIn(
+  folder: DataFolder,
+  settings: Settings,
+  system: System,
+  failure: Promise<Error>,
+): Promise<RunningNode> {
   const plan = await planOf(folder, settings);
-  const { promise: failure, resolve: failed } = Promise.withResolvers<Error>();
-  const system = await startSystem({ ...systemOf(plan), treeUrl: shardUrl, logger, failed });
-  const admin = await serveAdmin(system, settings).catch(async (error: unknown) => {
-    await system.stop(STOP_MS_MAX);
-    throw error;
-  });
-  await untilReady(system, failure).catch(async (error: unknown) => {
-    await admin.close();
-    throw error;
-  });
+  const admin = await serve(plan, system, failure);
   const { promise: stopped, resolve: stoppedInOrder } = Promise.withResolvers<null>();
   const ended = Promise.race([failure, stopped]).then(async (error) => {
     await admin.close();
@@ -126,6 +132,23 @@ async function runIn(folder: DataFolder, settings: Settings, shardUrl: string, l
   };
 }
 
+/** The admin server comes up beside the shards; without them it does not stay. */
+async function serve(plan: ShardPlan, system: System, failure: Promise<Error>): Promise<Admin> {
+  const { settings } = plan;
+  const serving = serveAdmin(system, settings);
+  try {
+    const [admin] = await Promise.all([serving, system.start(plan)]);
+    await untilReady(system, listenersOf(settings), failure);
+    return admin;
+  } catch (error) {
+    await serving.then(
+      (admin) => admin.close(),
+      () => undefined,
+    );
+    throw error;
+  }
+}
+
 async function planOf(folder: DataFolder, settings: Settings): Promise<ShardPlan> {
   const refusal = await new Promise<string | null>((resolve) => probeDirect(folder.path, resolve));
   return {
@@ -136,22 +159,22 @@ async function planOf(folder: DataFolder, settings: Settings): Promise<ShardPlan
     folder: folder.path,
     direct: refusal === null,
     nativePort: await findPort(settings['native.host'], settings['native.port']),
-    arenaBytes: Math.floor((settings.memory * ARENA_SHARE) / settings.shards / MIB) * MIB,
+    arenaBytes: arenaBytesOf(settings),
   };
 }
 
-function systemOf(plan: ShardPlan): Omit<SystemOptions, 'treeUrl' | 'logger' | 'failed'> {
-  const { settings, folder, arenaBytes } = plan;
+const arenaBytesOf = ({ memory, shards }: Settings): number => Math.floor((memory * ARENA_SHARE) / shards / MIB) * MIB;
+
+function systemOf(settings: Settings): Omit<SystemOptions, 'treeUrl' | 'logger' | 'failed'> {
   const { shards } = settings;
   return {
     node: id<NodeId>(settings.node),
     shards,
-    init: plan,
-    arenaBytes,
+    arenaBytes: arenaBytesOf(settings),
     ringBytes: ringBytes(shards),
     heapMibMax: Math.max(HEAP_MIB_LEAST, Math.floor((settings.memory * HEAP_SHARE) / shards / MIB)),
     ports: {
-      folder,
+      folder: resolve(settings.data),
       log: { level: settings['log.level'], format: settings['log.format'] },
       jobs: { scanSegment: here('jobs') },
       jobThreadsMax: 1,
@@ -161,7 +184,7 @@ function systemOf(plan: ShardPlan): Omit<SystemOptions, 'treeUrl' | 'logger' | '
   };
 }
 
-function serveAdmin(system: System, settings: Settings): ReturnType<typeof startAdmin> {
+async function serveAdmin(system: System, settings: Settings): Promise<Admin> {
   const view = {
     unready: () => (system.ready ? null : 'a shard is starting or stopping'),
     metrics: () =>
@@ -170,6 +193,8 @@ function serveAdmin(system: System, settings: Settings): ReturnType<typeof start
         values: system.counters.values(definition.name),
       })),
   };
+  // Only here: HTTP takes its time to load, and the threads are on their way by now.
+  const { startAdmin } = await import('./edges/admin/server.ts');
   return startAdmin({ host: settings['admin.host'], port: settings['admin.port'], view });
 }
 
@@ -205,20 +230,17 @@ function bindOnce(host: string, port: number): Promise<number> {
   });
 }
 
+/** Each dialect has a listener on every shard that accepts. */
+const listenersOf = ({ shards }: Settings): number => (PORTS_CAN_BE_SHARED ? shards : 1);
+
 /** Until every listener listens: from then on requests are answered, if need be after a wait for the catalog. */
-async function untilReady(system: System, failure: Promise<Error>): Promise<void> {
+async function untilReady(system: System, listeners: number, failure: Promise<Error>): Promise<void> {
   let failed: Error | null = null;
   void failure.then((error) => {
     failed = error;
   });
-  for (;;) {
+  while (!system.ready || system.counters.total('listeners') < listeners) {
     if (failed !== null) throw failed;
-    const shards = await system.inspect();
-    const listeners = shards.flatMap(
-      ({ view }) => view?.actors.filter(({ name }) => name.startsWith('listener/')) ?? [],
-    );
-    const listening = listeners.filter(({ view }) => ((view as { readonly port?: number } | null)?.port ?? 0) > 0);
-    if (listeners.length > 0 && listening.length === listeners.length) return;
     await new Promise((resolve) => setTimeout(resolve, READY_LOOK_MS));
   }
 }

@@ -197,3 +197,9 @@ export function showValue(key: SettingKey, value: unknown): string {
   const inBytes = key === 'memory' || unitsOf(key) === BYTE_UNITS;
   return inBytes && typeof value === 'number' && value > 0 ? showBytes(value) : String(value);
 }
+
+/** The defaults of new topics as the catalog takes them. */
+export function topicDefaults(settings: Settings): TopicSettings {
+  const names = Object.keys(TOPIC_DEFAULTS) as (keyof TopicSettings)[];
+  return Object.fromEntries(names.map((name) => [name, settings[`topics.${name}`]])) as unknown as TopicSettings;
+}

@@ -8,9 +8,8 @@ import { type NodeInit, nodeTree } from '../actors/node.ts';
 import { decodeValue, encodeValue, fieldsCodec } from '../runtime/envelope.ts';
 import { PORTS_CAN_BE_SHARED } from '../runtime/listener.ts';
 import type { Compose, Composition } from '../runtime/shard-host.ts';
-import { topicDefaults } from './config.ts';
 import type { Timestamp } from './model/ids.ts';
-import type { Settings } from './settings.ts';
+import { type Settings, topicDefaults } from './settings.ts';
 
 /** What main hands to every shard; can be posted to a thread. */
 export interface ShardPlan {

@@ -13,14 +13,14 @@ import {
   type Sources,
   settingsInForce,
   thisMachine,
-  topicDefaults,
 } from '../src/config.ts';
 import { checkTopicSettings, TOPIC_DEFAULTS } from '../src/model/topic.ts';
-import { environmentName, flagName, settingDescriptions, settingKeys } from '../src/settings.ts';
+import { environmentName, flagName, settingDescriptions, settingKeys, topicDefaults } from '../src/settings.ts';
+import { readSettingsFile } from '../src/settings-file.ts';
 
 const MIB = 1024 * 1024;
 const machine = { cores: 3, memoryBytes: 2048 * MIB, terminal: false };
-const file = (text: string): Sources => ({ file: { name: 'callboard.yaml', text }, machine });
+const file = (text: string): Sources => ({ file: readSettingsFile('callboard.yaml', text), machine });
 
 function problemsOf(run: () => unknown): readonly Problem[] {
   try {
@@ -223,19 +223,17 @@ test('every setting is shown as a person would write it, with where it comes fro
   t.deepEqual(of('shards'), { key: 'shards', value: 2, text: '2', from: 'flag', where: '--shards' });
 });
 
-test('loadSettings reads the named file, and misses it by name', (t) => {
+test('loadSettings reads the named file, and misses it by name', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'callboard-config-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'mine.yaml');
   writeFileSync(path, 'shards: 2\n');
-  t.is(loadSettings({}, {}, path).settings.shards, 2);
-  t.is(loadSettings({}, { CALLBOARD_CONFIG: path }).settings.shards, 2);
-  t.is(loadSettings({}, { CALLBOARD_CONFIG: path }).origins.shards.where, `${path}:1`);
+  t.is((await loadSettings({}, {}, path)).settings.shards, 2);
+  t.is((await loadSettings({}, { CALLBOARD_CONFIG: path })).settings.shards, 2);
+  t.is((await loadSettings({}, { CALLBOARD_CONFIG: path })).origins.shards.where, `${path}:1`);
   const missing = join(folder, 'none.yaml');
-  t.deepEqual(
-    problemsOf(() => loadSettings({}, {}, missing)),
-    [{ where: missing, key: '', message: 'the settings file cannot be read (ENOENT)' }],
-  );
+  const error = await t.throwsAsync(loadSettings({}, {}, missing), { instanceOf: ConfigError });
+  t.deepEqual(error.problems, [{ where: missing, key: '', message: 'the settings file cannot be read (ENOENT)' }]);
 });
 
 test('whatever the file says, the answer is settings or a list of problems', (t) => {

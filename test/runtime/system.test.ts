@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { Logger } from '../../runtime/ports.ts';
-import { type System, type SystemOptions, shardSupervision, startSystem } from '../../runtime/system.ts';
+import { System, type SystemOptions, shardSupervision } from '../../runtime/system.ts';
 import { id } from '../../src/model/ids.ts';
 import type { PingerView, Sabotage } from './system-tree.ts';
 
@@ -27,11 +27,10 @@ async function start(
   const words = new SharedArrayBuffer(8);
   new Int32Array(words)[1] = options.times ?? 1;
   const failures: Error[] = [];
-  const system = await startSystem({
+  const system = new System({
     node: id(1),
     shards: 2,
     treeUrl: new URL('./system-tree.ts', import.meta.url).href,
-    init: { sabotage, words },
     arenaBytes: 1 << 20,
     ringBytes: 1 << 16,
     heapMibMax: sabotage === 'memory' ? 64 : null,
@@ -41,6 +40,7 @@ async function start(
     failed: (error) => failures.push(error),
     ...options,
   });
+  await system.start({ sabotage, words });
   t.teardown(async () => {
     await system.stop(1_000);
     await rm(folder, { recursive: true });

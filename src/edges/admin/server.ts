@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { type Metric, Metrics } from './metrics.ts';
+import type { Metric, Metrics } from './metrics.ts';
 
 export type { Metric } from './metrics.ts';
 
@@ -49,7 +49,7 @@ interface Answer {
 }
 interface Route {
   readonly help: string;
-  answer(view: NodeView, metrics: Metrics): Answer | Promise<Answer>;
+  answer(view: NodeView, metrics: () => Promise<Metrics>): Answer | Promise<Answer>;
 }
 
 const json = (status: number, value: unknown): Answer => ({
@@ -77,7 +77,10 @@ const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
     '/metrics',
     {
       help: 'counters and gauges as Prometheus text',
-      answer: async (_view, metrics) => ({ status: 200, type: metrics.contentType, body: await metrics.text() }),
+      answer: async (_view, loaded) => {
+        const metrics = await loaded();
+        return { status: 200, type: metrics.contentType, body: await metrics.text() };
+      },
     },
   ],
 ]);
@@ -94,7 +97,11 @@ const text = (status: number, message: string): Answer => ({
  * @throws Error that names address and port, when they are taken.
  */
 export async function startAdmin({ host, port, view }: AdminOptions): Promise<Admin> {
-  const metrics = new Metrics(() => view.metrics());
+  let loading: Promise<Metrics> | null = null;
+  const metrics = (): Promise<Metrics> => {
+    loading ??= loadMetrics(view);
+    return loading;
+  };
   const server = createServer({
     maxHeaderSize: HEADER_BYTES_MAX,
     headersTimeout: HEADER_MS_MAX,
@@ -117,6 +124,12 @@ export async function startAdmin({ host, port, view }: AdminOptions): Promise<Ad
   return { host: address.address, port: address.port, close: () => close(server) };
 }
 
+/** Once somebody asks for them: a node starts faster without what writes their text. */
+async function loadMetrics(view: NodeView): Promise<Metrics> {
+  const { Metrics } = await import('./metrics.ts');
+  return new Metrics(() => view.metrics());
+}
+
 /** Counts the request until its answer is sent; false where its connection has too many, and ends. */
 function admit(socket: Socket, response: ServerResponse, waiting: WeakMap<Socket, number>): boolean {
   const before = waiting.get(socket) ?? 0;
@@ -133,7 +146,7 @@ async function respond(
   request: IncomingMessage,
   response: ServerResponse,
   view: NodeView,
-  metrics: Metrics,
+  metrics: () => Promise<Metrics>,
 ): Promise<void> {
   const { method = '', url = '' } = request;
   const route = routes.get(url.split('?', 1)[0] ?? '');

@@ -10,8 +10,8 @@ export function configCommand(around: Surroundings): Command {
     'callboard config --config callboard.yaml --shards 4',
     'callboard config --json',
   ]);
-  return withSettings(config, around.doors).action((_options: unknown, self: Command) => {
-    const inForce = around.doors.settingsInForce(flagsOf(self, around.doors));
+  return withSettings(config, around.doors).action(async (_options: unknown, self: Command) => {
+    const inForce = await around.doors.settingsInForce(flagsOf(self, around.doors));
     const json = self.optsWithGlobals<{ json?: boolean }>().json === true;
     const values = inForce.map(({ key, value, from, where }) => ({ key, value, from, where }));
     print(around, json, values, () =>

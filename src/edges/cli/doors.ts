@@ -75,7 +75,7 @@ export interface Doors {
   readonly version: string;
   readonly settings: readonly SettingText[];
   /** @throws an error whose `problems` say what is wrong with the settings. */
-  settingsInForce(flags: StartFlags): readonly SettingInForce[];
+  settingsInForce(flags: StartFlags): Promise<readonly SettingInForce[]>;
   /** Which process has a data folder in use; `dead` when none has, null when it does not say. */
   holderOf(folder: string): Promise<{ readonly pid: number } | null | 'dead'>;
   /** @throws as settingsInForce, and when the node cannot start. */

@@ -4,18 +4,10 @@
  */
 import { Command, CommanderError } from 'commander';
 import type { Surroundings } from './command.ts';
-import { configCommand } from './config.ts';
 import type { Console, Doors } from './doors.ts';
 import { EXIT, EXIT_HELP, endingOf } from './exit.ts';
-import { groupCommand } from './group.ts';
-import { logCommand } from './log.ts';
 import { DEFAULT_SERVER } from './parse.ts';
 import { processConsole } from './process.ts';
-import { pubCommand } from './pub.ts';
-import { startCommand } from './start.ts';
-import { statusCommand } from './status.ts';
-import { subCommand } from './sub.ts';
-import { topicCommand } from './topic.ts';
 
 export type { Console, Doors, RunningNode, SettingInForce, SettingText, StartFlags } from './doors.ts';
 
@@ -46,7 +38,7 @@ export async function cli(argv: readonly string[], doors: Doors, console: Consol
     interrupt.abort();
   });
   try {
-    await program(around).parseAsync(argv, { from: 'user' });
+    await (await program(around, argv)).parseAsync(argv, { from: 'user' });
     return state.exitCode;
   } catch (error) {
     return state.readerGone ? EXIT.ok : report(error, argv, console);
@@ -55,7 +47,7 @@ export async function cli(argv: readonly string[], doors: Doors, console: Consol
   }
 }
 
-function program(around: Surroundings): Command {
+async function program(around: Surroundings, argv: readonly string[]): Promise<Command> {
   const { console, doors } = around;
   const root = new Command('callboard')
     .description('A message broker made of actors: start a node, write to it, read from it, look after it.')
@@ -68,7 +60,7 @@ function program(around: Surroundings): Command {
     .helpCommand(false)
     .showHelpAfterError('(see --help)')
     .addHelpText('after', `\n${EXAMPLES}\n\n${EXIT_HELP}`);
-  for (const command of commands(around)) root.addCommand(command);
+  for (const load of wanted(argv)) root.addCommand((await load())(around));
   for (const command of everyCommand(root)) {
     command
       .configureHelp({ showGlobalOptions: true })
@@ -88,16 +80,24 @@ const EXAMPLES = `A minute with it:
   $ callboard sub orders --from beginning --count 10
   $ callboard topic describe orders`;
 
-const commands = (around: Surroundings): Command[] => [
-  startCommand(around),
-  pubCommand(around),
-  subCommand(around),
-  topicCommand(around),
-  groupCommand(around),
-  logCommand(around),
-  statusCommand(around),
-  configCommand(around),
-];
+type Load = () => Promise<(around: Surroundings) => Command>;
+/** In the order of the help. Each is loaded when it is wanted: a node starts faster without the client. */
+const commands: Readonly<Record<string, Load>> = {
+  start: async () => (await import('./start.ts')).startCommand,
+  pub: async () => (await import('./pub.ts')).pubCommand,
+  sub: async () => (await import('./sub.ts')).subCommand,
+  topic: async () => (await import('./topic.ts')).topicCommand,
+  group: async () => (await import('./group.ts')).groupCommand,
+  log: async () => (await import('./log.ts')).logCommand,
+  status: async () => (await import('./status.ts')).statusCommand,
+  config: async () => (await import('./config.ts')).configCommand,
+};
+
+/** The command that the first word names; all of them where something else comes first, such as `--help`. */
+function wanted([first = '']: readonly string[]): readonly Load[] {
+  const named = Object.hasOwn(commands, first) ? commands[first] : undefined;
+  return named === undefined ? Object.values(commands) : [named];
+}
 
 function everyCommand(command: Command): Command[] {
   return [command, ...command.commands.flatMap(everyCommand)];

@@ -30,7 +30,7 @@ function verifyCommand(around: Surroundings): Command {
   )
     .argument('[folder]', 'data folder (default: the one in the settings)')
     .action(async (given: string | undefined, _options: unknown, self: Command) => {
-      await verify(around, folderOf(around, given), self.optsWithGlobals<{ json?: boolean }>().json === true);
+      await verify(around, await folderOf(around, given), self.optsWithGlobals<{ json?: boolean }>().json === true);
     });
 }
 
@@ -97,7 +97,7 @@ function dumpCommand(around: Surroundings): Command {
     .option('--records', 'show the records of every batch too')
     .option('--journal', 'show the groups of the journal too')
     .action(async (given: string | undefined, _options: unknown, self: Command) => {
-      await dump(around, folderOf(around, given), self.optsWithGlobals<DumpFlags>());
+      await dump(around, await folderOf(around, given), self.optsWithGlobals<DumpFlags>());
     });
 }
 
@@ -151,8 +151,8 @@ function quoted(value: unknown): string {
 }
 
 /** The folder that was named, or the one of the settings. */
-function folderOf({ doors }: Surroundings, given: string | undefined): string {
-  const inForce = doors.settingsInForce({ settings: {} }).find(({ key }) => key === 'data');
+async function folderOf({ doors }: Surroundings, given: string | undefined): Promise<string> {
+  const inForce = (await doors.settingsInForce({ settings: {} })).find(({ key }) => key === 'data');
   const folder = resolve(given ?? String(inForce?.value));
   if (!existsSync(folder)) throw usage(`${folder} is not there`, 'Name the data folder of a node.');
   if (existsSync(join(folder, 'node.json'))) return folder;

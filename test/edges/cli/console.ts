@@ -104,7 +104,7 @@ export function testDoors(node: RunningNode = fakeNode(), started: unknown[] = [
     ],
     settingsInForce: (flags) => {
       started.push(flags);
-      return inForce;
+      return Promise.resolve(inForce);
     },
     holderOf: () => Promise.resolve(null),
     startNode: (flags) => {

@@ -114,7 +114,8 @@ async function run(
   const doors: Doors = {
     version: '0',
     settings: [],
-    settingsInForce: () => [{ key: 'data', value: path, text: path, from: 'default', where: 'default' }],
+    settingsInForce: () =>
+      Promise.resolve([{ key: 'data', value: path, text: path, from: 'default', where: 'default' }]),
     holderOf: () => Promise.resolve(holder),
     startNode: () => Promise.reject(new Error('no node is to be started')),
   };
