@@ -222,7 +222,7 @@ export class FetchSession<Hold> {
         of.givenIn = this.#number;
         of.given = 0;
       }
-      if (of.given >= of.bytesMax) this.#spent.add(of);
+      if (hasGivenEnough(of, fetch)) this.#spent.add(of);
       else this.#read(of, Math.min(of.bytesMax - of.given, room));
     }
     if (this.#reads > 0 || this.#locating > 0) return;
@@ -279,6 +279,14 @@ export class FetchSession<Hold> {
     this.#spent.delete(of);
     of.state = 'gone';
   }
+}
+
+/**
+ * Batches are given whole: one more would often be beyond what was asked for, in an answer that needs two writes where
+ * one would do. So half of it is enough, unless the fetch waits for more.
+ */
+function hasGivenEnough({ given, bytesMax }: Followed, fetch: Pick<Fetch<unknown>, 'bytes' | 'bytesMin'>): boolean {
+  return given >= bytesMax || (2 * given > bytesMax && fetch.bytes >= fetch.bytesMin);
 }
 
 function keyOf(place: Place): string {

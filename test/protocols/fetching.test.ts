@@ -202,6 +202,19 @@ test('a batch larger than asked for is given all the same', (t) => {
   );
 });
 
+test('what is left of a partition is not filled with a batch that exceeds it, unless the fetch waits for more', (t) => {
+  const world = new World();
+  world.append(0, 100);
+  world.session.fetch(1, fetchOf({ add: [add(0, 0, 25)] }));
+  world.settle();
+  world.session.fetch(2, fetchOf({ bytesMin: 25 }));
+  world.settle();
+  t.deepEqual(
+    world.answers.map(({ parts }) => bytesOf(parts)),
+    [{ 0: 20 }, { 0: 30 }],
+  );
+});
+
 test('a partition that fails is told at once, leaves the session, and the others go on', (t) => {
   const world = new World();
   world.append(1, 10);
