@@ -15,6 +15,7 @@ import { Sidecar } from '../src/log/sidecar.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import type { Offset } from '../src/model/ids.ts';
 import { MIB } from '../src/model/limits.ts';
+import { journalAddress } from './journal.ts';
 import { type Step, step } from './step.ts';
 
 /** Whole batches; the receiver releases the lease. */
@@ -174,12 +175,22 @@ export class PartitionReader {
       return;
     }
     this.#forget(segment);
-    const lease = this.#context.lease(Math.max(segment.listed * ENTRY_BYTES, 1));
+    const lease = this.#lease(Math.max(segment.listed * ENTRY_BYTES, 1));
     if (lease === null) {
       done(fault('OVERLOADED', 'no memory is free for a read'), null);
       return;
     }
     this.#load(segment, lease, done);
+  }
+
+  /** Where memory is short, what is kept for readers near the tail goes first, and all partitions are to let go of some. */
+  #lease(length: number): Lease | null {
+    const first = this.#context.lease(length);
+    if (first !== null) return first;
+    this.#log.evict(0);
+    const second = this.#context.lease(length);
+    if (second === null) this.#context.send(journalAddress(this.#context.node, this.#context.shard), { type: 'hurry' });
+    return second;
   }
 
   #load(segment: Segment, lease: Lease, done: OnSidecar): void {
@@ -248,7 +259,7 @@ export class PartitionReader {
     done: (fault: Fault | null, bytes: Uint8Array | null, lease: Lease | null) => void,
   ): void {
     const from = floorBlock(position);
-    const lease = this.#context.lease(ceilBlock(position + length) - from);
+    const lease = this.#lease(ceilBlock(position + length) - from);
     if (lease === null) {
       done(fault('OVERLOADED', 'no memory is free for a read'), null, null);
       return;

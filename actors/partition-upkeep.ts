@@ -48,11 +48,7 @@ export class PartitionUpkeep {
   used(): void {
     this.#used = true;
     if (this.#idleTimer) return;
-    this.#idleTimer = true;
-    this.#context.after(
-      IDLE_MS,
-      step(() => this.#rest()),
-    );
+    this.#lookLater();
   }
 
   #rest(): void {
@@ -60,16 +56,20 @@ export class PartitionUpkeep {
     const { log, writer, answers } = this.#kept;
     if (this.#used) {
       this.#used = false;
-      this.#idleTimer = true;
-      this.#context.after(
-        IDLE_MS,
-        step(() => this.#rest()),
-      );
+      this.#lookLater();
       return;
     }
     log.rest();
     answers.reader.rest();
-    writer.closeFiles();
+    if (!writer.closeFiles()) this.#lookLater();
+  }
+
+  #lookLater(): void {
+    this.#idleTimer = true;
+    this.#context.after(
+      IDLE_MS,
+      step(() => this.#rest()),
+    );
   }
 
   /** After every message: a segment that was opened may have made another too many. */

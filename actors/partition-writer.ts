@@ -1,6 +1,6 @@
 /**
  * Carries out what a partition's log wants written: segments by whole blocks, sidecars, the manifest, the producers'
- * state; removes what is no longer named. One piece of work at a time. A plain class inside the partition's actor; decides
+ * state; removes what is no longer named. One piece of work of each lane at a time. A plain class inside the partition's actor; decides
  * nothing about order, src/log/flushing.ts does.
  */
 import type { Context } from '../runtime/actor.ts';
@@ -18,7 +18,7 @@ import {
 } from '../src/log/paths.ts';
 import type { Producers } from '../src/log/producers.ts';
 import type { Segment } from '../src/log/segment.ts';
-import type { Offset } from '../src/model/ids.ts';
+import type { Offset, PartitionId } from '../src/model/ids.ts';
 import { type Step, step } from './step.ts';
 
 /** What the writer tells its partition. */
@@ -31,6 +31,10 @@ export interface WriterEvents {
 
 type OnDisk = (error: DiskError | null) => void;
 
+/** A segment is open twice: what nobody waits to be durable would pay for a durable write. */
+const FILE_KINDS = ['log', 'durable log', 'entries'] as const;
+type FileKind = (typeof FILE_KINDS)[number];
+
 /** After the disk was full, the next try comes so much later, ms. */
 const RETRY_MS = 1_000;
 
@@ -40,8 +44,10 @@ export class PartitionWriter {
   readonly #flushing: Flushing;
   readonly #producers: () => Producers;
   readonly #events: WriterEvents;
-  #busy = false;
+  #isWriting = false;
+  #isProving = false;
   #resting = false;
+  #syncTimer = false;
   #folder = false;
   /** The newest segment's files, open while they are in use. */
   readonly #files = new Map<string, DiskFile>();
@@ -62,22 +68,55 @@ export class PartitionWriter {
   }
 
   get idle(): boolean {
-    return !this.#busy;
+    return !this.#isWriting && !this.#isProving;
   }
 
-  /** Does the next piece of work, if there is one. */
+  /** Does the next pieces of work, if there are some. */
   pump(): void {
-    if (this.#busy || this.#resting) return;
+    if (!this.#resting && !this.#isProving) this.#prove();
+    if (!this.#resting && !this.#isWriting) this.#fill();
+  }
+
+  #prove(): void {
     if (this.#flushing.over && this.#log.segments.length > 0) throw new Error('a segment has failed and was sealed');
-    const work = this.#flushing.next();
+    const work = this.#flushing.nextProof();
     if (work === null) return;
-    this.#busy = true;
+    this.#isProving = true;
     this.#perform(work, (error) => {
-      this.#busy = false;
-      if (error === null) this.#flushing.done(work);
-      else this.#failed(work, error);
-      this.#events.progressed();
+      this.#isProving = false;
+      this.#ended(work, error);
     });
+  }
+
+  #fill(): void {
+    const work = this.#flushing.nextWrite();
+    if (work === null) return;
+    this.#isWriting = true;
+    this.#perform(work, (error) => {
+      this.#isWriting = false;
+      this.#ended(work, error);
+    });
+  }
+
+  #ended(work: Work, error: DiskError | null): void {
+    if (error === null) this.#flushing.done(work);
+    else this.#failed(work, error);
+    this.#syncLater();
+    this.#events.progressed();
+  }
+
+  /** What was acknowledged when it was written is fsynced within the time that its topic promises. */
+  #syncLater(): void {
+    if (this.#syncTimer || this.#log.direct.nextToSync === null) return;
+    this.#syncTimer = true;
+    this.#context.after(
+      this.#log.settings.flushIntervalMs,
+      step(() => {
+        this.#syncTimer = false;
+        this.#flushing.syncDue();
+        this.#events.progressed();
+      }),
+    );
   }
 
   #failed(work: Work, error: DiskError): void {
@@ -85,25 +124,35 @@ export class PartitionWriter {
     this.#context.log.error(fields, `the ${work.kind} could not be written`);
     if (this.#flushing.over)
       throw new Error(`after a failed segment the manifest could not be written: ${error.message}`);
-    if (work.kind === 'segment' && error.code !== 'ENOSPC') this.#flushing.fail(work.segment);
+    const ofSegment = work.kind === 'segment' || work.kind === 'sync';
+    const owed = ofSegment && this.#log.owes(work.segment);
+    if (ofSegment && error.code !== 'ENOSPC' && !owed) this.#flushing.fail(work.segment);
     else {
+      if (owed) this.#flushing.again(work.segment);
       if (work.kind === 'manifest') this.#flushing.manifestFailed(work);
-      this.#resting = true;
-      this.#context.after(
-        RETRY_MS,
-        step(() => {
-          this.#resting = false;
-          this.#events.progressed();
-        }),
-      );
+      this.#rest();
     }
-    if (work.kind === 'segment') this.#events.failed(error);
+    if (ofSegment) this.#events.failed(error);
+  }
+
+  #rest(): void {
+    this.#resting = true;
+    this.#context.after(
+      RETRY_MS,
+      step(() => {
+        this.#resting = false;
+        this.#events.progressed();
+      }),
+    );
   }
 
   #perform(work: Work, done: OnDisk): void {
     switch (work.kind) {
       case 'segment':
         this.#writeSegment(work, done);
+        break;
+      case 'sync':
+        this.#sync(work.segment, done);
         break;
       case 'sidecar':
         this.#write(work.segment, 'entries', [work.bytes], work.position, done);
@@ -121,19 +170,20 @@ export class PartitionWriter {
       'segment_bytes',
       work.views.reduce((sum, view) => sum + view.length, 0),
     );
-    this.#write(work.segment, 'log', work.views, work.position, (error) => {
+    this.#write(work.segment, work.durable ? 'durable log' : 'log', work.views, work.position, (error) => {
       for (const hold of holds) hold.release();
       done(error);
     });
   }
 
-  #write(
-    segment: Segment,
-    kind: 'log' | 'entries',
-    views: readonly Uint8Array[],
-    position: number,
-    done: OnDisk,
-  ): void {
+  #sync(segment: Segment, done: OnDisk): void {
+    this.#open(segment, 'log', (error, file) => {
+      if (error !== null || file === null) done(error);
+      else this.#context.disk.sync(file, (failure) => step(() => done(failure)));
+    });
+  }
+
+  #write(segment: Segment, kind: FileKind, views: readonly Uint8Array[], position: number, done: OnDisk): void {
     this.#open(segment, kind, (error, file) => {
       if (error !== null || file === null) {
         done(error);
@@ -144,14 +194,10 @@ export class PartitionWriter {
   }
 
   /** Opens a file of the segment; where it is new, its name is durable before anything in it counts. */
-  #open(
-    segment: Segment,
-    kind: 'log' | 'entries',
-    done: (error: DiskError | null, file: DiskFile | null) => void,
-  ): void {
+  #open(segment: Segment, kind: FileKind, done: (error: DiskError | null, file: DiskFile | null) => void): void {
     const { partition } = this.#log;
-    const path = kind === 'log' ? segmentPath(partition, segment.base) : sidecarPath(partition, segment.base);
-    const known = this.#files.get(path);
+    const key = keyOf(kind, segment);
+    const known = this.#files.get(key);
     if (known !== undefined) {
       done(null, known);
       return;
@@ -162,20 +208,21 @@ export class PartitionWriter {
         done(folderError, null);
         return;
       }
-      disk.open(path, { mode: 'write', direct: kind === 'log', durable: true }, (error, file) =>
+      const path = pathOf(kind, partition, segment);
+      disk.open(path, { mode: 'write', direct: kind !== 'entries', durable: kind !== 'log' }, (error, file) =>
         step(() => {
-          if (file !== undefined) this.#files.set(path, file);
+          if (file !== undefined) this.#files.set(key, file);
           if (error !== null || file === undefined || segment.created) done(error, file ?? null);
-          else disk.syncFolder(partitionFolder(partition), (failure) => step(() => this.#named(path, failure, done)));
+          else disk.syncFolder(partitionFolder(partition), (failure) => step(() => this.#named(key, failure, done)));
         }),
       );
     });
   }
 
-  #named(path: string, error: DiskError | null, done: (error: DiskError | null, file: DiskFile | null) => void): void {
-    const file = this.#files.get(path) ?? null;
+  #named(key: string, error: DiskError | null, done: (error: DiskError | null, file: DiskFile | null) => void): void {
+    const file = this.#files.get(key) ?? null;
     if (error !== null && file !== null) {
-      this.#files.delete(path);
+      this.#files.delete(key);
       this.#context.disk.close(file, () => step(() => {}));
     }
     done(error, file);
@@ -220,13 +267,25 @@ export class PartitionWriter {
   #remove(segment: Segment): void {
     const { disk } = this.#context;
     const { partition } = this.#log;
-    for (const path of [segmentPath(partition, segment.base), sidecarPath(partition, segment.base)]) {
-      const file = this.#files.get(path);
-      this.#files.delete(path);
-      const remove = (): void => disk.remove(path, () => step(() => {}));
-      if (file === undefined) remove();
-      else disk.close(file, () => step(remove));
-    }
+    const { base } = segment;
+    const files = FILE_KINDS.flatMap((kind) => this.#take(keyOf(kind, segment)) ?? []);
+    let open = files.length;
+    const remove = (): void => {
+      for (const path of [segmentPath(partition, base), sidecarPath(partition, base)])
+        disk.remove(path, () => step(() => {}));
+    };
+    const closed = (): void => {
+      open--;
+      if (open === 0) remove();
+    };
+    for (const file of files) disk.close(file, () => step(closed));
+    if (files.length === 0) remove();
+  }
+
+  #take(key: string): DiskFile | undefined {
+    const file = this.#files.get(key);
+    this.#files.delete(key);
+    return file;
   }
 
   /**
@@ -253,10 +312,17 @@ export class PartitionWriter {
     });
   }
 
-  /** Closes files that are not in use. */
-  closeFiles(): void {
-    if (this.#busy) return;
+  /** Closes files that are not in use. @returns false when it has to be tried again. */
+  closeFiles(): boolean {
+    if (!this.idle || this.#syncTimer) return false;
     for (const file of this.#files.values()) this.#context.disk.close(file, () => step(() => {}));
     this.#files.clear();
+    return true;
   }
+}
+
+const keyOf = (kind: FileKind, segment: Segment): string => `${kind} ${segment.base}`;
+
+function pathOf(kind: FileKind, partition: PartitionId, segment: Segment): string {
+  return kind === 'entries' ? sidecarPath(partition, segment.base) : segmentPath(partition, segment.base);
 }

@@ -52,9 +52,14 @@ export class Chunk {
   readonly first: Offset;
   next: Offset;
   count = 0;
+  /** Something was cut off: the disk may still read what stood there, so nothing takes its place in this memory. */
+  #isClosed = false;
   entries = new Uint8Array(ENTRIES_FIRST * ENTRY_BYTES);
 
-  /** @param prefix what the block at the end of the segment holds so far; shorter than a block. None without memory. */
+  /**
+   * @param memory whole blocks: one more than the batches need, see {@link copyOfLastBlock}.
+   * @param prefix what the block at the end of the segment holds so far; shorter than a block. None without memory.
+   */
   constructor(segment: Segment, memory: Memory, first: Offset, prefix: Uint8Array) {
     this.segment = segment;
     this.memory = memory;
@@ -71,13 +76,25 @@ export class Chunk {
     return this.memory.bytes.length === 0;
   }
 
+  /** The memory's last block is kept for {@link copyOfLastBlock}. */
   get room(): number {
-    return this.start + this.memory.bytes.length - this.used;
+    return this.#isClosed ? 0 : this.start + this.memory.bytes.length - BLOCK_BYTES - this.used;
   }
 
   /** What the last, partial block holds: the next chunk begins with it. */
   get lastBlock(): Uint8Array {
     return this.memory.bytes.subarray(floorBlock(this.used) - this.start, this.used - this.start);
+  }
+
+  /**
+   * The last, partial block as a whole one, of zeros behind the last batch: in the block that the memory has to spare, since
+   * batches go on in the other one while the disk reads this. For one write at a time.
+   */
+  copyOfLastBlock(): Uint8Array {
+    const spare = this.memory.bytes.subarray(this.memory.bytes.length - BLOCK_BYTES);
+    const { lastBlock } = this;
+    spare.set(lastBlock);
+    return spare.fill(0, lastBlock.length);
   }
 
   /**
@@ -153,6 +170,7 @@ export class Chunk {
     while (this.count > 0 && this.baseAt(this.count - 1) >= offset) this.count--;
     this.used = this.count === 0 ? this.#from : this.endAt(this.count - 1);
     this.next = this.count === 0 ? this.first : this.nextAt(this.count - 1);
+    this.#isClosed = true;
   }
 }
 

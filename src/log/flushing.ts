@@ -1,12 +1,12 @@
 /**
- * What of a partition is to be written next, and what it means once it was. One piece of work is in flight at a time; the
- * order is the invariant: bytes fsynced in the segment, then named by the fsynced sidecar, then the manifest, and only then
- * may the journal forget them. Names the work as values; never touches a disk.
+ * What of a partition is to be written next, and what it means once it was. Bytes are one lane, and what proves them (fsync,
+ * sidecar, manifest) another; one piece of work of each is in flight at a time. The order is the invariant: bytes written in
+ * the segment, then fsynced, then named by the fsynced sidecar, then the manifest, and only then may the journal forget them. Names the work as values; never touches a disk.
  */
 import { assert } from '../model/assert.ts';
 import type { Offset } from '../model/ids.ts';
 import { MIB } from '../model/limits.ts';
-import { type Chunk, ceilBlock, floorBlock, type Memory } from './chunk.ts';
+import { type Chunk, floorBlock, type Memory } from './chunk.ts';
 import { ENTRY_BYTES } from './entry.ts';
 import { encodeManifest, type Manifest, type SegmentRecord } from './manifest.ts';
 import type { PartitionLog } from './partition-log.ts';
@@ -16,7 +16,7 @@ import { isSealed, type Segment, toRecord } from './segment.ts';
 const UNLISTED_BYTES_MAX = 8 * MIB;
 
 export type Work =
-  /** Write whole blocks at `position` of the segment file, then fsync it. */
+  /** Write whole blocks at `position` of the segment file; `durable`: so that they are, once it is answered. */
   | {
       readonly kind: 'segment';
       readonly segment: Segment;
@@ -24,8 +24,18 @@ export type Work =
       /** What the views lie in: to be held until the write is over. */
       readonly memories: readonly Memory[];
       readonly position: number;
+      readonly durable: boolean;
+      readonly writtenTo: number;
+      readonly era: number;
+      readonly attempt: number;
+    }
+  /** Fsync the segment file. */
+  | {
+      readonly kind: 'sync';
+      readonly segment: Segment;
       readonly syncedTo: number;
       readonly era: number;
+      readonly attempt: number;
     }
   /** Write entries at `position` of the sidecar, then fsync it. */
   | {
@@ -54,6 +64,10 @@ export class Flushing {
   #cleanOnDisk = false;
   #cleanWanted = false;
   #removed: Segment[] = [];
+  /** To be fsynced because the time has come that was promised for it. */
+  #due: Segment[] = [];
+  /** Rises when what was written is not believed: see {@link again}. */
+  #attempt = 0;
   /** Its file has failed: what is fsynced of it is named and it is sealed there; the rest comes back from the journal. */
   #failed: Segment | null = null;
   /** The manifest seals the failed segment: the partition is to be started anew. */
@@ -82,6 +96,11 @@ export class Flushing {
     this.#manifestDue = true;
   }
 
+  /** The time has come that was promised for what is written: it is to be fsynced. */
+  syncDue(): void {
+    this.#due = this.#log.unsealed().filter((segment) => segment.synced < segment.written);
+  }
+
   /** The manifest on disk says that no journal has anything of the partition. */
   get clean(): boolean {
     return this.#cleanOnDisk;
@@ -105,13 +124,26 @@ export class Flushing {
     this.#failed = segment;
   }
 
-  /** The next piece of work, or null when there is none now. */
-  next(): Work | null {
+  /** The same where the segment and memory have the only copies of what was promised: all of it is written once more. */
+  again(segment: Segment): void {
+    this.#attempt++;
+    this.#log.unwrite(segment);
+  }
+
+  /** The next bytes for a segment, or null when there are none now. */
+  nextWrite(): Work | null {
+    // Before the first byte is written the manifest must stop to say that the partition rests.
+    if (this.#log.inMemory || this.over || this.#failed !== null || this.#cleanOnDisk) return null;
+    const segment = this.#segmentToWrite();
+    return segment === null ? null : this.#segmentWork(segment);
+  }
+
+  /** What is to be fsynced, named or told next, or null when there is nothing now. */
+  nextProof(): Work | null {
     if (this.#log.inMemory || this.over) return null;
     if (this.#failed !== null) return this.#nextOfFailed(this.#failed);
-    const work = this.#nextBytes();
-    // Before the first byte is written the manifest must stop to say that the partition rests.
-    if (work !== null && this.#cleanOnDisk) return this.#manifest(false);
+    if (this.#cleanOnDisk && this.#segmentToWrite() !== null) return this.#manifest(false);
+    const work = this.#nextOfFlush() ?? this.#nextDue();
     if (work !== null) return work;
     return this.#manifestDue ? this.#manifest(this.#cleanWanted) : null;
   }
@@ -123,50 +155,67 @@ export class Flushing {
     return this.#manifest(false);
   }
 
-  #nextBytes(): Work | null {
-    const direct = this.#log.direct[0];
+  /** Large batches, which somebody waits for, come before what the journal has. */
+  #segmentToWrite(): Segment | null {
+    const direct = this.#log.direct.next;
     const unsealed = this.#log.unsealed();
-    if (direct !== undefined) {
-      const urgent = this.#overdueWork(unsealed[0]) ?? this.#segmentWork(direct.segment);
-      if (urgent !== null) return urgent;
-    }
+    const first = unsealed[0];
+    // A producer of large batches that never pauses would keep the memory of a closed segment held for ever.
+    if (direct !== null) return first?.rolled === true && first.written < first.bytes ? first : direct;
     for (const segment of unsealed) {
       if (segment.listedTo === segment.end) continue;
       if (!this.#isWanted(segment)) return null;
-      const sidecar = this.#sidecarWork(segment);
-      if (sidecar !== null) return sidecar;
-      return segment.synced < segment.bytes ? this.#segmentWork(segment) : null;
+      if (segment.written < this.#target(segment)) return segment;
     }
     return null;
   }
 
-  /** A producer of large batches that never pauses would keep them unnamed, and their memory held, for ever. */
-  #overdueWork(segment: Segment | undefined): Work | null {
-    if (segment === undefined || !this.#isOverdue(segment)) return null;
+  /** The oldest segment that is to be named further. */
+  #nextOfFlush(): Work | null {
+    const segment = this.#log.unsealed().find(({ listedTo, end }) => listedTo < end);
+    if (segment === undefined || !this.#isWanted(segment)) return null;
     const sidecar = this.#sidecarWork(segment);
     if (sidecar !== null) return sidecar;
-    return segment.rolled && segment.synced < segment.bytes ? this.#segmentWork(segment) : null;
+    if (segment.synced === segment.written || segment.written < this.#target(segment)) return null;
+    return this.#syncWork(segment);
+  }
+
+  #nextDue(): Work | null {
+    if (this.#log.settings.durability === 'fsync' && this.#log.direct.nextToSync !== null)
+      return this.#syncWork(this.#log.direct.nextToSync);
+    for (let segment = this.#due.shift(); segment !== undefined; segment = this.#due.shift())
+      if (segment.synced < segment.written) return this.#syncWork(segment);
+    return null;
   }
 
   #isOverdue(segment: Segment): boolean {
-    return segment.rolled || segment.synced - this.#listedBytes(segment) >= UNLISTED_BYTES_MAX;
+    return segment.rolled || segment.written - this.#positionOf(segment, segment.listedTo) >= UNLISTED_BYTES_MAX;
   }
 
   #isWanted(segment: Segment): boolean {
     return segment.listedTo < Math.min(this.#wanted, this.#log.committed) || this.#isOverdue(segment);
   }
 
-  #listedBytes(segment: Segment): number {
+  /** How far the segment is to be written and fsynced before more of it is named. */
+  #target(segment: Segment): number {
+    const wanted = Math.min(this.#wanted, this.#log.committed);
+    return segment.rolled ? segment.bytes : this.#positionOf(segment, wanted);
+  }
+
+  /** Position in the segment behind all batches that end at `offset` or before; what is not in memory lies before. */
+  #positionOf(segment: Segment, offset: number): number {
+    let position = 0;
     for (const chunk of this.#log.chunks) {
-      if (chunk.segment !== segment || chunk.next <= segment.listedTo) continue;
-      return chunk.positionAt(chunk.indexOf(segment.listedTo));
+      if (chunk.segment !== segment) continue;
+      if (chunk.next > offset) return Math.max(position, chunk.positionAt(chunk.indexOf(offset)));
+      position = chunk.used;
     }
     return segment.bytes;
   }
 
-  /** What is placed in the segment and not fsynced there, in whole blocks; null when there is nothing of it in memory. */
+  /** What is placed in the segment and not written there, in whole blocks; null when there is nothing of it in memory. */
   #segmentWork(segment: Segment): Work | null {
-    let chunks = this.#log.chunks.filter((chunk) => chunk.segment === segment && chunk.used > segment.synced);
+    let chunks = this.#log.chunks.filter((chunk) => chunk.segment === segment && chunk.used > segment.written);
     while (chunks[0]?.bare === true) {
       // A large batch that is missing from the segment: damage, and nothing to write.
       this.#log.synced(segment, chunks[0].used);
@@ -176,16 +225,24 @@ export class Flushing {
     if (gap > 0) chunks = chunks.slice(0, gap);
     const [first, last] = [chunks[0], chunks.at(-1)];
     if (first === undefined || last === undefined) return null;
-    assert(first.start <= floorBlock(segment.synced), 'what is not on disk is in memory');
+    assert(first.start <= floorBlock(segment.written), 'what is not on disk is in memory');
+    const waitsForDisk = this.#log.settings.durability === 'fsync' || segment.rolled || this.#log.direct.next === null;
     return {
       kind: 'segment',
       segment,
-      views: chunks.map((chunk, index) => blocksOf(chunk, segment.synced, chunks[index + 1])),
+      views: chunks.flatMap((chunk, index) => blocksOf(chunk, segment.written, chunks[index + 1])),
       memories: chunks.map((chunk) => chunk.memory),
-      position: Math.max(first.start, floorBlock(segment.synced)),
-      syncedTo: last.used,
+      position: Math.max(first.start, floorBlock(segment.written)),
+      // A durable write says nothing about what was written before it: what still waits for an fsync needs a real one.
+      durable: waitsForDisk && segment.synced === segment.written,
+      writtenTo: last.used,
       era: this.#log.era,
+      attempt: this.#attempt,
     };
+  }
+
+  #syncWork(segment: Segment): Work {
+    return { kind: 'sync', segment, syncedTo: segment.written, era: this.#log.era, attempt: this.#attempt };
   }
 
   /** Entries of batches that are committed and fsynced in the segment. */
@@ -228,7 +285,7 @@ export class Flushing {
     const record = toRecord(segment);
     const listed = { end: segment.listedTo, entries: segment.listed };
     if (segment !== this.#failed) return { ...record, ...listed };
-    return { ...record, ...listed, bytes: this.#listedBytes(segment), sealed: true };
+    return { ...record, ...listed, bytes: this.#positionOf(segment, segment.listedTo), sealed: true };
   }
 
   /** The manifest is still to be written, and what it no longer names still to be removed. */
@@ -242,8 +299,12 @@ export class Flushing {
   done(work: Work): void {
     switch (work.kind) {
       case 'segment':
-        // Bytes that were cut off meanwhile may have been written, and others are in their place now.
-        if (work.era === this.#log.era) this.#log.synced(work.segment, work.syncedTo);
+        if (!this.#counts(work)) return;
+        if (work.durable) this.#log.synced(work.segment, work.writtenTo);
+        else this.#log.written(work.segment, work.writtenTo);
+        return;
+      case 'sync':
+        if (this.#counts(work)) this.#log.synced(work.segment, work.syncedTo);
         return;
       case 'sidecar':
         this.#listed(work.segment, work.listed, work.listedTo);
@@ -253,6 +314,11 @@ export class Flushing {
         this.#cleanOnDisk = work.clean;
         return;
     }
+  }
+
+  /** Bytes that were cut off meanwhile may have been written, and others are in their place now. */
+  #counts({ era, attempt }: { readonly era: number; readonly attempt: number }): boolean {
+    return era === this.#log.era && attempt === this.#attempt;
   }
 
   #listed(segment: Segment, listed: number, listedTo: Offset): void {
@@ -266,12 +332,13 @@ export class Flushing {
 }
 
 /** The blocks of `chunk` from `from` on; the block that the next chunk begins with is left to that one. */
-function blocksOf(chunk: Chunk, from: number, next: Chunk | undefined): Uint8Array {
+function blocksOf(chunk: Chunk, from: number, next: Chunk | undefined): Uint8Array[] {
   const first = Math.max(chunk.start, floorBlock(from)) - chunk.start;
-  const last = (next?.start ?? ceilBlock(chunk.used)) - chunk.start;
-  const bytes = chunk.memory.bytes;
-  if (next === undefined) bytes.fill(0, chunk.used - chunk.start, last);
-  return bytes.subarray(first, last);
+  const last = (next?.start ?? floorBlock(chunk.used)) - chunk.start;
+  const whole = chunk.memory.bytes.subarray(first, last);
+  const isPartial = next === undefined && chunk.lastBlock.length > 0;
+  if (!isPartial) return [whole];
+  return first === last ? [chunk.copyOfLastBlock()] : [whole, chunk.copyOfLastBlock()];
 }
 
 function join(parts: readonly Uint8Array[]): Uint8Array {

@@ -47,6 +47,8 @@ export class Journal<Client> {
   /** Highest durable offset that a partition has told with a batch. */
   readonly durable: Map<PartitionId, Offset>;
   #hurrying = false;
+  /** Memory is short: who flushes keeps nothing. */
+  #isShort = false;
   #refusing: Fault | null = null;
 
   constructor(options: JournalOptions) {
@@ -346,6 +348,7 @@ export class Journal<Client> {
   /** Memory is short: what is journaled is to get to its segments soon. */
   hurry(): void {
     this.#hurrying = this.files.old === 0;
+    this.#isShort = true;
     this.#advance();
   }
 
@@ -356,7 +359,8 @@ export class Journal<Client> {
   }
 
   #askToFlush(): void {
-    const { keepBytes } = this.files;
+    if (this.files.old === 0) this.#isShort = false;
+    const keepBytes = this.#isShort ? 0 : this.files.keepBytes;
     for (const [partition, upTo] of this.files.toFlush())
       this.outbox.push({ kind: 'flush', partition, upTo, keepBytes });
   }

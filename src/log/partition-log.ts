@@ -12,6 +12,7 @@ import type { Epoch, Offset, PartitionId } from '../model/ids.ts';
 import { BLOCK_BYTES, JOURNALED_BATCH_BYTES_MAX, KIB, MIB } from '../model/limits.ts';
 import type { TopicSettings } from '../model/topic.ts';
 import { Chunk, ceilBlock, floorBlock, type LeaseMemory } from './chunk.ts';
+import { DirectBatches } from './direct.ts';
 import { DIRECT_FLAG, type Entry } from './entry.ts';
 import { isSealed, openSegment, type Segment } from './segment.ts';
 
@@ -62,8 +63,8 @@ export class PartitionLog {
   durable = 0 as Offset;
   /** What readers may see: the promise of the topic holds. */
   committed = 0 as Offset;
-  /** Large batches on their way to the segment, oldest first. */
-  direct: { readonly base: Offset; readonly segment: Segment; readonly endsAt: number }[] = [];
+  /** Large batches on their way to the segment. */
+  readonly direct = new DirectBatches();
   /** Ranges that do not match their checksums, ascending: [first, behind the last). */
   damaged: (readonly [Offset, Offset])[] = [];
   /** Rises when appended batches were given up: what the journal says about older ones is void. */
@@ -121,7 +122,7 @@ export class PartitionLog {
       flags: isDirect ? DIRECT_FLAG : 0,
     };
     this.place(chunk, batch, entry);
-    if (isDirect) this.direct.push({ base: entry.base, segment, endsAt: segment.bytes });
+    if (isDirect) this.direct.add(entry.base, segment, segment.bytes);
     if (this.inMemory) this.#settleInMemory();
     return ok({ entry, chunk, index: chunk.count - 1 });
   }
@@ -178,7 +179,7 @@ export class PartitionLog {
   }
 
   openChunk(segment: Segment, length: number, prefix: Uint8Array): Chunk | null {
-    const least = ceilBlock(prefix.length + length);
+    const least = ceilBlock(prefix.length + length) + BLOCK_BYTES;
     if (this.chunks.length > 0) this.#chunkBytes = Math.min(2 * this.#chunkBytes, CHUNK_BYTES_MAX);
     const memory = this.#leaseSome(Math.max(least, this.#chunkBytes), least);
     if (memory === null) return null;
@@ -215,24 +216,39 @@ export class PartitionLog {
     this.settle();
   }
 
+  /** The operating system has the bytes below `position` of the segment's file. */
+  written(segment: Segment, position: number): void {
+    if (position > segment.written) segment.written = position;
+    this.direct.settle();
+    this.settle();
+  }
+
   /** Bytes below `position` are fsynced in the segment's file. */
   synced(segment: Segment, position: number): void {
     if (position > segment.synced) segment.synced = position;
-    let first = this.direct[0];
-    while (first !== undefined && first.segment.synced >= first.endsAt) {
-      this.direct.shift();
-      first = this.direct[0];
-    }
-    this.settle();
+    this.written(segment, position);
+  }
+
+  /** Nothing is believed of what was written into the segment and not fsynced: it is written once more. */
+  unwrite(segment: Segment): void {
+    segment.written = segment.synced;
+    this.direct.restart();
+    this.direct.settle();
+  }
+
+  /** Has somebody been promised what lies nowhere but in memory and, not fsynced, in the segment? */
+  owes(segment: Segment): boolean {
+    const { syncedTo } = this.direct;
+    return syncedTo !== null && syncedTo < this.committed && syncedTo < segment.end;
   }
 
   /** Step `commit`: moves the durable and the committed offset as far as the topic's promise holds. Never back. */
   settle(): void {
-    const limit = this.direct[0]?.base ?? this.end;
-    const durable = Math.max(this.listedTo(), Math.min(this.journalDurable, limit)) as Offset;
+    const { syncedTo, writtenTo } = this.direct;
+    const durable = Math.max(this.listedTo(), Math.min(this.journalDurable, syncedTo ?? this.end)) as Offset;
     if (durable > this.durable) this.durable = durable;
-    const promised =
-      this.settings.durability === 'fsync' ? this.durable : (Math.min(this.journalWritten, limit) as Offset);
+    const written = Math.min(this.journalWritten, writtenTo ?? this.end);
+    const promised = this.settings.durability === 'fsync' ? this.durable : written;
     this.committed = Math.max(this.committed, promised, this.durable) as Offset;
   }
 
@@ -278,7 +294,7 @@ export class PartitionLog {
       if (segment.base >= offset && segment !== this.segments[0]) this.#dropSegment(segment);
       else this.#cutSegment(segment, chunk, offset);
     }
-    this.direct = this.direct.filter((batch) => batch.base < offset);
+    this.direct.cut(offset);
   }
 
   #cutSegment(segment: Segment, chunk: Chunk, offset: Offset): void {
@@ -288,9 +304,12 @@ export class PartitionLog {
     segment.entries -= before - chunk.count;
     segment.bytes = chunk.used;
     segment.end = chunk.next;
+    segment.written = Math.min(segment.written, chunk.used);
     segment.synced = Math.min(segment.synced, chunk.used);
     this.end = chunk.next;
-    if (chunk.count === 0 && this.chunks.length > 1 && this.chunks.at(-2)?.segment === segment) this.#dropChunk();
+    if (chunk.count > 0) return;
+    if (this.chunks.at(-2)?.segment !== segment) this.#prefix = chunk.lastBlock.slice();
+    this.#dropChunk();
   }
 
   #dropSegment(segment: Segment): void {

@@ -39,6 +39,7 @@ export function restoreSidecar(log: PartitionLog, segment: Segment, sidecar: Sid
   segment.listed = sidecar.count;
   const last = sidecar.count === 0 ? null : sidecar.entry(sidecar.count - 1);
   segment.bytes = last === null ? 0 : last.position + last.length;
+  segment.written = segment.bytes;
   segment.synced = segment.bytes;
   segment.end = last?.next ?? segment.base;
   segment.listedTo = segment.end;
@@ -146,7 +147,10 @@ export class Replay {
     this.#log.chunks.push(chunk);
     this.#log.grow(segment, noted);
     // One write brought it and everything before it to the segment.
-    if (holds) segment.synced = segment.bytes;
+    if (holds) {
+      segment.written = segment.bytes;
+      segment.synced = segment.bytes;
+    }
     this.#settle();
   }
 

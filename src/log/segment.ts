@@ -1,4 +1,4 @@
-/** One segment of a partition, as it is known in memory: how far it was filled, fsynced, and named by its sidecar. Decides nothing. */
+/** One segment of a partition, as it is known in memory: how far it was filled, written, fsynced, and named by its sidecar. Decides nothing. */
 import type { Offset } from '../model/ids.ts';
 import type { SegmentRecord } from './manifest.ts';
 
@@ -20,7 +20,9 @@ export interface Segment {
   // on disk
   /** Both files are there and so are their names. */
   created: boolean;
-  /** Bytes from its beginning that are fsynced in the segment file. */
+  /** Bytes from its beginning that the operating system has of the segment file. */
+  written: number;
+  /** Bytes from its beginning that are fsynced there. */
   synced: number;
   /** Offset up to which the fsynced sidecar names its batches, and how many these are. Such batches are not needed elsewhere. */
   listedTo: Offset;
@@ -37,6 +39,7 @@ export function openSegment(base: Offset, now: number): Segment {
     maxTimestamp: -1,
     rolled: false,
     created: false,
+    written: 0,
     synced: 0,
     listedTo: base,
     listed: 0,
@@ -58,6 +61,7 @@ export function fromRecord(record: SegmentRecord): Segment {
     maxTimestamp: record.maxTimestamp,
     rolled: record.sealed,
     created: true,
+    written: record.bytes,
     synced: record.bytes,
     listedTo: record.end,
     listed: record.entries,

@@ -40,11 +40,12 @@ test('large batches that never pause are named and their memory is let go', (t) 
   append();
   let most = 0;
   for (let round = 0; round < 400; round++) {
-    const work = flushing.next();
+    const work = flushing.nextWrite();
+    const proof = flushing.nextProof();
     t.truthy(work, 'a batch waits for its segment');
     // The next one comes before this one is written: there is always one that waits.
     append();
-    if (work !== null) flushing.done(work);
+    for (const one of [work, proof]) if (one !== null) flushing.done(one);
     most = Math.max(most, memory.bytes);
   }
   t.true(log.segments.length > 2);
