@@ -91,9 +91,15 @@ function disturb(world: StorageWorld, random: SeededRandom): void {
   });
 }
 
-function run(t: ExecutionContext, how: End | typeof ANY, seed: number, faults = false): number {
+interface Conditions {
+  readonly faults?: boolean;
+  readonly settings?: Partial<TopicSettings>;
+}
+
+function run(t: ExecutionContext, how: End | typeof ANY, seed: number, conditions: Conditions = {}): number {
+  const faults = conditions.faults === true;
   const random = new SeededRandom(seed);
-  const settings: Partial<TopicSettings> = { segmentBytes: 300 * KIB };
+  const settings: Partial<TopicSettings> = { segmentBytes: 300 * KIB, ...conditions.settings };
   const world = new StorageWorld({ seed, settings, init: { journalFileBytes: 1024 * KIB + 64 * KIB } });
   const producer = new Producer(world, random);
   for (let round = 0; round < 3; round++) {
@@ -131,6 +137,14 @@ for (const how of [...ENDS, ANY] as const) {
 
 test('nothing acknowledged is lost on a disk that fails now and then', (t) => {
   let acked = 0;
-  for (let seed = 1; seed <= 2 * SEEDS; seed++) acked += run(t, ANY, 1_000 + seed, true);
+  for (let seed = 1; seed <= 2 * SEEDS; seed++) acked += run(t, ANY, 1_000 + seed, { faults: true });
   t.true(acked > 200, `only ${acked} were acknowledged: the runs show little`);
 });
+
+for (const how of ENDS.filter((end) => end !== 'power'))
+  test(`under interval nothing acknowledged is lost while the machine has power: ${how}`, (t) => {
+    const settings = { durability: 'interval', flushIntervalMs: 20 } as const;
+    let acked = 0;
+    for (let seed = 1; seed <= SEEDS; seed++) acked += run(t, how, 2_000 + seed, { settings });
+    t.true(acked > 300, `only ${acked} were acknowledged: the runs show little`);
+  });

@@ -229,6 +229,14 @@ export class StorageWorld {
     return number;
   }
 
+  /** The topic's settings were changed. */
+  configure(to: number, settings: TopicSettings): void {
+    const change = { type: 'configure', topic: id(1), topicName: 't', partition: id(0), settings };
+    const address: Address = { node: NODE, name: `partition/${to}`, incarnation: 0 };
+    if (this.#client?.send(address, change) !== 'sent') throw new Error('the mailbox is full');
+    this.run(1);
+  }
+
   answer(request: number): PartitionAnswer | undefined {
     return this.#answers.get(request);
   }
