@@ -19,6 +19,8 @@ export const NO_UUID = '00000000000000000000000000000000';
 /** Strings up to this many bytes are put together from their characters, longer ones by the decoder. */
 const SHORT_STRING_BYTES = 32;
 const NOTHING = new Uint8Array(0);
+/** Characters of the string that is being put together. */
+const codes: number[] = [];
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const scratch = new DataView(new ArrayBuffer(8));
 
@@ -151,7 +153,13 @@ export class Reading {
       return NO_UUID;
     }
     this.position = at + 16;
-    return hex32(this.bytes, at) + hex32(this.bytes, at + 4) + hex32(this.bytes, at + 8) + hex32(this.bytes, at + 12);
+    codes.length = 32;
+    for (let index = 0; index < 16; index++) {
+      const byte = this.bytes[at + index] ?? 0;
+      codes[2 * index] = hexDigit(byte >> 4);
+      codes[2 * index + 1] = hexDigit(byte & 0x0f);
+    }
+    return String.fromCharCode.apply(null, codes);
   }
 
   /** The tagged fields behind a struct: puts those that are `known` into `values`, steps over the others. Tags rise. */
@@ -195,8 +203,6 @@ export class Reading {
   }
 }
 
-const codes: number[] = [];
-
 /** '' where a byte is not ASCII. */
 function asciiText(bytes: Uint8Array, at: number, length: number): string {
   codes.length = length;
@@ -208,7 +214,8 @@ function asciiText(bytes: Uint8Array, at: number, length: number): string {
   return String.fromCharCode.apply(null, codes);
 }
 
-const hex32 = (bytes: Uint8Array, at: number): string => (readInt32(bytes, at) >>> 0).toString(16).padStart(8, '0');
+/** Character code of a digit below 16: `0` to `9`, `a` to `f`. */
+const hexDigit = (digit: number): number => digit + (digit < 10 ? 0x30 : 0x57);
 
 /** Do `bytes` hold exactly `text`? A replacement character may have been sent, or stand for what was malformed. */
 function isEncoded(text: string, bytes: Uint8Array): boolean {

@@ -10,7 +10,7 @@ export const findCoordinator = call({
   request: {
     key: until(3, string, ''),
     keyType: since(1, int8, 0),
-    coordinatorKeys: since(4, arrayOf(string)),
+    coordinatorKeys: since(4, arrayOf(string), []),
   },
   response: {
     throttleTimeMs: since(1, int32, 0),
