@@ -143,7 +143,16 @@ class Connection implements Actor<Inbox> {
       default:
         this.#requests.receive(message);
     }
-    this.#goOn();
+  }
+
+  /** What the messages may have made possible. */
+  afterTurn(): void {
+    this.#outbox.flush();
+    if (this.#state === 'gone') {
+      if (this.#exchanges.size === 0 && !this.#outbox.writing) this.#context.stop();
+    } else if (this.#state !== 'open') this.#finish();
+    this.#intake.resume();
+    this.#arm();
   }
 
   inspect(): unknown {
@@ -260,15 +269,6 @@ class Connection implements Actor<Inbox> {
     this.#context.log.info({ remote: this.#socket.remote, reason }, 'connection closed');
     this.#socket.destroy();
     this.#clientGone();
-  }
-
-  /** What every message may have made possible. */
-  #goOn(): void {
-    if (this.#state === 'gone') {
-      if (this.#exchanges.size === 0 && !this.#outbox.writing) this.#context.stop();
-    } else if (this.#state !== 'open') this.#finish();
-    this.#intake.resume();
-    this.#arm();
   }
 
   /** Ends the socket once all has been said. */

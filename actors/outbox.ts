@@ -1,6 +1,6 @@
 /**
  * The writing half of a connection: answers as views, written in order, one write at a time, each of a bounded length,
- * so that whatever gathers meanwhile goes out together. Holds what the views lie in until it is written. Copies nothing.
+ * so that whatever gathers in a turn or during a write goes out together. Holds what the views lie in until it is written. Copies nothing.
  */
 import type { Lease } from '../runtime/actor.ts';
 import { WRITE_BYTES_MAX } from '../src/model/limits.ts';
@@ -12,11 +12,12 @@ interface Piece {
 }
 
 const NO_HOLDS: readonly Lease[] = [];
+const NOTHING: readonly Piece[] = [];
 
 export class Outbox {
   readonly #write: (views: readonly Uint8Array[]) => void;
   readonly #queue: Piece[] = [];
-  #writing: readonly Piece[] = [];
+  #writing: readonly Piece[] = NOTHING;
   #bytes = 0;
   #closed = false;
 
@@ -40,10 +41,14 @@ export class Outbox {
       for (const hold of holds) hold.release();
       return;
     }
-    views.forEach((view, index) => {
-      this.#enqueue(view, index === views.length - 1 ? holds : NO_HOLDS);
-    });
-    if (!this.writing) this.#writeNext();
+    const last = views.length - 1;
+    for (let index = 0; index <= last; index++)
+      this.#enqueue(views[index] as Uint8Array, index === last ? holds : NO_HOLDS);
+  }
+
+  /** Begins the next write, unless one is under way. */
+  flush(): void {
+    if (!this.writing && this.#queue.length > 0) this.#writeNext();
   }
 
   /** The write under way has ended. */
@@ -52,8 +57,7 @@ export class Outbox {
       this.#bytes -= view.length;
       for (const hold of holds) hold.release();
     }
-    this.#writing = [];
-    if (this.#queue.length > 0) this.#writeNext();
+    this.#writing = NOTHING;
   }
 
   /** Nobody reads any more: what is not being written is dropped. */

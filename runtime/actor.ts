@@ -64,6 +64,8 @@ export interface Drain extends Message {
 
 export interface Actor<In extends Message = Message> {
   receive(message: In, from: Address): void;
+  /** Behind the messages that it was given in one go: what is cheaper done once for all of them. May do what `receive` may. */
+  afterTurn?(): void;
   /** Last call, in order or after a crash: cancel what the ledger does not know. Must not send requests. */
   stopped?(): void;
   /** What people should see of it in `inspect`: small, structured-cloneable. Called between messages. */

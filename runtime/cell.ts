@@ -133,6 +133,7 @@ export class Cell {
       handled += 1;
       this.#handle(this.mailbox.message as Message, this.mailbox.sender as Address);
     }
+    if (handled > 0 && this.#state === 'running') this.#afterTurn();
     if (this.#state === 'running' && this.mailbox.length > 0) this.#host.ready(this);
     if (this.writers !== null && this.mailbox.roomy) this.#tellWriters();
     return handled;
@@ -145,6 +146,15 @@ export class Cell {
       (this.#actor as Actor).receive(message, from);
     } catch (error) {
       this.crashed(asError(error), message.type);
+    }
+    if (this.#stopAsked) this.#end('stopped', null);
+  }
+
+  #afterTurn(): void {
+    try {
+      this.#actor?.afterTurn?.();
+    } catch (error) {
+      this.crashed(asError(error), 'after a turn');
     }
     if (this.#stopAsked) this.#end('stopped', null);
   }

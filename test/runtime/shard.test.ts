@@ -1,6 +1,6 @@
 /** Messages, addresses, back-pressure and dead letters on one shard and between shards. */
 import test from 'ava';
-import type { Context, Message } from '../../runtime/actor.ts';
+import type { Context, Kind, Message } from '../../runtime/actor.ts';
 import { address, kind, World } from './kernel-world.ts';
 
 type Any = Message & Record<string, unknown>;
@@ -223,4 +223,38 @@ test('an actor that gathers runs behind the others of a turn, and in every turn 
   t.true(first > 500, `others came first: ${first}`);
   t.true(first < 2_000, `but not for ever: ${first}`);
   t.is(order.filter((what) => what === 'news').length, 5_001);
+});
+
+test('behind the messages of a turn an actor is called once more, and may end or crash there', (t) => {
+  const order: string[] = [];
+  const worker: Kind = {
+    ...kind(() => {}),
+    make: (context: Context) => {
+      let last = '';
+      return {
+        receive: (message: Message) => {
+          last = message.type;
+          order.push(last);
+        },
+        afterTurn: () => {
+          order.push('behind');
+          if (last === 'stop') context.stop();
+          if (last === 'crash') throw new Error('behind');
+        },
+      };
+    },
+  };
+  const { world, context } = drivenWorld(1, worker);
+  const say = (...types: string[]): void => {
+    for (const type of types) context.send(address<Any>('echo/0'), { type });
+    world.clock.settle();
+  };
+  say('one', 'two');
+  t.deepEqual(order.splice(0), ['one', 'two', 'behind']);
+  say('stop');
+  t.false(world.alive(0).includes('echo/0'));
+  say('one', 'crash');
+  t.deepEqual(order.splice(0), ['stop', 'behind', 'one', 'crash', 'behind']);
+  const { actors } = world.shards.shard(0).inspect();
+  t.is(actors.find(({ name }) => name === 'echo/0')?.crashes, 1);
 });

@@ -51,6 +51,7 @@ export class Tap {
         this.#events.message(name, message);
         (actor as Actor).receive(message, from);
       },
+      afterTurn: () => actor.afterTurn?.(),
       inspect: () => actor.inspect?.(),
       stopped: () => actor.stopped?.(),
     };
