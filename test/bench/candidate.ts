@@ -3,7 +3,7 @@
  * process id, and reads from /proc what it uses. Linux only.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -123,7 +123,12 @@ export class Candidate {
     return this.#status('VmRSS');
   }
 
-  /** Highest so far. */
+  /** Highest from now on is what {@link rssPeakMib} tells. */
+  resetPeak(): void {
+    writeFileSync(`/proc/${this.pid}/clear_refs`, '5');
+  }
+
+  /** Highest since the start or {@link resetPeak}. */
   rssPeakMib(): number {
     return this.#status('VmHWM');
   }

@@ -23,31 +23,37 @@ function takeRing(bytes: number): Uint8Array {
 interface Waiting {
   readonly endsAt: number;
   readonly done: () => void;
-  readonly synced: boolean;
+  /** How long it may be without an fsync; 0: durable before it is done. */
+  readonly flushMs: number;
 }
 
 /** One file that grows, or is written in rounds of `recycleBytes`, as the journal's files are. */
 export class RingFile {
   readonly #descriptor: number;
+  /** The same file with O_DSYNC: a write to it is durable when it is answered, as the broker's are. */
+  readonly #durable: number;
   readonly #ring: Uint8Array;
   readonly #recycleBytes: number;
   #waiting: Waiting[] = [];
   #written = 0;
   #busy = false;
   #closed = false;
+  #flushTimer: NodeJS.Timeout | null = null;
+  #flushDue = false;
   /** Bytes appended so far. */
   position = 0;
 
   constructor(path: string, ringBytes: number, recycleBytes = Number.POSITIVE_INFINITY) {
-    const { O_RDWR, O_CREAT, O_TRUNC, O_DIRECT } = constants;
+    const { O_RDWR, O_CREAT, O_TRUNC, O_DIRECT, O_DSYNC } = constants;
     this.#descriptor = openSync(path, O_RDWR | O_CREAT | O_TRUNC | O_DIRECT);
+    this.#durable = openSync(path, O_RDWR | O_DIRECT | O_DSYNC);
     this.#ring = takeRing(ringBytes);
     this.#recycleBytes = recycleBytes;
     assert(recycleBytes === Number.POSITIVE_INFINITY || recycleBytes % ringBytes === 0, 'rounds are whole rings');
   }
 
-  /** @param done once it is written, and fsynced where `synced`. */
-  append(bytes: Uint8Array, synced: boolean, done: () => void): void {
+  /** @param done once it is written, durably where `flushMs` is 0; else that follows within `flushMs`. */
+  append(bytes: Uint8Array, flushMs: number, done: () => void): void {
     const ring = this.#ring;
     assert(this.position + bytes.length - this.#written <= ring.length - BLOCK_BYTES, 'the ring is full');
     const at = this.position % ring.length;
@@ -55,7 +61,7 @@ export class RingFile {
     copyBytes(ring, at, head === bytes.length ? bytes : bytes.subarray(0, head));
     if (head < bytes.length) copyBytes(ring, 0, bytes.subarray(head));
     this.position += bytes.length;
-    this.#waiting.push({ endsAt: this.position, done, synced });
+    this.#waiting.push({ endsAt: this.position, done, flushMs });
     if (!this.#busy) this.#flush();
   }
 
@@ -72,7 +78,9 @@ export class RingFile {
   close(): void {
     this.#closed = true;
     if (this.#busy) return;
+    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer);
     closeSync(this.#descriptor);
+    closeSync(this.#durable);
     const rings = spare.get(this.#ring.length) ?? [];
     spare.set(this.#ring.length, rings);
     rings.push(this.#ring);
@@ -85,33 +93,50 @@ export class RingFile {
     this.#waiting = [];
     const end = this.position;
     const to = Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES;
-    this.#write(from, to, () => {
+    const flushMs = waiting.reduce((least, one) => Math.min(least, one.flushMs), Number.POSITIVE_INFINITY);
+    this.#write(flushMs === 0 ? this.#durable : this.#descriptor, from, to, () => {
       this.#written = end;
-      if (waiting.some((one) => one.synced)) fdatasync(this.#descriptor, (error) => this.#flushed(error, waiting));
-      else this.#flushed(null, waiting);
+      if (flushMs > 0) this.#flushLater(flushMs);
+      for (const { done } of waiting) done();
+      this.#goOn();
     });
   }
 
+  #flushLater(ms: number): void {
+    this.#flushTimer ??= setTimeout(() => {
+      this.#flushTimer = null;
+      this.#flushDue = true;
+      if (!this.#busy) this.#goOn();
+    }, ms);
+  }
+
   /** In one write, but for the end of a round. */
-  #write(from: number, to: number, done: () => void): void {
+  #write(descriptor: number, from: number, to: number, done: () => void): void {
     const at = from % this.#recycleBytes;
     const end = Math.min(to, from - at + this.#recycleBytes);
     const views = this.views(from, end);
     assert(views !== null, 'what is not written is in the ring');
-    writev(this.#descriptor, views, Number.isFinite(at) ? at : from, (error, count) => {
+    writev(descriptor, views, Number.isFinite(at) ? at : from, (error, count) => {
       if (error) throw error;
       assert(count === end - from, 'a write was cut short');
-      if (end < to) this.#write(end, to, done);
+      if (end < to) this.#write(descriptor, end, to, done);
       else done();
     });
   }
 
-  #flushed(error: Error | null, waiting: readonly Waiting[]): void {
-    if (error) throw error;
-    this.#busy = false;
-    for (const { done } of waiting) done();
-    if (this.#closed) this.close();
+  #goOn(): void {
+    this.#busy = this.#flushDue;
+    if (this.#flushDue) this.#sync();
+    else if (this.#closed) this.close();
     else if (this.#waiting.length > 0) this.#flush();
+  }
+
+  #sync(): void {
+    this.#flushDue = false;
+    fdatasync(this.#descriptor, (error) => {
+      if (error) throw error;
+      this.#goOn();
+    });
   }
 }
 

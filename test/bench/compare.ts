@@ -1,7 +1,8 @@
 /** Runs one series: its sides in turn, a first round that does not count, then as many as were asked for. */
-import { Candidate, type CandidateName, type CandidateOptions } from './candidate.ts';
-import { type Measured, run } from './load.ts';
-import type { Series, Times } from './series.ts';
+import type { Field } from './field.ts';
+import type { Measured } from './load.ts';
+import type { Progress } from './progress.ts';
+import type { Series, Side, Times } from './series.ts';
 import { type Spread, spread } from './stats.ts';
 
 /** Figures of one side over all rounds. */
@@ -10,101 +11,134 @@ export interface SideResult {
   /** In the unit of the series. */
   readonly speed: Spread;
   readonly megabytes: Spread;
+  readonly recordsPerSecond: Spread;
   readonly cpuPerGigabyte: Spread;
   readonly cpuMicrosPerRequest: Spread;
-  /** Share of one core. */
+  /** Share of one core: of the generator's thread, and of all processes together. */
   readonly generatorCpu: Spread;
+  readonly machineCpu: Spread;
+  /** Cores that neither the side nor the generator used: other processes, the kernel, the host. */
+  readonly othersCpu: Spread;
   readonly rssPeakMib: number;
-  readonly ack?: Quantiles;
-  readonly endToEnd?: Quantiles;
+  readonly latency?: Latency;
+  /** To the first side, round by round. */
+  readonly speedRatio: Spread;
+  readonly cpuRatio: Spread;
 }
 export interface Quantiles {
   readonly p50: Spread;
   readonly p99: Spread;
   readonly p999: Spread;
 }
+export interface Latency {
+  readonly ack: Quantiles;
+  readonly endToEnd: Quantiles;
+  /** Of the generator itself. */
+  readonly late: Quantiles;
+}
 export interface SeriesResult {
-  readonly series: Series;
+  readonly name: string;
+  readonly family: Series['family'];
+  readonly unit: Series['unit'];
+  readonly runs: number;
+  readonly seconds: number;
   readonly sides: readonly SideResult[];
-  /** Of the last side to the first, round by round. */
-  readonly speedRatio: Spread;
-  readonly cpuRatio: Spread;
 }
 
 export interface Rounds {
   readonly times: Times;
   readonly runs: number;
-  readonly progress: (text: string) => void;
 }
 
-export async function compare(series: Series, options: CandidateOptions, rounds: Rounds): Promise<SeriesResult> {
-  const names = new Set(series.sides.map((side) => side.candidate));
-  const candidates = new Map<CandidateName, Candidate>();
-  try {
-    for (const name of names) {
-      const candidate = new Candidate(name, options);
-      candidates.set(name, candidate);
-      await candidate.start();
-    }
-    return summary(series, await measure(series, candidates, rounds));
-  } finally {
-    for (const candidate of candidates.values()) await candidate.dispose();
-  }
+/** What a run takes beside its own times: topics, filling, settling. */
+const AROUND_SECONDS: Readonly<Record<Series['family'], number>> = {
+  produce: 0.3,
+  consume: 0.6,
+  single: 1,
+  latency: 0.3,
+};
+
+/** The first round has no figures; it is as long as the others, so that the second one finds compiled code. */
+export function plannedSeconds(series: Series, { times, runs }: Rounds): number {
+  return (runs + 1) * series.sides.length * runSeconds(series, times);
 }
 
-/** @returns by side, then by round. */
-async function measure(
-  series: Series,
-  candidates: ReadonlyMap<CandidateName, Candidate>,
-  { times, runs, progress }: Rounds,
-): Promise<Measured[][]> {
+function runSeconds({ longer, family }: Series, { warmSeconds, seconds }: Times): number {
+  return longer * (warmSeconds + seconds) + AROUND_SECONDS[family];
+}
+
+export async function compare(series: Series, field: Field, rounds: Rounds, progress: Progress): Promise<SeriesResult> {
+  const { runs } = rounds;
+  const { longer } = series;
+  const times = { warmSeconds: longer * rounds.times.warmSeconds, seconds: longer * rounds.times.seconds };
   const measured: Measured[][] = series.sides.map(() => []);
   for (let round = 0; round <= runs; round++) {
     for (const [index, side] of series.sides.entries()) {
-      const candidate = candidates.get(side.candidate);
-      if (candidate === undefined) throw new Error(`no ${side.candidate}`);
-      progress(`${series.name}: ${round === 0 ? 'warm-up' : `run ${round} of ${runs}`}, ${side.label}`);
-      const result = await run(candidate, side.plan(`bench-${index}-${round}`, times));
+      const turn = round === 0 ? 'warm-up' : `run ${round} of ${runs}`;
+      progress.step(`${series.name}: ${turn}, ${side.label}`, runSeconds(series, rounds.times));
+      const result = await runSide(field, side, times);
       if (round > 0) measured[index]?.push(result);
     }
   }
-  return measured;
+  const { name, family, unit } = series;
+  return { name, family, unit, runs, seconds: times.seconds, sides: summary(series, measured) };
 }
 
-function summary(series: Series, measured: readonly Measured[][]): SeriesResult {
+let topics = 0;
+
+async function runSide(field: Field, side: Side, times: Times): Promise<Measured> {
+  const candidate = await field.candidate(side.entrant);
+  return await field.generator.run(candidate, side.plan(`bench-${++topics}`, times));
+}
+
+function summary({ unit, sides }: Series, measured: readonly Measured[][]): SideResult[] {
+  const speed = speedOf(unit);
+  const cost = (one: Measured): number => one.cpuSeconds / (unit === 'MB/s' ? one.bytes : one.requests);
   const first = measured[0] ?? [];
-  const last = measured.at(-1) ?? [];
-  const ratio = (of: (one: Measured) => number): Spread =>
-    spread(last.map((one, index) => of(one) / of(first[index] ?? one)));
-  const speed = speedOf(series);
-  return {
-    series,
-    sides: series.sides.map(({ label }, index) => sideSummary(label, measured[index] ?? [], speed)),
-    speedRatio: ratio(speed),
-    cpuRatio: ratio((one) => one.cpuSeconds / (series.unit === 'MB/s' ? one.bytes : one.requests)),
-  };
+  return sides.map(({ label }, index) => {
+    const runs = measured[index] ?? [];
+    const ratio = (of: (one: Measured) => number): Spread =>
+      spread(runs.map((one, round) => of(one) / of(first[round] ?? one)));
+    return { ...sideSummary(label, runs, speed), speedRatio: ratio(speed), cpuRatio: ratio(cost) };
+  });
 }
 
-function speedOf({ unit }: Series): (one: Measured) => number {
+function speedOf(unit: Series['unit']): (one: Measured) => number {
   if (unit === 'MB/s') return (one) => one.bytes / one.seconds / 1e6;
   return (one) => (unit === 'requests/s' ? one.requests : one.records) / one.seconds;
 }
 
-function sideSummary(label: string, runs: readonly Measured[], speed: (one: Measured) => number): SideResult {
+function sideSummary(
+  label: string,
+  runs: readonly Measured[],
+  speed: (one: Measured) => number,
+): Omit<SideResult, 'speedRatio' | 'cpuRatio'> {
   const over = (of: (one: Measured) => number): Spread => spread(runs.map(of));
-  const quantiles = (kind: 'ack' | 'endToEnd'): Quantiles => ({
-    p50: over((one) => one[kind]?.p50 ?? Number.NaN),
-    p99: over((one) => one[kind]?.p99 ?? Number.NaN),
-    p999: over((one) => one[kind]?.p999 ?? Number.NaN),
-  });
   return {
     label,
     speed: over(speed),
     megabytes: over((one) => one.bytes / one.seconds / 1e6),
+    recordsPerSecond: over((one) => one.records / one.seconds),
     cpuPerGigabyte: over((one) => (one.cpuSeconds / one.bytes) * 1e9),
     cpuMicrosPerRequest: over((one) => (one.cpuSeconds / one.requests) * 1e6),
-    generatorCpu: over((one) => one.ownCpuSeconds / one.seconds),
+    generatorCpu: over((one) => one.threadCpuSeconds / one.seconds),
+    machineCpu: over((one) => one.machineCpuSeconds / one.seconds),
+    othersCpu: over((one) => othersSeconds(one) / one.seconds),
     rssPeakMib: Math.max(...runs.map((one) => one.rssPeakMib)),
-    ...(runs[0]?.ack === undefined ? {} : { ack: quantiles('ack'), endToEnd: quantiles('endToEnd') }),
+    ...(runs[0]?.ack === undefined ? {} : { latency: latencyOf(runs) }),
   };
+}
+
+/** Never below none: ticks of 10 ms are counted here and there. */
+function othersSeconds({ machineCpuSeconds, stolenSeconds, cpuSeconds, ownCpuSeconds }: Measured): number {
+  return Math.max(0, machineCpuSeconds + stolenSeconds - cpuSeconds - ownCpuSeconds);
+}
+
+function latencyOf(runs: readonly Measured[]): Latency {
+  const quantiles = (kind: keyof Latency): Quantiles => ({
+    p50: spread(runs.map((one) => one[kind]?.p50 ?? Number.NaN)),
+    p99: spread(runs.map((one) => one[kind]?.p99 ?? Number.NaN)),
+    p999: spread(runs.map((one) => one[kind]?.p999 ?? Number.NaN)),
+  });
+  return { ack: quantiles('ack'), endToEnd: quantiles('endToEnd'), late: quantiles('late') };
 }

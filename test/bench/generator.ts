@@ -1,7 +1,9 @@
 /**
- * The load generator, a process of its own: takes one job as its argument and says on standard output how it goes. It
- * speaks the native protocol with the codec that clients use, and is no client: no retries, no batching, no reconnect.
+ * The load generator, a process of its own: takes one job after the other, a line of standard input each, and says on
+ * standard output how they go; it lives as long as its input, so that later jobs find compiled code. It speaks the native
+ * protocol with the codec that clients use, and is no client: no retries, no batching, no reconnect.
  */
+import { createInterface } from 'node:readline';
 import { id, type PartitionIndex } from '../../src/model/ids.ts';
 import { batchOf } from './batches.ts';
 import { consume } from './consume.ts';
@@ -51,7 +53,7 @@ async function create({ port, topic: plan, touch }: CreateJob): Promise<void> {
 
 function end(begin: number, requests: number): void {
   const seconds = (performance.now() - begin) / 1000;
-  say({ phase: 'end', result: { seconds, requests, bytes: 0, records: 0, ownCpuSeconds: 0 } });
+  say({ phase: 'end', result: { seconds, requests, bytes: 0, records: 0, ownCpuSeconds: 0, threadCpuSeconds: 0 } });
 }
 
 async function run(job: Job): Promise<void> {
@@ -69,7 +71,16 @@ async function run(job: Job): Promise<void> {
   }
 }
 
-run(JSON.parse(process.argv[2] ?? '') as Job).catch((error: unknown) => {
-  say({ phase: 'failed', why: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  process.exitCode = 1;
+async function runAll(): Promise<void> {
+  for await (const line of createInterface({ input: process.stdin })) {
+    await run(JSON.parse(line) as Job);
+    say({ phase: 'done' });
+  }
+}
+
+process.stdin.once('end', () => process.exit());
+runAll().catch((error: unknown) => {
+  const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  // What is written to a pipe is there once it is told so, not before.
+  process.stdout.write(`${JSON.stringify({ phase: 'failed', why })}\n`, () => process.exit(1));
 });

@@ -1,4 +1,4 @@
-/** What the generator is told to do, and what it says about it: one JSON line each. */
+/** What the generator is told to do, and what it says about it: one JSON line each, both ways. Nothing here runs. */
 import type { TopicSettings } from '../../src/model/topic.ts';
 import type { Percentiles } from './stats.ts';
 
@@ -63,10 +63,11 @@ export interface CreateJob {
 }
 export type Job = ProduceJob | ConsumeJob | LatencyJob | HoldJob | CreateJob;
 
-/** Said as it goes: who measures reads the broker's CPU at `begin` and at `end`. */
+/** Said as it goes: who measures reads the broker's CPU at `begin` and at `end`. `done`: ready for the next job. */
 export type Said =
   | { readonly phase: 'begin' }
   | { readonly phase: 'end'; readonly result: Result }
+  | { readonly phase: 'done' }
   | { readonly phase: 'failed'; readonly why: string };
 export interface Result {
   readonly seconds: number;
@@ -75,6 +76,10 @@ export interface Result {
   readonly records: number;
   /** CPU seconds of the generator itself, user and system. */
   readonly ownCpuSeconds: number;
+  /** Of its one thread that sends and receives: near `seconds`, it was the bottleneck. */
+  readonly threadCpuSeconds: number;
   readonly ack?: Percentiles;
   readonly endToEnd?: Percentiles;
+  /** From when a message was due until it was given to the socket: the generator's own part of the others. */
+  readonly late?: Percentiles;
 }

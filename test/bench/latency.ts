@@ -59,6 +59,7 @@ export class OpenLoop {
   /** By number of the message from the first one measured: ms, NaN until it is there. */
   readonly acked: Float64Array;
   readonly received: Float64Array;
+  readonly late: Float64Array;
   readonly #startedAt = performance.now();
   meter: Meter | null = null;
   #sent = 0;
@@ -74,6 +75,7 @@ export class OpenLoop {
     this.#end = this.#firstMeasured + Math.floor(job.seconds * job.rate);
     this.acked = new Float64Array(this.#end - this.#firstMeasured).fill(Number.NaN);
     this.received = this.acked.slice();
+    this.late = this.acked.slice();
     for (const link of links) link.taker = { answer: (frame) => this.#acked(frame) };
   }
 
@@ -101,6 +103,7 @@ export class OpenLoop {
     this.#order[partition]?.push(sent);
     this.#sent += count;
     link.send(produceHead(turn, this.#topic, partition, batch.bytes), batch.bytes);
+    this.#note(this.late, sent);
   }
 
   #acked(frame: Frame): void {
@@ -191,7 +194,7 @@ export async function latency(job: LatencyJob): Promise<void> {
         await end();
       };
     },
-    () => ({ ack: percentiles(loop.acked), endToEnd: percentiles(loop.received) }),
+    () => ({ ack: percentiles(loop.acked), endToEnd: percentiles(loop.received), late: percentiles(loop.late) }),
   );
   await (links[0] as Link).ask({ call: 'deleteTopic', name: job.topic.name });
   for (const link of [...links, reader]) link.close();

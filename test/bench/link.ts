@@ -33,6 +33,7 @@ export class Link {
   #skipLeft = 0;
   #rawBytes = 0;
   #asked: ((frame: Frame) => void) | null = null;
+  #closing = false;
 
   private constructor(socket: Socket) {
     this.socket = socket;
@@ -49,6 +50,7 @@ export class Link {
     const socket = connect({ host: '127.0.0.1', port, noDelay: true, onread: { buffer: memory, callback } }, resolve);
     socket.on('error', reject);
     link = new Link(socket);
+    socket.on('close', () => link?.lost());
     await promise;
     await link.#exchange(encodeHello(msgpack, ASK, { versions: [1], client: 'bench', features: [] }));
     return link;
@@ -72,6 +74,7 @@ export class Link {
   }
 
   close(): void {
+    this.#closing = true;
     this.socket.destroy();
   }
 
@@ -81,6 +84,11 @@ export class Link {
     this.#asked = resolve;
     for (const view of views) this.socket.write(view);
     return promise;
+  }
+
+  /** Load that lost its connection has no figures: the whole generator ends. */
+  lost(): void {
+    if (this.taker !== null && !this.#closing) throw new Error('the connection was closed under load');
   }
 
   take(chunk: Buffer): void {

@@ -9,6 +9,26 @@ import { BLOCK_BYTES, GIB, MIB } from '../../src/model/limits.ts';
 import { atShare } from './stats.ts';
 
 const SYNCS = 400;
+/** Clock ticks of /proc a second, on every Linux there is. */
+const TICKS_PER_SECOND = 100;
+
+export interface MachineCpu {
+  /** All cores, all processes, the kernel's own work too. */
+  readonly busySeconds: number;
+  /** What the host of a virtual machine gave to others. */
+  readonly stolenSeconds: number;
+}
+
+export function machineCpu(): MachineCpu {
+  const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n', 1);
+  const [user = 0, nice = 0, system = 0, , , hard = 0, soft = 0, stolen = 0] = line
+    .trim()
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  const busySeconds = (user + nice + system + hard + soft) / TICKS_PER_SECOND;
+  return { busySeconds, stolenSeconds: stolen / TICKS_PER_SECOND };
+}
 
 /** Median of an fdatasync after 4 KiB, ms. */
 export function fdatasyncMs(below: string): number {

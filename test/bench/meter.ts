@@ -41,12 +41,13 @@ export const pause = (seconds: number): Promise<void> => new Promise((resolve) =
 export async function measured(
   times: { readonly warmSeconds: number; readonly seconds: number },
   load: (meter: Meter) => () => Promise<void>,
-  more: () => Pick<Result, 'ack' | 'endToEnd'> = () => ({}),
+  more: () => Pick<Result, 'ack' | 'endToEnd' | 'late'> = () => ({}),
 ): Promise<void> {
   const meter = new Meter();
   const stop = load(meter);
   await pause(times.warmSeconds);
   const cpu = process.cpuUsage();
+  const threadCpu = process.threadCpuUsage();
   const begin = performance.now();
   meter.begin();
   say({ phase: 'begin' });
@@ -54,8 +55,10 @@ export async function measured(
   meter.end();
   const seconds = (performance.now() - begin) / 1000;
   const used = process.cpuUsage(cpu);
+  const threadUsed = process.threadCpuUsage(threadCpu);
   await stop();
   const { bytes, records, requests } = meter;
   const ownCpuSeconds = (used.user + used.system) / 1e6;
-  say({ phase: 'end', result: { seconds, bytes, records, requests, ownCpuSeconds, ...more() } });
+  const threadCpuSeconds = (threadUsed.user + threadUsed.system) / 1e6;
+  say({ phase: 'end', result: { seconds, bytes, records, requests, ownCpuSeconds, threadCpuSeconds, ...more() } });
 }

@@ -1,70 +1,179 @@
-/** Figures → tables for people, in Markdown, and the list of targets that were missed. */
+/** Figures → Markdown for people: verdicts, tables, what failed. Measures nothing and judges nothing. */
 import type { Quantiles, SeriesResult, SideResult } from './compare.ts';
-import type { Target } from './series.ts';
 import type { Row } from './standing.ts';
-import { short, showSpread } from './stats.ts';
+import { type Spread, short, showSpread, spread } from './stats.ts';
+import { type Verdict, verdictsOf } from './verdicts.ts';
 
-export function seriesTable(results: readonly SeriesResult[]): string {
-  const lines = [
-    '| series | side | speed | MB/s | CPU s/GB | CPU µs/request | peak RSS, MiB | ack p50 / p99 / p99.9, ms | end to end, ms |',
-    '|---|---|---|---|---|---|---|---|---|',
-  ];
-  for (const { series, sides, speedRatio, cpuRatio } of results) {
-    for (const side of sides) lines.push(sideLine(series.name, series.unit, side));
-    lines.push(`| | **ratio** | **${showSpread(speedRatio)}** | | CPU **${showSpread(cpuRatio)}** | | | | |`);
-  }
-  return lines.join('\n');
+/** All that a run found; what `--json` writes and `--from` reads. */
+export interface Figures {
+  readonly machine: string;
+  readonly began: string;
+  readonly minutes: number;
+  /** Series and groups of figures that the run did not come to. */
+  readonly missing: number;
+  readonly options: string;
+  /** fdatasync of the machine after 4 KiB, ms; the medians taken before each series. */
+  readonly syncMs: Spread;
+  readonly results: readonly SeriesResult[];
+  readonly rows: readonly Row[];
+  readonly failures: readonly string[];
 }
 
-function sideLine(name: string, unit: string, side: SideResult): string {
-  const cells = [
+/** The verdicts, and what has to be known of the run to read them. */
+export function summaryText(figures: Figures): string {
+  const verdicts = verdictsOf(figures.results, figures.rows, figures.syncMs.median);
+  const missed = verdicts.filter(({ state }) => state === 'missed');
+  const lists = [
+    missesList('Missed', missed),
+    missesList(
+      'Not judged',
+      verdicts.filter(({ state }) => state === 'not judged'),
+    ),
+    figures.failures.length === 0 ? '' : `Failed:\n\n${figures.failures.map((one) => `- ${one}`).join('\n')}`,
+  ].filter((text) => text !== '');
+  if (missed.length === 0 && verdicts.length > 0) lists.unshift('No target was missed.');
+  return [head(figures), verdictTable(verdicts), ...lists].filter((text) => text !== '').join('\n\n');
+}
+
+export function figuresText({ results, rows }: Figures): string {
+  const latencies = results.filter(({ family }) => family === 'latency');
+  const loads = results.filter(({ family }) => family !== 'latency');
+  const scaled = loads.filter(({ sides }) => sides.length > 2);
+  const tables = [
+    loads.length === 0 ? '' : loadTable(loads),
+    latencies.length === 0 ? '' : latencyTable(latencies),
+    scaled.length === 0 ? '' : scalingTable(scaled),
+    rows.length === 0 ? '' : standingTable(rows),
+  ];
+  return tables.filter((text) => text !== '').join('\n\n');
+}
+
+function head({ machine, began, minutes, missing, options, syncMs, results }: Figures): string {
+  const others = spread(results.flatMap(({ sides }) => sides.map((side) => side.othersCpu.median)));
+  const lines = [
+    `${machine}; ${began.slice(0, 16).replace('T', ' ')} UTC, ${Math.ceil(minutes)} minutes; ${options}.`,
+    `Median fdatasync after 4 KiB during the run: ${showSpread(syncMs)} ms.`,
+  ];
+  if (results.length > 0)
+    lines.push(`Cores used by anything else during the runs (the kernel's own work with it): ${showSpread(others)}.`);
+  if (missing > 0) lines.push(`**Interrupted**: ${missing} series or groups of figures were not come to.`);
+  return lines.join(' ');
+}
+
+function missesList(title: string, verdicts: readonly Verdict[]): string {
+  if (verdicts.length === 0) return '';
+  const lines = verdicts.map(
+    ({ name, measured, wanted, note }) => `- ${name}: ${measured}, wanted: ${wanted}${note === '' ? '' : ` (${note})`}`,
+  );
+  return `${title}:\n\n${lines.join('\n')}`;
+}
+
+function table(columns: readonly string[], lines: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(columns), `|${'---|'.repeat(columns.length)}`, ...lines.map(line)].join('\n');
+}
+
+function verdictTable(verdicts: readonly Verdict[]): string {
+  if (verdicts.length === 0) return '';
+  const lines = verdicts.map(({ name, wanted, measured, state, note }) => [
     name,
+    wanted,
+    measured,
+    state === 'reached' ? state : `**${state}**`,
+    note,
+  ]);
+  return table(['target', 'wanted', 'measured', 'verdict', 'beside it'], lines);
+}
+
+const ratioOf = (index: number, ratio: Spread): string => (index === 0 ? '' : `**${showSpread(ratio)}**`);
+const percent = ({ median }: Spread): string => `${Math.round(100 * median)} %`;
+
+function loadTable(results: readonly SeriesResult[]): string {
+  const columns = [
+    'series',
+    'side',
+    'speed',
+    'of the first',
+    'records/s',
+    'CPU s/GB',
+    'CPU µs/request',
+    'CPU of the first',
+    'peak RSS, MiB',
+    "generator's core",
+    'cores busy',
+  ];
+  const line = ({ name, unit }: SeriesResult, side: SideResult, index: number): string[] => [
+    index === 0 ? name : '',
     side.label,
     `${showSpread(side.speed)} ${unit}`,
-    short(side.megabytes.median),
+    ratioOf(index, side.speedRatio),
+    short(side.recordsPerSecond.median),
     showSpread(side.cpuPerGigabyte),
     short(side.cpuMicrosPerRequest.median),
+    ratioOf(index, side.cpuRatio),
     short(side.rssPeakMib),
-    showQuantiles(side.ack),
-    showQuantiles(side.endToEnd),
+    percent(side.generatorCpu),
+    short(side.machineCpu.median),
   ];
-  return `| ${cells.join(' | ')} |`;
-}
-
-const showQuantiles = (of: Quantiles | undefined): string =>
-  of === undefined ? '' : `${showSpread(of.p50)} / ${showSpread(of.p99)} / ${showSpread(of.p999)}`;
-
-export function standingTable(rows: readonly Row[]): string {
-  const lines = ['| figure | value | at most |', '|---|---|---|'];
-  for (const { name, value, unit, atMost } of rows) {
-    const shown = value.min === value.max ? short(value.median) : showSpread(value);
-    lines.push(`| ${name} | ${shown} ${unit} | ${atMost === undefined ? '' : short(atMost)} |`);
-  }
-  return lines.join('\n');
-}
-
-/** One line for each target that the medians do not reach. */
-export function missesOf(results: readonly SeriesResult[], rows: readonly Row[], syncMs: number): string[] {
-  const series = results.flatMap((result) =>
-    seriesMisses(result, result.series.target, syncMs).map((miss) => `- ${result.series.name}: ${miss}`),
+  return table(
+    columns,
+    results.flatMap((result) => result.sides.map((side, index) => line(result, side, index))),
   );
-  const standing = rows
-    .filter(({ value, atMost }) => atMost !== undefined && value.median > atMost)
-    .map(({ name, value, unit, atMost }) => `- ${name}: ${short(value.median)} ${unit}, at most ${atMost}`);
-  return [...series, ...standing];
 }
 
-function seriesMisses({ sides, speedRatio, cpuRatio }: SeriesResult, target: Target, syncMs: number): string[] {
-  const misses: string[] = [];
-  const { speed, cpu, p99, p999 } = target;
-  const ack = sides.at(-1)?.ack;
-  if (speed !== undefined && speedRatio.median < speed)
-    misses.push(`speed ${short(speedRatio.median)} of ${sides[0]?.label}, at least ${speed}`);
-  if (cpu !== undefined && cpuRatio.median > cpu)
-    misses.push(`CPU ${short(cpuRatio.median)} times that of ${sides[0]?.label}, at most ${cpu}`);
-  if (p99 !== undefined && ack !== undefined && ack.p99.median > p99 * syncMs)
-    misses.push(`ack p99 ${short(ack.p99.median / syncMs)} times an fdatasync, at most ${p99}`);
-  if (p999 !== undefined && ack !== undefined && ack.p999.median > p999 * syncMs)
-    misses.push(`ack p99.9 ${short(ack.p999.median / syncMs)} times an fdatasync, at most ${p999}`);
-  return misses;
+const showQuantiles = (of: Quantiles | undefined): string[] =>
+  of === undefined ? ['', '', ''] : [showSpread(of.p50), showSpread(of.p99), showSpread(of.p999)];
+
+function latencyTable(results: readonly SeriesResult[]): string {
+  const columns = [
+    'series',
+    'side',
+    'ack p50, ms',
+    'p99',
+    'p99.9',
+    'end to end p50, ms',
+    'p99',
+    'p99.9',
+    'CPU µs/request',
+    'CPU of the first',
+    'generator late p99',
+  ];
+  const line = ({ name }: SeriesResult, side: SideResult, index: number): string[] => [
+    index === 0 ? name : '',
+    side.label,
+    ...showQuantiles(side.latency?.ack),
+    ...showQuantiles(side.latency?.endToEnd),
+    short(side.cpuMicrosPerRequest.median),
+    ratioOf(index, side.cpuRatio),
+    side.latency === undefined ? '' : showSpread(side.latency.late.p99),
+  ];
+  return table(
+    columns,
+    results.flatMap((result) => result.sides.map((side, index) => line(result, side, index))),
+  );
+}
+
+/** What another number of shards brings, of medians: beside the judged side. */
+function scalingTable(results: readonly SeriesResult[]): string {
+  const lines = results.flatMap(({ name, unit, sides }) => {
+    const [, judged, ...others] = sides;
+    if (judged === undefined) return [];
+    return others.map((other) => [
+      name,
+      `${judged.label}: ${short(judged.speed.median)} ${unit}`,
+      `${other.label}: ${short(other.speed.median)} ${unit}`,
+      short(other.speed.median / judged.speed.median),
+      short(other.cpuMicrosPerRequest.median / judged.cpuMicrosPerRequest.median),
+    ]);
+  });
+  return table(['scaling', 'judged', 'beside it', 'speed', 'CPU a request'], lines);
+}
+
+function standingTable(rows: readonly Row[]): string {
+  const lines = rows.map(({ name, value, unit, atMost }) => [
+    name,
+    `${value.min === value.max ? short(value.median) : showSpread(value)} ${unit}`,
+    atMost === undefined ? '' : short(atMost),
+  ]);
+  return table(['figure', 'value', 'at most'], lines);
 }

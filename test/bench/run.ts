@@ -1,114 +1,149 @@
 /**
- * `npm run bench`: runs the series and what is measured at rest, and prints tables and JSON. It judges no test: figures of a
- * shared machine are compared only within one run, as ratios of what ran alternately.
+ * `npm run bench`: runs the series and what is measured at rest, and prints tables. It judges no test: figures of a shared
+ * machine are compared only within one run, as ratios of what ran alternately. What was measured is told however it ends.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { compare, type SeriesResult } from './compare.ts';
+import { compare, plannedSeconds, type Rounds } from './compare.ts';
+import { Field } from './field.ts';
 import { fdatasyncMs, machineText, warmDisk } from './machine.ts';
-import { missesOf, seriesTable, standingTable } from './report.ts';
-import { allSeries } from './series.ts';
-import { type Row, standing } from './standing.ts';
+import { chosenSeries, HELP, isWanted, options, runsOf } from './options.ts';
+import { checkMarks, pasteInto } from './paste.ts';
+import { Progress } from './progress.ts';
+import { type Figures, figuresText, summaryText } from './report.ts';
+import type { Series } from './series.ts';
+import { allStanding, type Standing } from './standing.ts';
+import { spread } from './stats.ts';
 
-const HELP = `Usage: npm run bench -- [options]
-  --quick          only the series with a target, shorter and fewer runs
-  --only TEXT      only series and figures whose name contains TEXT; may be given several times
-  --runs N         counted runs of each side (default 5; quick 3)
-  --seconds N      measured time of a run (default 4; quick 2)
-  --shards N       of the broker (default 2)
-  --warm GB        written and removed before the start (default 8; quick 0)
-  --log GB         of the long log (default 10)
-  --data FOLDER    where candidates get their folders (default the system's temporary folder)
-  --against ROOT   another checkout, whose broker takes the place of the ceiling
-  --json FILE      all figures
-  --list           names of the series`;
+const WARM_GIGABYTES_PER_SECOND = 1;
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    only: { type: 'string', multiple: true, default: [] },
-    runs: { type: 'string' },
-    seconds: { type: 'string' },
-    shards: { type: 'string', default: '2' },
-    warm: { type: 'string' },
-    log: { type: 'string', default: '10' },
-    data: { type: 'string', default: tmpdir() },
-    against: { type: 'string' },
-    json: { type: 'string' },
-    list: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-const { quick: isQuick, only, against } = values;
-const runs = Number(values.runs ?? (isQuick ? 3 : 5));
-const seconds = Number(values.seconds ?? (isQuick ? 2 : 4));
-const shards = Number(values.shards);
+class Bench {
+  readonly #series = chosenSeries();
+  readonly #standing: readonly Standing[];
+  readonly #progress: Progress;
+  readonly #field: Field;
+  readonly #below: string;
+  readonly #began = new Date();
+  readonly #syncs: number[] = [];
+  readonly #results: Figures['results'][number][] = [];
+  readonly #rows: Figures['rows'][number][] = [];
+  readonly #failures: string[] = [];
+  #left: number;
 
-/** One line that is written over on a terminal, a line each elsewhere. */
-function progress(text: string): void {
-  process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
-}
-
-const wanted = (name: string): boolean => only.length === 0 || only.some((text) => name.includes(text));
-
-function chosenSeries(): ReturnType<typeof allSeries> {
-  const chosen = allSeries().filter(({ name, isQuick: isOfQuick }) => wanted(name) && (!isQuick || isOfQuick));
-  if (against === undefined) return chosen;
-  return chosen.map((series) => ({
-    ...series,
-    sides: series.sides.map((side) =>
-      side.candidate === 'ceiling' ? { ...side, candidate: 'other' as const, label: 'other checkout' } : side,
-    ),
-  }));
-}
-
-async function bench(below: string): Promise<void> {
-  const began = new Date();
-  const options = { below, shards, ...(against === undefined ? {} : { otherRoot: against }) };
-  progress('warming the disk');
-  warmDisk(below, Number(values.warm ?? (isQuick ? 0 : 8)));
-  const syncs = [fdatasyncMs(below)];
-  const results: SeriesResult[] = [];
-  for (const series of chosenSeries()) {
-    const times = { warmSeconds: Math.min(1, seconds / 2), seconds };
-    results.push(await compare(series, options, { times, runs, progress }));
-    syncs.push(fdatasyncMs(below));
+  /** @param below where folders are made. */
+  constructor(below: string) {
+    this.#below = below;
+    const candidate = { below, ...(options.against === undefined ? {} : { otherRoot: options.against }) };
+    this.#field = new Field({ ...candidate, shards: options.shards });
+    this.#standing = allStanding({
+      candidate: { ...candidate, shards: options.shardsAtRest },
+      runs: runsOf('targets'),
+      logGigabytes: options.logGigabytes,
+    }).filter(({ name, isQuick }) => isWanted(name) && (isQuick || !options.isQuick));
+    const seconds = [
+      options.warmGigabytes / WARM_GIGABYTES_PER_SECOND,
+      ...this.#series.map((series) => plannedSeconds(series, roundsOf(series))),
+      ...this.#standing.map((one) => one.plannedSeconds),
+    ];
+    this.#progress = new Progress(seconds.reduce((sum, one) => sum + one, 0));
+    this.#left = this.#series.length + this.#standing.length;
   }
-  const logGigabytes = Number(values.log);
-  const rows = await standing({ candidate: options, runs, isQuick, logGigabytes, progress }, wanted);
-  progress('');
-  print({ began, results, rows, syncMs: syncs.toSorted((a, b) => a - b)[syncs.length >> 1] ?? Number.NaN });
-}
 
-interface Figures {
-  readonly began: Date;
-  readonly results: readonly SeriesResult[];
-  readonly rows: readonly Row[];
-  /** Median fdatasync of the machine during the run, ms. */
-  readonly syncMs: number;
-}
+  async run(): Promise<void> {
+    this.#progress.step('warming the disk', options.warmGigabytes / WARM_GIGABYTES_PER_SECOND);
+    warmDisk(this.#below, options.warmGigabytes);
+    this.#syncs.push(fdatasyncMs(this.#below));
+    let family = '';
+    for (const series of this.#series) {
+      if (series.family !== family) await this.#field.clear();
+      family = series.family;
+      await this.#compare(series);
+    }
+    await this.#field.clear();
+    for (const standing of this.#standing) await this.#stand(standing);
+    this.#progress.end();
+  }
 
-function print({ began, results, rows, syncMs }: Figures): void {
-  const machine = machineText();
-  console.log(`${machine}; ${began.toISOString()}; ${shards} shards; ${runs} runs of ${seconds} s, alternating`);
-  console.log(`median fdatasync after 4 KiB during the run: ${syncMs.toFixed(2)} ms\n`);
-  if (results.length > 0) console.log(seriesTable(results));
-  if (rows.length > 0) console.log(`\n${standingTable(rows)}`);
-  const misses = missesOf(results, rows, syncMs);
-  console.log(misses.length === 0 ? '\nevery target was reached' : `\nmissed:\n${misses.join('\n')}`);
-  if (values.json !== undefined) {
-    const figures = { machine, began, shards, runs, seconds, syncMs, results, rows, misses };
-    writeFileSync(values.json, `${JSON.stringify(figures, null, 1)}\n`);
+  /** What there is until now. */
+  get figures(): Figures {
+    const { shards, seconds } = options;
+    const runs = [...new Set(this.#results.map((one) => one.runs))].join(' or ');
+    return {
+      machine: machineText(),
+      began: this.#began.toISOString(),
+      minutes: (Date.now() - this.#began.getTime()) / 60_000,
+      missing: this.#left,
+      options: `${shards === 1 ? '1 shard' : `${shards} shards`}; ${runs} runs of ${seconds} s, alternating`,
+      syncMs: spread(this.#syncs),
+      results: this.#results,
+      rows: this.#rows,
+      failures: this.#failures,
+    };
+  }
+
+  async #compare(series: Series): Promise<void> {
+    this.#syncs.push(fdatasyncMs(this.#below));
+    try {
+      this.#results.push(await compare(series, this.#field, roundsOf(series), this.#progress));
+    } catch (error) {
+      await this.#failed(series.name, error);
+    }
+    this.#keep();
+  }
+
+  async #stand({ name, plannedSeconds, take }: Standing): Promise<void> {
+    this.#progress.step(name, plannedSeconds);
+    try {
+      this.#rows.push(...(await take((text) => this.#progress.note(text))));
+    } catch (error) {
+      await this.#failed(name, error);
+    }
+    this.#keep();
+  }
+
+  /** One that failed is told at the end; the others are measured all the same, on fresh candidates. */
+  async #failed(name: string, error: unknown): Promise<void> {
+    const why = error instanceof Error ? error.message : String(error);
+    this.#failures.push(`${name}: ${why.split('\n', 3).join(' ')}`);
+    this.#progress.note(`${name} failed: ${why}`);
+    await this.#field.clear();
+  }
+
+  #keep(): void {
+    this.#left--;
+    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(this.figures, null, 1)}\n`);
   }
 }
 
-if (values.help) console.log(HELP);
-else if (values.list) for (const { name } of chosenSeries()) console.log(name);
-else {
-  const below = mkdtempSync(join(values.data, 'bench-'));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+function roundsOf({ level }: Series): Rounds {
+  return { runs: runsOf(level), times: { warmSeconds: options.warmSeconds, seconds: options.seconds } };
+}
+
+function tell(figures: Figures): void {
+  const parts = { summary: summaryText(figures), figures: figuresText(figures) };
+  console.log(`${parts.figures}\n\n${parts.summary}`);
+  if (options.markdown !== undefined) pasteInto(options.markdown, parts);
+}
+
+async function measure(): Promise<void> {
+  const below = mkdtempSync(join(options.data, 'bench-'));
   process.once('exit', () => rmSync(below, { recursive: true, force: true }));
-  await bench(below);
+  const bench = new Bench(below);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      tell(bench.figures);
+      process.exit(130);
+    });
+  }
+  await bench.run();
+  tell(bench.figures);
+  if (bench.figures.failures.length > 0) process.exitCode = 1;
+}
+
+if (options.isHelp) console.log(HELP);
+else if (options.isList) for (const { name } of chosenSeries()) console.log(name);
+else {
+  if (options.markdown !== undefined) checkMarks(options.markdown);
+  if (options.from === undefined) await measure();
+  else tell(JSON.parse(readFileSync(options.from, 'utf8')) as Figures);
 }

@@ -1,15 +1,16 @@
 /**
- * The series: which load, on whom, and what is to be reached. A series compares its sides within one run, taken
- * alternately; a side is a candidate and a plan, the first one is what the others are measured against.
+ * The series: which load, on whom. A series compares its sides within one run, taken alternately; a side is an entrant and
+ * a plan. The first side is what the others are measured against, the second one is what is judged.
  */
-import { KIB, MIB } from '../../src/model/limits.ts';
+import { GIB, KIB, MIB } from '../../src/model/limits.ts';
 import type { Durability } from '../../src/model/topic.ts';
-import type { CandidateName } from './candidate.ts';
+import type { Entrant } from './field.ts';
 import type { Plan } from './load.ts';
+import { SERIES_TARGETS } from './targets.ts';
 
 export interface Side {
   readonly label: string;
-  readonly candidate: CandidateName;
+  readonly entrant: Entrant;
   /** @param topic a name that was not used before. */
   plan(topic: string, times: Times): Plan;
 }
@@ -19,22 +20,28 @@ export interface Times {
   readonly seconds: number;
 }
 
-/** What the last side is to reach, as ratios to the first. */
-export interface Target {
-  readonly speed?: number;
-  readonly cpu?: number;
-  /** Ack latency, in units of the machine's median fdatasync. */
-  readonly p99?: number;
-  readonly p999?: number;
-}
+/** From which run on a series is a part: `targets` of every one. */
+export const LEVELS = ['targets', 'sample', 'grid'] as const;
+export type Level = (typeof LEVELS)[number];
 
 export interface Series {
   readonly name: string;
+  /** Neighbours of one family share their processes. */
+  readonly family: 'produce' | 'consume' | 'single' | 'latency';
   readonly unit: 'MB/s' | 'requests/s' | 'messages/s';
+  readonly level: Level;
   readonly sides: readonly Side[];
-  readonly target: Target;
-  /** Part of the quick run: the issue's targets. */
-  readonly isQuick: boolean;
+  /** Times of its runs, in those of others. */
+  readonly longer: number;
+}
+
+/** Who takes part. */
+export interface Lineup {
+  readonly first: { readonly label: string; readonly entrant: Entrant };
+  /** Of the broker that is judged. */
+  readonly shards: number;
+  /** More brokers beside it, to see what shards bring. */
+  readonly otherShards: readonly number[];
 }
 
 interface Shape {
@@ -42,82 +49,95 @@ interface Shape {
   readonly recordBytes: number;
   readonly connections: number;
   readonly partitions: number;
-  readonly window: number;
-  readonly durability: Durability;
 }
 
-const both = (plan: Side['plan']): Side[] => [
-  { label: 'ceiling', candidate: 'ceiling', plan },
-  { label: 'broker', candidate: 'broker', plan },
-];
-
-const showBytes = (bytes: number): string =>
-  bytes >= MIB ? `${bytes / MIB} MiB` : bytes >= KIB ? `${bytes / KIB} KiB` : `${bytes} B`;
-const showShape = ({ batchBytes, recordBytes, connections, partitions, durability }: Shape): string =>
-  `${showBytes(batchBytes)} of ${showBytes(recordBytes)}, ${connections} → ${partitions}, ${durability}`;
-
-/** At most 4 MiB in flight on a connection, as clients do it: enough to keep the disk busy, little enough for any memory. */
-const windowOf = (batchBytes: number): number => (batchBytes >= MIB ? 4 : 8);
-
-function produce(shape: Shape, target: Target, isQuick: boolean, unit: Series['unit'] = 'MB/s'): Series {
-  const { partitions, durability, ...load } = shape;
-  const settings = { durability, retentionBytes: 1024 * MIB };
-  return {
-    name: `produce ${showShape(shape)}`,
-    unit,
-    sides: both((name, times) => ({ kind: 'produce', topic: { name, partitions, settings }, ...load, ...times })),
-    target,
-    isQuick,
-  };
-}
-
-/** Tails that the broker still has in memory: what it keeps for readers of one partition. */
+/** Requests in flight on a connection: enough to keep the disk busy, at most 4 MiB of them. */
+const WINDOW = 4;
+/** Of each partition: what is read lies in memory, and nothing else of the topic is read. */
 const TAIL_BYTES = 3 * MIB;
 const FILL_BYTES = 16 * MIB;
 
-function consume(batchBytes: number, recordBytes: number, count: number, target: Target, isQuick: boolean): Series {
-  const load = { connections: count, batchBytes, recordBytes, fillBytes: FILL_BYTES, tailBytes: TAIL_BYTES };
-  const durability = 'interval' as const;
+const showBytes = (bytes: number): string =>
+  bytes >= MIB ? `${bytes / MIB} MiB` : bytes >= KIB ? `${bytes / KIB} KiB` : `${bytes} B`;
+
+const isTarget = (name: string): boolean => Object.hasOwn(SERIES_TARGETS, name);
+
+function sidesOf({ first, shards, otherShards }: Lineup, plan: Side['plan']): Side[] {
+  const broker = (count: number): Side => {
+    const label = otherShards.length === 0 ? 'broker' : `broker, ${count === 1 ? '1 shard' : `${count} shards`}`;
+    return { label, entrant: { name: 'broker', shards: count }, plan };
+  };
+  return [{ ...first, plan }, broker(shards), ...otherShards.map(broker)];
+}
+
+function produce(lineup: Lineup, shape: Shape, durability: Durability, unit: Series['unit'] = 'MB/s'): Series {
+  const { batchBytes, recordBytes, connections, partitions } = shape;
+  const settings = { durability, retentionBytes: GIB };
+  const name = `produce ${showBytes(batchBytes)} of ${showBytes(recordBytes)}, ${connections} → ${partitions}, ${durability}`;
+  const load = { connections, batchBytes, recordBytes, window: WINDOW };
   return {
-    name: `consume ${showBytes(batchBytes)} of ${showBytes(recordBytes)}, ${count} ← ${count}, from memory`,
-    unit: 'MB/s',
-    sides: both((name, times) => ({
-      kind: 'consume',
-      topic: { name, partitions: count, settings: { durability } },
+    name,
+    family: 'produce',
+    unit,
+    level: isTarget(name) ? 'targets' : isInSample(shape, durability) ? 'sample' : 'grid',
+    sides: sidesOf(lineup, (topic, times) => ({
+      kind: 'produce',
+      topic: { name: topic, partitions, settings },
       ...load,
       ...times,
     })),
-    target,
-    isQuick,
+    longer: 1,
   };
 }
 
-function latency(rate: number, target: Target, isQuick: boolean): Series {
-  const partitions = 8;
+function consume(lineup: Lineup, shape: Shape): Series {
+  const { partitions, ...load } = shape;
+  const name = `consume ${showBytes(load.batchBytes)} of ${showBytes(load.recordBytes)}, ${load.connections} ← ${partitions}, from memory`;
+  const settings = { durability: 'interval' as const };
+  return {
+    name,
+    family: 'consume',
+    unit: 'MB/s',
+    level: isTarget(name) ? 'targets' : isInSample(shape, 'fsync') ? 'sample' : 'grid',
+    sides: sidesOf(lineup, (topic, times) => ({
+      kind: 'consume',
+      topic: { name: topic, partitions, settings },
+      ...load,
+      fillBytes: FILL_BYTES,
+      tailBytes: TAIL_BYTES,
+      ...times,
+    })),
+    longer: 1,
+  };
+}
+
+function latency(lineup: Lineup, rate: number): Series {
+  const name = `latency ${rate.toLocaleString('en')}/s of 1 KiB, fsync`;
   const load = { connections: 4, rate, recordBytes: KIB };
   return {
-    name: `latency ${rate.toLocaleString('en')}/s of 1 KiB, fsync`,
+    name,
+    family: 'latency',
     unit: 'messages/s',
-    sides: both((name, times) => ({
+    level: isTarget(name) ? 'targets' : 'sample',
+    sides: sidesOf(lineup, (topic, times) => ({
       kind: 'latency',
-      topic: { name, partitions, settings: { durability: 'fsync' } },
+      topic: { name: topic, partitions: 8, settings: { durability: 'fsync' } },
       ...load,
-      warmSeconds: 2 * times.warmSeconds,
-      seconds: 2 * times.seconds,
+      ...times,
     })),
-    target,
-    isQuick,
+    longer: 2,
   };
 }
 
 /** The broker against itself: what does it cost that single messages go to many partitions? */
-function turns(partitions: number): Series {
+function singles(lineup: Lineup, partitions: number): Series {
+  const entrant = { name: 'broker', shards: lineup.shards } as const;
   const side = (label: string, count: number): Side => ({
     label,
-    candidate: 'broker',
-    plan: (name, times) => ({
+    entrant,
+    plan: (topic, times) => ({
       kind: 'produce',
-      topic: { name, partitions: count, settings: { durability: 'fsync' } },
+      topic: { name: topic, partitions: count, settings: { durability: 'fsync' } },
       connections: 64,
       window: 1,
       batchBytes: KIB,
@@ -125,50 +145,34 @@ function turns(partitions: number): Series {
       ...times,
     }),
   });
-  return {
-    name: `single 1 KiB messages, 64 connections, fsync: ${partitions.toLocaleString('en')} partitions against one`,
-    unit: 'messages/s',
-    sides: [side('one partition', 1), side(`${partitions.toLocaleString('en')} partitions`, partitions)],
-    target: { speed: 0.5 },
-    isQuick: true,
-  };
+  const many = partitions.toLocaleString('en');
+  const name = `single 1 KiB messages, 64 connections, fsync: ${many} partitions against one`;
+  const sides = [side('one partition', 1), side(`${many} partitions`, partitions)];
+  return { name, family: 'single', unit: 'messages/s', level: 'targets', sides, longer: 1 };
 }
 
-function grid(): Series[] {
-  const all: Series[] = [];
-  for (const durability of ['fsync', 'interval'] as const) {
-    for (const batchBytes of [16 * KIB, 256 * KIB, MIB]) {
-      for (const recordBytes of [100, KIB, 10 * KIB]) {
-        for (const count of [1, 8]) {
-          const shape = { batchBytes, recordBytes, connections: count, partitions: count, durability };
-          all.push(produce({ ...shape, window: windowOf(batchBytes) }, {}, false));
-        }
-      }
-    }
-  }
-  for (const batchBytes of [16 * KIB, 256 * KIB, MIB])
-    for (const recordBytes of [100, KIB, 10 * KIB])
-      for (const count of [1, 8]) all.push(consume(batchBytes, recordBytes, count, {}, false));
-  return [...all, latency(1_000, {}, false), latency(50_000, {}, false)];
+const BATCHES = [16 * KIB, 256 * KIB, MIB];
+const RECORDS = [100, KIB, 10 * KIB];
+const WAYS = [1, 8].flatMap((connections) => [1, 8].map((partitions) => ({ connections, partitions })));
+const SHAPES: readonly Shape[] = BATCHES.flatMap((batchBytes) =>
+  RECORDS.flatMap((recordBytes) => WAYS.map((way) => ({ batchBytes, recordBytes, ...way }))),
+);
+
+/** One thing different from 256 KiB of 1 KiB, 8 and 8, at a time; all sizes of batches and records with fsync. */
+function isInSample({ batchBytes, recordBytes, connections, partitions }: Shape, durability: Durability): boolean {
+  if (connections === 8 && partitions === 8) return recordBytes === KIB || (durability === 'fsync' && batchBytes < MIB);
+  return durability === 'fsync' && batchBytes === 256 * KIB && recordBytes === KIB;
 }
 
-/** The targets first; the grid has the same shapes once more where they are part of it, without a target. */
-export function allSeries(): Series[] {
-  const one = { recordBytes: KIB, connections: 1, partitions: 1 };
-  const eight = { recordBytes: KIB, connections: 8, partitions: 8 };
-  const large = { speed: 0.8, cpu: 1.5 };
-  const largeInterval = { speed: 0.85, cpu: 1.5 };
-  const targets = [
-    produce({ ...one, batchBytes: MIB, window: 4, durability: 'fsync' }, large, true),
-    produce({ ...eight, batchBytes: 256 * KIB, window: 4, durability: 'fsync' }, large, true),
-    produce({ ...one, batchBytes: MIB, window: 4, durability: 'interval' }, largeInterval, true),
-    produce({ ...eight, batchBytes: 256 * KIB, window: 4, durability: 'interval' }, largeInterval, true),
-    produce({ ...eight, batchBytes: 16 * KIB, window: 4, durability: 'fsync' }, large, true, 'requests/s'),
-    consume(MIB, KIB, 1, { speed: 0.8 }, true),
-    consume(256 * KIB, KIB, 8, { speed: 0.8 }, true),
-    turns(1_000),
-    latency(10_000, { p99: 10, p999: 30 }, true),
-  ];
-  const known = new Set(targets.map(({ name }) => name));
-  return [...targets, ...grid().filter(({ name }) => !known.has(name))];
+/** All there are, neighbours by family. */
+export function allSeries(lineup: Lineup): Series[] {
+  const produces = (['fsync', 'interval'] as const).flatMap((durability) =>
+    SHAPES.map((shape) => produce(lineup, shape, durability, unitOf(shape))),
+  );
+  const consumes = SHAPES.map((shape) => consume(lineup, shape));
+  const latencies = [1_000, 10_000, 50_000].map((rate) => latency(lineup, rate));
+  return [...produces, ...consumes, singles(lineup, 1_000), ...latencies];
 }
+
+/** Small requests are a matter of operations, not of bytes. */
+const unitOf = ({ batchBytes }: Shape): Series['unit'] => (batchBytes < 64 * KIB ? 'requests/s' : 'MB/s');

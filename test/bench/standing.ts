@@ -1,31 +1,44 @@
-/** What is measured without a race: start-up, rest, idle connections, many partitions, long logs. One row for each figure. */
+/** What is measured without a race: start-up, rest, memory under load, idle connections, many partitions. One row a figure. */
+import { MIB } from '../../src/model/limits.ts';
 import { type Candidate, type CandidateOptions, Candidate as Process } from './candidate.ts';
 import type { CreateJob } from './job.ts';
-import { run, start } from './load.ts';
+import { Generator, type Plan, run } from './load.ts';
+import { longLog, longLogSeconds } from './long-log.ts';
 import { bareStartMs } from './machine.ts';
 import { pause } from './meter.ts';
+import type { Progress } from './progress.ts';
 import { type Spread, spread } from './stats.ts';
+import { STANDING_TARGETS as TARGETS } from './targets.ts';
 
 export interface Row {
   readonly name: string;
   readonly value: Spread;
   readonly unit: string;
-  /** At most; none where the issue names none. */
+  /** At most; none where there is no target. */
   readonly atMost?: number;
 }
 
 export interface StandingOptions {
   readonly candidate: CandidateOptions;
   readonly runs: number;
-  readonly isQuick: boolean;
   /** Of the long log, GB. */
   readonly logGigabytes: number;
-  readonly progress: (text: string) => void;
+}
+
+/** Some rows that are taken together. */
+export interface Standing {
+  readonly name: string;
+  readonly plannedSeconds: number;
+  readonly isQuick: boolean;
+  take(note: Progress['note']): Promise<Row[]>;
 }
 
 const REST_SECONDS = 10;
 /** After a load or a creation, until what was begun has come to rest. */
 const SETTLE_SECONDS = 2;
+/** What the node is told to stay below, and for how long it is loaded with each load. */
+const BOUND_MIB = 512;
+const BOUND_SECONDS = 4;
 
 const once = (value: number): Spread => spread([value]);
 
@@ -39,89 +52,138 @@ async function withBroker<T>(options: CandidateOptions, use: (broker: Candidate)
   }
 }
 
-async function startUp({ candidate, runs, progress }: StandingOptions): Promise<Row[]> {
+async function startUp({ candidate, runs }: StandingOptions, note: Progress['note']): Promise<Row[]> {
   const bare: number[] = [];
   const broker: number[] = [];
   for (let round = 0; round <= runs; round++) {
-    progress(`start-up: ${round === 0 ? 'warm-up' : `run ${round} of ${runs}`}`);
+    note(`start-up: ${round === 0 ? 'warm-up' : `run ${round} of ${runs}`}`);
     const bareMs = await bareStartMs(candidate.shards);
     const fresh = new Process('broker', candidate);
-    const brokerMs = await fresh.start();
-    // A clean stop leaves what it has compiled for the next start.
-    await fresh.stop();
-    await fresh.dispose();
-    if (round === 0) continue;
-    bare.push(bareMs);
-    broker.push(brokerMs);
+    try {
+      const brokerMs = await fresh.start();
+      // A clean stop leaves what it has compiled for the next start.
+      await fresh.stop();
+      if (round === 0) continue;
+      bare.push(bareMs);
+      broker.push(brokerMs);
+    } finally {
+      await fresh.dispose();
+    }
   }
   const ratio = spread(broker.map((ms, index) => ms / (bare[index] ?? ms)));
   return [
     { name: `bare Node with ${candidate.shards} workers`, value: spread(bare), unit: 'ms' },
     { name: 'start on an empty folder, until hello is answered', value: spread(broker), unit: 'ms' },
-    { name: 'start on an empty folder / bare Node', value: ratio, unit: '×', atMost: 2.5 },
+    { name: 'start on an empty folder / bare Node', value: ratio, unit: '×', atMost: TARGETS.startRatio },
   ];
 }
 
-function rest({ candidate, progress }: StandingOptions): Promise<Row[]> {
-  progress('at rest');
+function rest({ candidate }: StandingOptions): Promise<Row[]> {
   return withBroker(candidate, async (broker) => {
     await pause(SETTLE_SECONDS);
     const cpu = broker.cpuSeconds();
     await pause(REST_SECONDS);
     const used = (broker.cpuSeconds() - cpu) / REST_SECONDS;
+    const shards = candidate.shards === 1 ? '1 shard' : `${candidate.shards} shards`;
     return [
-      { name: 'RSS at rest', value: once(broker.rssMib()), unit: 'MiB', atMost: 150 },
-      { name: 'CPU at rest', value: once(100 * used), unit: '% of a core', atMost: 1 },
+      { name: `RSS at rest, ${shards}`, value: once(broker.rssMib()), unit: 'MiB', atMost: TARGETS.restRssMib },
+      { name: 'CPU at rest', value: once(100 * used), unit: '% of a core', atMost: TARGETS.restCpuPercent },
     ];
   });
 }
 
-function connections({ candidate, progress }: StandingOptions, count: number, atMost: number): Promise<Row[]> {
-  progress(`${count} idle connections`);
+/** The loads that take most memory, one after the other on one broker that was given little. */
+function bound({ candidate }: StandingOptions, note: Progress['note']): Promise<Row[]> {
+  const times = { warmSeconds: 0, seconds: BOUND_SECONDS, recordBytes: 1024, connections: 8 };
+  const topic = (name: string): { name: string; partitions: number; settings: { durability: 'fsync' } } => ({
+    name,
+    partitions: 8,
+    settings: { durability: 'fsync' },
+  });
+  const loads: readonly (readonly [string, Plan])[] = [
+    ['produce 1 MiB', { kind: 'produce', topic: topic('large'), window: 4, batchBytes: MIB, ...times }],
+    ['produce 16 KiB', { kind: 'produce', topic: topic('small'), window: 4, batchBytes: 16_384, ...times }],
+    [
+      'consume 256 KiB',
+      {
+        kind: 'consume',
+        topic: topic('read'),
+        batchBytes: 262_144,
+        fillBytes: 16 * MIB,
+        tailBytes: 16 * MIB,
+        ...times,
+      },
+    ],
+  ];
+  const flags = [...(candidate.flags ?? []), '--memory', `${BOUND_MIB}MiB`];
+  return withBroker({ ...candidate, flags }, async (broker) => {
+    const generator = new Generator();
+    const rows: Row[] = [];
+    try {
+      for (const [name, plan] of loads) {
+        note(`memory under load: ${name}`);
+        const { rssPeakMib } = await generator.run(broker, plan);
+        const row = `memory set to ${BOUND_MIB} MiB, ${name}, 8 connections, 8 partitions: peak RSS`;
+        rows.push({ name: row, value: once(rssPeakMib), unit: 'MiB', atMost: BOUND_MIB });
+      }
+    } finally {
+      await generator.end();
+    }
+    return rows;
+  });
+}
+
+function connections({ candidate }: StandingOptions): Promise<Row[]> {
+  const count = TARGETS.idleConnections;
   return withBroker(candidate, async (broker) => {
     await pause(SETTLE_SECONDS);
     const before = broker.rssMib();
-    const holding = start(broker, { kind: 'hold', connections: count });
-    const opened = await holding.measured;
-    await pause(SETTLE_SECONDS);
-    const more = broker.rssMib() - before;
-    await holding.end();
-    const name = `${count.toLocaleString('en')} idle connections`;
-    return [
-      { name: `${name}: RSS more`, value: once(more), unit: 'MiB', atMost },
-      { name: `${name}: opened, with hello`, value: once(count / opened.seconds), unit: '/s' },
-    ];
+    const generator = new Generator();
+    try {
+      const opened = await generator.run(broker, { kind: 'hold', connections: count });
+      await pause(SETTLE_SECONDS);
+      const more = broker.rssMib() - before;
+      const name = `${count.toLocaleString('en')} idle connections`;
+      return [
+        { name: `${name}: RSS more`, value: once(more), unit: 'MiB', atMost: TARGETS.idleConnectionsMib },
+        { name: `${name}: opened, with hello`, value: once(count / opened.seconds), unit: '/s' },
+      ];
+    } finally {
+      await generator.end();
+    }
   });
 }
 
-function partitions({ candidate, progress }: StandingOptions, count: number): Promise<Row[]> {
+function partitions({ candidate }: StandingOptions, count: number, note: Progress['note']): Promise<Row[]> {
   const name = `${count.toLocaleString('en')} partitions`;
-  const many = count >= 10_000;
+  const isTarget = count >= TARGETS.idlePartitions;
   const job = (touch: boolean): Omit<CreateJob, 'port'> => ({
     kind: 'create',
     topic: { name: `many-${touch}`, partitions: count, settings: {} },
     touch,
   });
+  const atMost = (limit: number): { atMost?: number } => (isTarget ? { atMost: limit } : {});
   return withBroker(candidate, async (broker) => {
     await pause(SETTLE_SECONDS);
     const before = broker.rssMib();
-    progress(`${name}: create`);
+    note(`${name}: create`);
     const created = await run(broker, job(false));
     await pause(SETTLE_SECONDS);
     const idle = broker.rssMib() - before;
-    progress(`${name}: a message to each`);
+    note(`${name}: a message to each`);
     const touched = await run(broker, job(true));
     await pause(SETTLE_SECONDS);
     const used = broker.rssMib() - before;
-    progress(`${name}: clean stop and start`);
+    note(`${name}: clean stop and start`);
     const clean = await broker.stop();
     const startMs = await broker.start();
-    progress(`${name}: kill and start`);
+    note(`${name}: kill and start`);
     await broker.stop('SIGKILL');
     const killedMs = await broker.start();
+    const { idlePartitionsCreatedSeconds: seconds, idlePartitionsMib: mib } = TARGETS;
     return [
-      { name: `${name}: created`, value: once(created.seconds), unit: 's', ...(many ? { atMost: 10 } : {}) },
-      { name: `${name}, never used: RSS more`, value: once(idle), unit: 'MiB', ...(many ? { atMost: 300 } : {}) },
+      { name: `${name}: created`, value: once(created.seconds), unit: 's', ...atMost(seconds) },
+      { name: `${name}, never used: RSS more`, value: once(idle), unit: 'MiB', ...atMost(mib) },
       { name: `${name} more, created and one message sent to each`, value: once(touched.seconds), unit: 's' },
       { name: `both, each of the latter used once: RSS more`, value: once(used), unit: 'MiB' },
       { name: `both: start after a ${clean ? 'clean' : 'forced'} stop`, value: once(startMs), unit: 'ms' },
@@ -130,64 +192,26 @@ function partitions({ candidate, progress }: StandingOptions, count: number): Pr
   });
 }
 
-/** Writes the log in runs of the produce load until it is long enough. */
-function longLog({ candidate, logGigabytes, progress }: StandingOptions): Promise<Row[]> {
-  return withBroker(candidate, async (broker) => {
-    let bytes = 0;
-    for (let round = 0; bytes < logGigabytes * 1e9; round++) {
-      progress(`long log: ${(bytes / 1e9).toFixed(1)} of ${logGigabytes} GB`);
-      const { bytes: more } = await run(broker, {
-        kind: 'produce',
-        topic: { name: `long-${round}`, partitions: 8, settings: {} },
-        connections: 4,
-        window: 2,
-        batchBytes: 1e6,
-        recordBytes: 1024,
-        warmSeconds: 0,
-        seconds: 5,
-        keeps: true,
-      });
-      bytes += more;
-    }
-    progress('long log: clean stop and start');
-    await broker.stop();
-    const clean = await broker.start();
-    progress('long log: kill under load and start');
-    const load = start(broker, {
-      kind: 'produce',
-      topic: { name: 'last', partitions: 8, settings: {} },
-      connections: 4,
-      window: 2,
-      batchBytes: 16_000,
-      recordBytes: 1024,
-      warmSeconds: 0,
-      seconds: 30,
-      keeps: true,
-    });
-    load.measured.catch(() => progress('the load ended with its broker'));
-    await pause(3);
-    await broker.stop('SIGKILL');
-    await load.end();
-    const killed = await broker.start();
-    const name = `${(bytes / 1e9).toFixed(1)} GB of log`;
-    return [
-      { name: `${name}: start after a clean stop`, value: once(clean), unit: 'ms' },
-      { name: `${name}: start after a kill under load`, value: once(killed), unit: 'ms', atMost: clean + 1000 },
-    ];
-  });
-}
-
-/** In the order of the table. A figure that could not be taken is told and left out. */
-export async function standing(options: StandingOptions, wanted: (name: string) => boolean): Promise<Row[]> {
-  const all: readonly (readonly [string, () => Promise<Row[]>])[] = [
-    ['start-up', () => startUp(options)],
-    ['rest', () => rest(options)],
-    ['connections', () => connections(options, 10_000, 60)],
-    ['partitions 1000', () => partitions(options, 1_000)],
-    ['partitions 10000', () => partitions(options, 10_000)],
-    ...(options.isQuick ? [] : [['long log', () => longLog(options)] as const]),
+/** In the order of the table. */
+export function allStanding(options: StandingOptions): Standing[] {
+  const { runs, logGigabytes } = options;
+  return [
+    { name: 'start-up', plannedSeconds: (runs + 1) * 1.2, isQuick: true, take: (note) => startUp(options, note) },
+    { name: 'rest', plannedSeconds: 13, isQuick: true, take: () => rest(options) },
+    { name: 'memory under load', plannedSeconds: 17, isQuick: true, take: (note) => bound(options, note) },
+    { name: 'connections', plannedSeconds: 9, isQuick: true, take: () => connections(options) },
+    { name: 'partitions 1000', plannedSeconds: 10, isQuick: true, take: (note) => partitions(options, 1_000, note) },
+    {
+      name: 'partitions 10000',
+      plannedSeconds: 16,
+      isQuick: true,
+      take: (note) => partitions(options, TARGETS.idlePartitions, note),
+    },
+    {
+      name: 'long log',
+      plannedSeconds: longLogSeconds(logGigabytes),
+      isQuick: false,
+      take: (note) => longLog(options, note),
+    },
   ];
-  const rows: Row[] = [];
-  for (const [name, take] of all) if (wanted(name)) rows.push(...(await take()));
-  return rows;
 }
