@@ -19,6 +19,8 @@ import { percentiles } from './stats.ts';
 
 /** Messages of one tick at most; more than that and the rest goes with the next one. */
 const RECORDS_MAX = 64;
+/** Place of the correlation in a frame. */
+const CORRELATION_AT = 8;
 /** Timers of Node are whole milliseconds: a thread that sleeps in between gives ticks. */
 const TICK_MS = 0.25;
 const TICKER = `
@@ -51,6 +53,8 @@ export class OpenLoop {
   readonly #topic: TopicId;
   readonly #links: readonly Link[];
   readonly #batches: readonly Batch[];
+  /** By partition and count. */
+  readonly #heads: Buffer[] = [];
   readonly #inFlight = new Map<number, Sent>();
   /** By partition, what was sent, in order: tells which messages a consumer has got. */
   readonly #order: Sent[][];
@@ -102,8 +106,18 @@ export class OpenLoop {
     this.#inFlight.set(turn, sent);
     this.#order[partition]?.push(sent);
     this.#sent += count;
-    link.send(produceHead(turn, this.#topic, partition, batch.bytes), batch.bytes);
+    link.send(this.#head(turn, partition, count, batch), batch.bytes);
     this.#note(this.late, sent);
+  }
+
+  /** Encoded once for each partition and count: what the generator leaves to its collector would show as latency. */
+  #head(correlation: number, partition: number, count: number, batch: Batch): Uint8Array {
+    const key = partition * (RECORDS_MAX + 1) + count;
+    const known = this.#heads[key] ?? Buffer.from(produceHead(0, this.#topic, partition, batch.bytes));
+    this.#heads[key] = known;
+    const head = Buffer.from(known);
+    head.writeUInt32BE(correlation, CORRELATION_AT);
+    return head;
   }
 
   #acked(frame: Frame): void {

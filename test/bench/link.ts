@@ -80,8 +80,12 @@ export class Link {
 
   #exchange(views: readonly Uint8Array[]): Promise<Frame> {
     const { promise, resolve, reject } = Promise.withResolvers<Frame>();
-    this.socket.once('close', () => reject(new Error('the connection was closed')));
-    this.#asked = resolve;
+    const lost = (): void => reject(new Error('the connection was closed'));
+    this.socket.once('close', lost);
+    this.#asked = (frame) => {
+      this.socket.off('close', lost);
+      resolve(frame);
+    };
     for (const view of views) this.socket.write(view);
     return promise;
   }

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createArena } from '../../runtime/arena-memory.ts';
 import { BLOCK_BYTES, GIB, MIB } from '../../src/model/limits.ts';
-import { atShare } from './stats.ts';
 
 const SYNCS = 400;
 /** Clock ticks of /proc a second, on every Linux there is. */
@@ -30,8 +29,8 @@ export function machineCpu(): MachineCpu {
   return { busySeconds, stolenSeconds: stolen / TICKS_PER_SECOND };
 }
 
-/** Median of an fdatasync after 4 KiB, ms. */
-export function fdatasyncMs(below: string): number {
+/** What some fdatasyncs take, each after 4 KiB, ms. */
+export function fdatasyncTimes(below: string): number[] {
   const path = join(below, 'fdatasync');
   const file = openSync(path, 'w');
   const block = new Uint8Array(BLOCK_BYTES);
@@ -44,10 +43,7 @@ export function fdatasyncMs(below: string): number {
   }
   closeSync(file);
   rmSync(path);
-  return atShare(
-    times.toSorted((a, b) => a - b),
-    0.5,
-  );
+  return times;
 }
 
 /** ms from the start of a bare Node until `workers` threads of it have said a word. */

@@ -3,17 +3,18 @@ import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { thisMachine } from '../../src/config.ts';
 import { rules } from '../../src/settings.ts';
+import type { Rounds } from './compare.ts';
 import { allSeries, LEVELS, type Level, type Series } from './series.ts';
 
 export const HELP = `Usage: npm run bench -- [options]
-Without options: all targets and a sample of the grid, in about 25 minutes.
+Without options: all targets and a sample of the grid, in less than 25 minutes.
 
   --quick          the targets alone, shorter and fewer runs: about 5 minutes
-  --full           the whole grid: hours
+  --full           the whole grid: about two hours
   --only TEXT      only series and figures whose name contains TEXT; may be given several times
   --list           their names
   --runs N         counted runs of each side (default 5 for targets, 3 for others; quick 3)
-  --seconds N      measured time of a run (default 3; quick 2); latency takes twice as long
+  --seconds N      measured time of a run (default 3 for targets, 2 for others; quick 2); latency takes twice as long
   --shards N       of the broker (default as the node itself chooses; what is measured at rest: 2)
   --scaling        1 and 2 shards side by side, for targets also without it unless --quick or --against
   --against ROOT   another checkout, whose broker takes the place of the ceiling
@@ -61,9 +62,6 @@ export const options = {
   shards,
   /** Of what is measured at rest: its targets are those of two shards. */
   shardsAtRest: amount('shards', 2, 1),
-  seconds: amount('seconds', quick ? 2 : 3, 0.1),
-  /** Of each run before its measured time; the first round of a series has warmed the code. */
-  warmSeconds: 0.5,
   warmGigabytes: amount('warm', quick ? 0 : 8, 0),
   logGigabytes: amount('log', 10, 0),
   data: values.data,
@@ -77,12 +75,16 @@ export const options = {
 
 export const isWanted = (name: string): boolean => only.length === 0 || only.some((text) => name.includes(text));
 
-/** Fewer runs for what nothing is to be reached of. */
-export const runsOf = (level: Level): number => amount('runs', quick || level !== 'targets' ? 3 : 5, 1);
+/** Fewer and shorter runs for what nothing is to be reached of. Before each run there is half a second that does not count. */
+export function roundsOf(level: Level): Rounds {
+  const isShort = quick || level !== 'targets';
+  const runs = amount('runs', isShort ? 3 : 5, 1);
+  return { runs, times: { warmSeconds: 0.5, seconds: amount('seconds', isShort ? 2 : 3, 0.1) } };
+}
 
 /** Brokers beside the judged one. */
 function otherShards(level: Level): readonly number[] {
-  const isAsked = values.scaling || (level !== 'sample' && !quick && options.against === undefined);
+  const isAsked = values.scaling || ((full || level === 'targets') && !quick && options.against === undefined);
   return isAsked ? [1, 2].filter((count) => count !== shards) : [];
 }
 

@@ -1,7 +1,7 @@
 /** Figures → Markdown for people: verdicts, tables, what failed. Measures nothing and judges nothing. */
 import type { Quantiles, SeriesResult, SideResult } from './compare.ts';
 import type { Row } from './standing.ts';
-import { type Spread, short, showSpread, spread } from './stats.ts';
+import { type Percentiles, type Spread, short, showSpread, spread } from './stats.ts';
 import { type Verdict, verdictsOf } from './verdicts.ts';
 
 /** All that a run found; what `--json` writes and `--from` reads. */
@@ -12,8 +12,8 @@ export interface Figures {
   /** Series and groups of figures that the run did not come to. */
   readonly missing: number;
   readonly options: string;
-  /** fdatasync of the machine after 4 KiB, ms; the medians taken before each series. */
-  readonly syncMs: Spread;
+  /** fdatasync of the machine after 4 KiB, some before each series. */
+  readonly syncMs: Percentiles;
   readonly results: readonly SeriesResult[];
   readonly rows: readonly Row[];
   readonly failures: readonly string[];
@@ -21,7 +21,7 @@ export interface Figures {
 
 /** The verdicts, and what has to be known of the run to read them. */
 export function summaryText(figures: Figures): string {
-  const verdicts = verdictsOf(figures.results, figures.rows, figures.syncMs.median);
+  const verdicts = verdictsOf(figures.results, figures.rows, figures.syncMs.p50);
   const missed = verdicts.filter(({ state }) => state === 'missed');
   const lists = [
     missesList('Missed', missed),
@@ -31,7 +31,8 @@ export function summaryText(figures: Figures): string {
     ),
     figures.failures.length === 0 ? '' : `Failed:\n\n${figures.failures.map((one) => `- ${one}`).join('\n')}`,
   ].filter((text) => text !== '');
-  if (missed.length === 0 && verdicts.length > 0) lists.unshift('No target was missed.');
+  if (verdicts.length > 0 && verdicts.every(({ state }) => state === 'reached'))
+    lists.unshift('All targets were reached.');
   return [head(figures), verdictTable(verdicts), ...lists].filter((text) => text !== '').join('\n\n');
 }
 
@@ -52,7 +53,7 @@ function head({ machine, began, minutes, missing, options, syncMs, results }: Fi
   const others = spread(results.flatMap(({ sides }) => sides.map((side) => side.othersCpu.median)));
   const lines = [
     `${machine}; ${began.slice(0, 16).replace('T', ' ')} UTC, ${Math.ceil(minutes)} minutes; ${options}.`,
-    `Median fdatasync after 4 KiB during the run: ${showSpread(syncMs)} ms.`,
+    `fdatasync after 4 KiB in that time: p50 ${short(syncMs.p50)} ms, p99 ${short(syncMs.p99)}, p99.9 ${short(syncMs.p999)}.`,
   ];
   if (results.length > 0)
     lines.push(`Cores used by anything else during the runs (the kernel's own work with it): ${showSpread(others)}.`);

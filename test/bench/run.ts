@@ -4,16 +4,16 @@
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compare, plannedSeconds, type Rounds } from './compare.ts';
+import { compare, plannedSeconds } from './compare.ts';
 import { Field } from './field.ts';
-import { fdatasyncMs, machineText, warmDisk } from './machine.ts';
-import { chosenSeries, HELP, isWanted, options, runsOf } from './options.ts';
+import { fdatasyncTimes, machineText, warmDisk } from './machine.ts';
+import { chosenSeries, HELP, isWanted, options, roundsOf } from './options.ts';
 import { checkMarks, pasteInto } from './paste.ts';
 import { Progress } from './progress.ts';
 import { type Figures, figuresText, summaryText } from './report.ts';
 import type { Series } from './series.ts';
 import { allStanding, type Standing } from './standing.ts';
-import { spread } from './stats.ts';
+import { percentiles } from './stats.ts';
 
 const WARM_GIGABYTES_PER_SECOND = 1;
 
@@ -37,12 +37,12 @@ class Bench {
     this.#field = new Field({ ...candidate, shards: options.shards });
     this.#standing = allStanding({
       candidate: { ...candidate, shards: options.shardsAtRest },
-      runs: runsOf('targets'),
+      runs: roundsOf('targets').runs,
       logGigabytes: options.logGigabytes,
     }).filter(({ name, isQuick }) => isWanted(name) && (isQuick || !options.isQuick));
     const seconds = [
       options.warmGigabytes / WARM_GIGABYTES_PER_SECOND,
-      ...this.#series.map((series) => plannedSeconds(series, roundsOf(series))),
+      ...this.#series.map((series) => plannedSeconds(series, roundsOf(series.level))),
       ...this.#standing.map((one) => one.plannedSeconds),
     ];
     this.#progress = new Progress(seconds.reduce((sum, one) => sum + one, 0));
@@ -52,7 +52,7 @@ class Bench {
   async run(): Promise<void> {
     this.#progress.step('warming the disk', options.warmGigabytes / WARM_GIGABYTES_PER_SECOND);
     warmDisk(this.#below, options.warmGigabytes);
-    this.#syncs.push(fdatasyncMs(this.#below));
+    this.#syncs.push(...fdatasyncTimes(this.#below));
     let family = '';
     for (const series of this.#series) {
       if (series.family !== family) await this.#field.clear();
@@ -66,15 +66,15 @@ class Bench {
 
   /** What there is until now. */
   get figures(): Figures {
-    const { shards, seconds } = options;
-    const runs = [...new Set(this.#results.map((one) => one.runs))].join(' or ');
+    const { shards } = options;
+    const rounds = [...new Set(this.#results.map(({ runs, seconds }) => `${runs} runs of ${seconds} s`))];
     return {
       machine: machineText(),
       began: this.#began.toISOString(),
       minutes: (Date.now() - this.#began.getTime()) / 60_000,
       missing: this.#left,
-      options: `${shards === 1 ? '1 shard' : `${shards} shards`}; ${runs} runs of ${seconds} s, alternating`,
-      syncMs: spread(this.#syncs),
+      options: `${shards === 1 ? '1 shard' : `${shards} shards`}; ${rounds.join(' or ')}, alternating`,
+      syncMs: percentiles(new Float64Array(this.#syncs)),
       results: this.#results,
       rows: this.#rows,
       failures: this.#failures,
@@ -82,9 +82,9 @@ class Bench {
   }
 
   async #compare(series: Series): Promise<void> {
-    this.#syncs.push(fdatasyncMs(this.#below));
+    this.#syncs.push(...fdatasyncTimes(this.#below));
     try {
-      this.#results.push(await compare(series, this.#field, roundsOf(series), this.#progress));
+      this.#results.push(await compare(series, this.#field, roundsOf(series.level), this.#progress));
     } catch (error) {
       await this.#failed(series.name, error);
     }
@@ -113,10 +113,6 @@ class Bench {
     this.#left--;
     if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(this.figures, null, 1)}\n`);
   }
-}
-
-function roundsOf({ level }: Series): Rounds {
-  return { runs: runsOf(level), times: { warmSeconds: options.warmSeconds, seconds: options.seconds } };
 }
 
 function tell(figures: Figures): void {

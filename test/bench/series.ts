@@ -2,7 +2,7 @@
  * The series: which load, on whom. A series compares its sides within one run, taken alternately; a side is an entrant and
  * a plan. The first side is what the others are measured against, the second one is what is judged.
  */
-import { GIB, KIB, MIB } from '../../src/model/limits.ts';
+import { GIB, JOURNALED_BATCH_BYTES_MAX, KIB, MIB } from '../../src/model/limits.ts';
 import type { Durability } from '../../src/model/topic.ts';
 import type { Entrant } from './field.ts';
 import type { Plan } from './load.ts';
@@ -56,6 +56,8 @@ const WINDOW = 4;
 /** Of each partition: what is read lies in memory, and nothing else of the topic is read. */
 const TAIL_BYTES = 3 * MIB;
 const FILL_BYTES = 16 * MIB;
+/** Of each partition, where the ceiling has one journal of 64 MiB for all of them. */
+const FILL_BYTES_JOURNALED = 4 * MIB;
 
 const showBytes = (bytes: number): string =>
   bytes >= MIB ? `${bytes / MIB} MiB` : bytes >= KIB ? `${bytes / KIB} KiB` : `${bytes} B`;
@@ -103,7 +105,7 @@ function consume(lineup: Lineup, shape: Shape): Series {
       kind: 'consume',
       topic: { name: topic, partitions, settings },
       ...load,
-      fillBytes: FILL_BYTES,
+      fillBytes: load.batchBytes < JOURNALED_BATCH_BYTES_MAX ? FILL_BYTES_JOURNALED : FILL_BYTES,
       tailBytes: TAIL_BYTES,
       ...times,
     })),
@@ -175,4 +177,5 @@ export function allSeries(lineup: Lineup): Series[] {
 }
 
 /** Small requests are a matter of operations, not of bytes. */
-const unitOf = ({ batchBytes }: Shape): Series['unit'] => (batchBytes < 64 * KIB ? 'requests/s' : 'MB/s');
+const unitOf = ({ batchBytes }: Shape): Series['unit'] =>
+  batchBytes < JOURNALED_BATCH_BYTES_MAX ? 'requests/s' : 'MB/s';
