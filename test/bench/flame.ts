@@ -85,14 +85,16 @@ function nameOf(called: Profile['nodes'][number]['callFrame']): Pick<Frame, 'nam
 const sorted = (frame: Frame): Frame[] => [...frame.callees.values()].toSorted((a, b) => b.total - a.total);
 const share = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(1)} %`;
 
-/** What is spent in each function itself, wherever it is called from; the first `count` of them. */
+/** What is spent in each function itself, of native ones by their callers; the first `count` of them. */
 export function hottest(root: Frame, count: number): string {
   const selves = new Map<string, number>();
-  const open = [root];
-  for (let frame = open.pop(); frame !== undefined; frame = open.pop()) {
-    const key = `${frame.name}${frame.place === '' ? '' : `  ${frame.place}`}`;
+  const open = [{ frame: root, caller: root }];
+  for (let one = open.pop(); one !== undefined; one = open.pop()) {
+    const { frame, caller } = one;
+    const place = frame.place === '' && caller !== root ? `called by ${caller.name}  ${caller.place}` : frame.place;
+    const key = place === '' ? frame.name : `${frame.name}  ${place}`;
     if (frame.self > 0) selves.set(key, (selves.get(key) ?? 0) + frame.self);
-    open.push(...frame.callees.values());
+    for (const callee of frame.callees.values()) open.push({ frame: callee, caller: frame });
   }
   const lines = [...selves].toSorted(([, a], [, b]) => b - a).slice(0, count);
   return lines.map(([key, self]) => `${share(self, root.total).padStart(7)}  ${key}`).join('\n');
@@ -115,7 +117,7 @@ export function treeText(root: Frame, least: number): string {
 const WIDTH = 1200;
 const ROW = 16;
 /** Narrower frames are left out, px. */
-const LEAST_PX = 1;
+const LEAST_PX = 2;
 const CHARACTER_PX = 6.2;
 
 /** Who a frame belongs to, in colours that can be told apart. */
