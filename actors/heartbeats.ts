@@ -4,7 +4,8 @@
  */
 import type { Address } from '../runtime/actor.ts';
 import type { Group, Member } from '../src/group/group.ts';
-import { fromPlaces, isSubset, toPlaces } from '../src/group/places.ts';
+import { fromPlaces, toPlaces } from '../src/group/places.ts';
+import { sameKeys } from '../src/group/reconcile.ts';
 import { heartbeatMsOf } from '../src/group/timeouts.ts';
 import type { HeartbeatReply, HeartbeatRequest } from '../src/protocols/request.ts';
 
@@ -83,7 +84,8 @@ export class Heartbeats {
     if (told === undefined || told.epoch !== member.epoch || told.moves !== member.moves) return true;
     // An answer over a connection that has broken since may never have come.
     if (told.from.name !== from.name || told.from.incarnation !== from.incarnation) return true;
-    return ask.owned !== undefined && !isSubset(member.assigned, fromPlaces(ask.owned));
+    // It was told over this connection and gave up waiting for that answer: what it holds shows what it does not know.
+    return ask.owned !== undefined && !sameKeys(fromPlaces(ask.owned), member.assigned);
   }
 }
 

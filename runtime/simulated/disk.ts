@@ -49,7 +49,7 @@ export class SimulatedDisk implements Disk {
   readonly #options: SimulatedDiskOptions;
   readonly #random: SeededRandom;
   readonly #latencyMs: readonly [number, number];
-  readonly #capacityBytes: number;
+  #capacityBytes: number;
   readonly #calls = new Set<Call>();
   readonly #replacements = new Replacements(this);
   #tree = new Tree();
@@ -70,8 +70,18 @@ export class SimulatedDisk implements Disk {
     this.#dead = true;
     for (const call of this.#calls) if (this.#random.chance(0.5)) call.interrupted();
     const next = new SimulatedDisk(this.#options, this.faults);
+    next.#capacityBytes = this.#capacityBytes;
     next.#tree = kind === 'process' ? this.#tree : this.#tree.survivor(this.#random);
     return next;
+  }
+
+  get usedBytes(): number {
+    return this.#tree.usedBytes;
+  }
+
+  /** More or less room than before; what is there stays, whatever it takes. */
+  resize(capacityBytes: number): void {
+    this.#capacityBytes = capacityBytes;
   }
 
   /** Flips one bit at rest. */

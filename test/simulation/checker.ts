@@ -51,6 +51,8 @@ export class PlaceHistory {
   endSeen = 0;
   /** Nobody reads it any more. */
   deleted = false;
+  /** When memory that held it was last lost, ms; -1 for never. Only of topics in memory. */
+  forgottenAt = -1;
 
   constructor(topic: Topic, partition: PartitionIndex) {
     this.topic = topic;
@@ -63,6 +65,10 @@ export class PlaceHistory {
 
   get name(): string {
     return `${this.topic.name}/${this.partition}`;
+  }
+
+  get inMemory(): boolean {
+    return this.topic.settings.engine === 'memory';
   }
 
   /** What readers were shown is gone, as its topic allows: the end is to be found anew. */
@@ -110,8 +116,19 @@ export class Checker {
     this.#flipped.add(partition);
   }
 
+  /** An actor, a thread or the process has ended: what it held in memory alone is gone, and counts from 0 again. */
+  forgotten(held: (partition: number) => boolean): void {
+    for (const place of this.#places.values()) {
+      if (!place.inMemory || !held(place.id)) continue;
+      place.forgottenAt = this.#now();
+      place.end = 0;
+      place.endSeen = this.#now();
+    }
+  }
+
   /** May acked records of a topic by interval have gone lately? A producer's sequence goes with them. */
   excusesLoss(place: PlaceHistory): boolean {
+    if (place.inMemory) return place.forgottenAt >= 0;
     return (place.topic.settings.durability === 'interval' && this.#losses.length > 0) || this.#misdirected.length > 0;
   }
 
@@ -162,7 +179,7 @@ export class Checker {
     records.forEach((record, index) => {
       this.#observe(place, offset + index, record, asked, 'acknowledged');
     });
-    this.#raiseEnd(place, offset + records.length);
+    this.#raiseEnd(place, offset + records.length, asked);
   }
 
   read(place: PlaceHistory, offset: number, record: string, bytes: number, asked: number): void {
@@ -180,7 +197,7 @@ export class Checker {
     const binding = place.topic.settings.durability === 'fsync' && this.#misdirected.length === 0;
     if (binding && asked > place.endSeen && end < place.end)
       this.violate(`${place.name}: readers saw the end at ${place.end} and then at ${end}`);
-    this.#raiseEnd(place, end);
+    this.#raiseEnd(place, end, asked);
   }
 
   damage(place: PlaceHistory, offset: number): void {
@@ -189,8 +206,8 @@ export class Checker {
       this.violate(`${place.name} ${offset}: is called damaged, and nothing was flipped there`);
   }
 
-  #raiseEnd(place: PlaceHistory, end: number): void {
-    if (end <= place.end) return;
+  #raiseEnd(place: PlaceHistory, end: number, asked: number): void {
+    if (end <= place.end || asked <= place.forgottenAt) return;
     place.end = end;
     place.endSeen = this.#now();
   }
@@ -218,6 +235,7 @@ export class Checker {
 
   /** May it be gone? Only what a promise did not cover yet when something happened. */
   #excused(place: PlaceHistory, { asked, seen }: Known): boolean {
+    if (place.inMemory) return asked <= place.forgottenAt;
     const { durability, flushIntervalMs } = place.topic.settings;
     const window = flushIntervalMs + FLUSH_SLACK_MS;
     if (this.#misdirected.some((at) => at > asked - MISDIRECTED_MS && at < seen + MISDIRECTED_MS)) return true;

@@ -11,15 +11,19 @@ import type {
   HeartbeatRequest,
 } from '../../src/protocols/request.ts';
 import type { PlaceHistory } from './checker.ts';
+import type { Owners } from './owners.ts';
 import { CALL_MS_MAX, Party, refusalOf, type Surroundings } from './party.ts';
 
 export interface MemberOptions {
   readonly group: string;
+  readonly owners: Owners;
   /** Of the topics that it subscribes to. */
   readonly places: readonly PlaceHistory[];
 }
 
 const SESSION_MS = 12_000;
+/** Long enough to hear of a partition that is to be given up, whatever happens to the answers. */
+const REBALANCE_MS = 120_000;
 const REJOIN: ReadonlySet<string> = new Set(['FENCED_MEMBER', 'UNKNOWN_MEMBER']);
 
 export class Member extends Party {
@@ -62,14 +66,21 @@ export class Member extends Party {
     this.#ownedChanged = false;
     const who = { call: 'heartbeat', group: this.#options.group, member: this.#member, epoch: this.#epoch } as const;
     const topics = [...new Set(this.#options.places.map(({ topic }) => topic.name))];
-    const joining = { topics, assignor: 'sticky', sessionMs: SESSION_MS, rebalanceMs: SESSION_MS, waitMs: 0 } as const;
+    const joining = {
+      topics,
+      assignor: 'sticky',
+      sessionMs: SESSION_MS,
+      rebalanceMs: REBALANCE_MS,
+      waitMs: 0,
+    } as const;
     const request: HeartbeatRequest =
       this.#epoch === 0 ? { ...who, ...joining } : { ...who, ...owned, waitMs: this.random.below(5_000) };
+    const asked = this.now();
     this.#flying += 1;
     this.client.call(request, request.waitMs + CALL_MS_MAX, (outcome) => {
       this.#flying -= 1;
       const refusal = refusalOf(outcome, 'heartbeat');
-      if (refusal === null) this.#answered((outcome as { readonly reply: HeartbeatReply }).reply);
+      if (refusal === null) this.#answered((outcome as { readonly reply: HeartbeatReply }).reply, asked);
       else {
         // Nobody knows whether the group has heard what this member holds.
         this.#ownedChanged = true;
@@ -84,11 +95,17 @@ export class Member extends Party {
     this.#epoch = 0;
     this.#held.clear();
     this.#ownedChanged = false;
+    this.#options.owners.holdsNothing(this.#options.group, this.#member);
   }
 
-  #answered({ epoch, assignment }: HeartbeatReply): void {
+  #answered(reply: HeartbeatReply, asked: number): void {
     this.checker.acked += 1;
-    this.#epoch = epoch;
+    this.#epoch = reply.epoch;
+    this.#assigned(reply);
+    this.#options.owners.holds(this.#options.group, this.#member, this.held, asked + SESSION_MS);
+  }
+
+  #assigned({ assignment }: HeartbeatReply): void {
     if (assignment === undefined) return;
     const given = new Set(
       assignment.flatMap(({ topic, partitions }) =>

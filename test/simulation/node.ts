@@ -29,6 +29,8 @@ export interface NodeEvents {
   logged(level: string, message: string, fields: Readonly<Record<string, unknown>>): void;
   /** Shards died too often: the process has ended and somebody has to start it. */
   ended(): void;
+  /** What a shard held in memory is gone; null: what all of them held. */
+  forgot(shard: number | null): void;
 }
 
 export class SimulatedNode {
@@ -44,9 +46,11 @@ export class SimulatedNode {
   #dying: { readonly shard: number; readonly error: Error }[] = [];
   #replacing = false;
   #stopping = false;
+  readonly #reserve: boolean;
 
   constructor(world: World, tap: Tap, events: NodeEvents) {
     this.#world = world;
+    this.#reserve = world.random.chance(0.5);
     this.#tap = tap;
     this.#events = events;
   }
@@ -70,7 +74,7 @@ export class SimulatedNode {
     this.#dying = [];
     this.#crashes = new CrashHistory();
     this.#ports = [];
-    const plan = planOf(shards, this.#world.clock.now());
+    const plan = planOf(shards, this.#world.clock.now(), this.#reserve);
     const { tree, init } = compose(plan, { node: NODE, shard: id<ShardId>(0), shards });
     const life = this.#life;
     this.#system = new InProcessShards({
@@ -95,6 +99,7 @@ export class SimulatedNode {
     this.#system = null;
     this.#life += 1;
     this.#world.crash(HOST, kind);
+    this.#events.forgot(null);
   }
 
   /** A worker thread dies. */
@@ -160,6 +165,7 @@ export class SimulatedNode {
   #died(life: number, shard: number, error: Error): void {
     if (life !== this.#life || this.#dying.some((one) => one.shard === shard)) return;
     this.#events.shardDied(shard, error);
+    this.#events.forgot(shard);
     const verdict = this.#crashes.judge(shardSupervision, this.#world.clock.monotonic());
     // A second death before the first is dealt with has no counterpart here: the process ends.
     if (verdict.directive !== 'restart' || this.#replacing || this.#stopping) {
@@ -185,7 +191,8 @@ export class SimulatedNode {
   }
 }
 
-function planOf(shards: number, now: number): ShardPlan {
+/** @param reserve the node refuses writes before the disk is full; without, it meets the end of the disk. */
+function planOf(shards: number, now: number, reserve: boolean): ShardPlan {
   const { settings } = resolveSettings({
     machine: { cores: 2, memoryBytes: GIB, terminal: false },
     flags: {
@@ -195,6 +202,7 @@ function planOf(shards: number, now: number): ShardPlan {
       'native.port': PORT,
       insecure: true,
       'topics.partitions': 2,
+      ...(reserve ? {} : { 'disk.freeBytesMin': 0, 'disk.freeRatioMin': 0 }),
     },
   });
   return {

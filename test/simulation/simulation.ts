@@ -13,6 +13,7 @@ import { SimulatedClient } from './client.ts';
 import { Digest } from './digest.ts';
 import { Member } from './group.ts';
 import { SimulatedNode } from './node.ts';
+import { Owners } from './owners.ts';
 import type { Party, Surroundings } from './party.ts';
 import { IdempotentProducer, PlainProducer } from './producer.ts';
 import { Reader } from './reader.ts';
@@ -43,6 +44,12 @@ export interface SimulationResult {
 
 /** Errors that no fault explains. */
 const DEFECTS = new Set(['AssertionError', 'TypeError', 'ReferenceError', 'RangeError', 'SyntaxError']);
+const TOPICS: readonly (readonly [name: string, settings: Partial<TopicSettings>])[] = [
+  ['orders', {}],
+  ['events', { durability: 'interval', flushIntervalMs: 500 }],
+  ['bulky', { segmentBytes: 1 << 20 }],
+  ['fleeting', { engine: 'memory' }],
+];
 const LOAD_MS = 600_000;
 const SETUP_MS_MAX = 20_000;
 const HEAL_MS_MAX = 120_000;
@@ -81,6 +88,7 @@ export class Simulation {
       shardDied: (shard, error) => options.trace?.(`shard ${shard} died: ${error.message}`),
       logged: (level, message, fields) => this.#logged(level, message, fields),
       ended: () => this.trouble.nodeEnded(),
+      forgot: (shard) => this.checker.forgotten((id) => shard === null || id % this.node.shards === shard),
     });
     this.trouble = new Trouble(this, this.world.random.fork());
   }
@@ -103,12 +111,18 @@ export class Simulation {
 
   #logged(level: string, message: string, { actor, error }: Readonly<Record<string, unknown>>): void {
     if (level !== 'warn' && level !== 'error') return;
-    const kind = String(actor).split('/')[0];
-    if (message !== 'crashed') this.mark(`${kind}: ${message}`);
-    if (message !== 'crashed' || error instanceof Injected) return;
+    const [kind, key] = String(actor).split('/');
+    if (message !== 'crashed') this.mark(`${kind}: ${general(message)}`);
+    else this.#crashed(String(kind), String(key), error);
+  }
+
+  #crashed(kind: string, key: string, error: unknown): void {
+    if (kind === 'partition') this.checker.forgotten((id) => id === Number(key));
+    if (error instanceof Injected) return;
     const what = error instanceof Error ? error : new Error(String(error));
+    const actor = `${kind}/${key}`;
     this.#options.trace?.(`${actor} crashed: ${what.stack}`);
-    this.mark(`${kind} crashed: ${what.message.replaceAll(/\d+/g, 'n').slice(0, 100)}`);
+    this.mark(`${kind} crashed: ${general(what.message)}`);
     if (DEFECTS.has(what.name)) this.checker.violate(`${actor} crashed: ${what.stack}`);
   }
 
@@ -117,7 +131,7 @@ export class Simulation {
     this.node.start(1 + this.world.random.below(3));
     this.#setUp();
     this.#until(
-      () => this.checker.places.length >= 6,
+      () => this.checker.places.length >= 2 * TOPICS.length,
       SETUP_MS_MAX,
       () => 'the topics were not made',
     );
@@ -184,9 +198,7 @@ export class Simulation {
         if (outcome.type === 'reply' && outcome.reply.call === 'createTopic') this.checker.topic(outcome.reply.topic);
         else world.clock.after(200, () => create(name, settings));
       });
-    create('orders', { retentionMs: -1 });
-    create('events', { durability: 'interval', flushIntervalMs: 500, retentionMs: -1 });
-    create('bulky', { segmentBytes: 1 << 20, retentionMs: -1 });
+    for (const [name, settings] of TOPICS) create(name, { retentionMs: -1, ...settings });
   }
 
   #populate(): void {
@@ -195,14 +207,17 @@ export class Simulation {
     const durable = [...of('orders'), ...of('bulky')];
     const around = this.#surroundings;
     const often = [500, 5_000] as const;
+    const owners = new Owners(this.checker, () => this.world.clock.monotonic());
     this.parties.push(
       new IdempotentProducer('p1', around, { places: of('orders'), pauseMs: often, large: 0.02 }),
       new IdempotentProducer('p2', around, { places: durable, pauseMs: often, large: 0.1 }),
       new IdempotentProducer('p3', around, { places: of('events'), pauseMs: often, large: 0.02 }),
       new PlainProducer('p4', around, { places, pauseMs: often, large: 0.02 }),
-      new Member('m1', around, { group: 'g', places: durable }),
-      new Member('m2', around, { group: 'g', places: durable }),
-      new Member('m3', around, { group: 'h', places: durable }),
+      new IdempotentProducer('p5', around, { places: of('fleeting'), pauseMs: often, large: 0.05 }),
+      new Member('m1', around, { group: 'g', owners, places: durable }),
+      new Member('m2', around, { group: 'g', owners, places: durable }),
+      new Member('m3', around, { group: 'h', owners, places: durable }),
+      new Member('m4', around, { group: 'h', owners, places: durable }),
       new Admin('a1', around),
       new Reader('r1', around, { places, waitMs: 2_000, jump: 0 }),
       new Reader('r2', around, { places: durable, waitMs: 500, jump: 0.05 }),
@@ -259,6 +274,11 @@ function unsettledIn(members: readonly Member[], places: readonly PlaceHistory[]
     }
   }
   return wrong;
+}
+
+/** What is said of one file or offset, said of all. */
+function general(text: string): string {
+  return text.replaceAll(/\d+/g, 'n').slice(0, 100);
 }
 
 /** A message in one line, without its bytes. */

@@ -7,7 +7,9 @@ import type { CrashKind } from '../../runtime/simulated/disk.ts';
 import type { DiskOperation } from '../../runtime/simulated/faults.ts';
 import type { SeededRandom } from '../../runtime/simulated/random.ts';
 import type { World } from '../../runtime/simulated/world.ts';
+import { GIB, KIB } from '../../src/model/limits.ts';
 import type { Checker, PlaceHistory } from './checker.ts';
+import { Hostile } from './hostile.ts';
 import { HOST, type SimulatedNode } from './node.ts';
 import type { Party } from './party.ts';
 
@@ -27,6 +29,9 @@ export class Injected extends Error {}
 
 const DISK_CHANGES: readonly DiskOperation[] = ['write', 'truncate', 'rename', 'remove', 'syncFolder', 'makeFolder'];
 const SHARDS_MAX = 3;
+const DISK_BYTES = 1024 * GIB;
+/** Left on a disk that is about to be full. */
+const ROOM_BYTES_MAX = 256 * KIB;
 /** Pause between two faults, ms. */
 const PAUSE_MS = [4_000, 40_000] as const;
 
@@ -50,6 +55,7 @@ export class Trouble {
     'disk error': () => this.#diskError('disk error', ['read', 'open', ...DISK_CHANGES], 'EIO'),
     'failed fsync': () => this.#diskError('failed fsync', ['sync'], 'EIO'),
     'full disk': () => this.#diskError('full disk', ['write', 'truncate'], 'ENOSPC'),
+    'disk without room': () => this.#fill(),
     'slow disk': () => this.#slowDisk(),
     'bit flip': () => this.#flip(),
     'misdirected write': () => this.#setMisdirect(),
@@ -59,11 +65,15 @@ export class Trouble {
     'slow network': () => this.#slowNetwork(),
     'connections reset': () => this.#reset(),
     'client vanishes': () => this.#vanish(),
+    'hostile bytes': () => this.#attack(),
   };
+
+  readonly #hostile: Hostile;
 
   constructor(scene: Scene, random: SeededRandom) {
     this.#scene = scene;
     this.#random = random;
+    this.#hostile = new Hostile(scene.world, scene.checker, (what) => scene.mark(what));
     const count = random.chance(0.1) ? 0 : 1 + random.below(6);
     const left = Object.keys(this.#kinds);
     const chosen: string[] = [];
@@ -88,6 +98,8 @@ export class Trouble {
     this.#misdirect = 0;
     this.#doomed.clear();
     world.disk(HOST).faults.clear();
+    world.disk(HOST).resize(DISK_BYTES);
+    this.#hostile.rest();
     for (const { name } of parties) this.#join(name);
     if (!node.up) this.#startSoon();
   }
@@ -190,6 +202,14 @@ export class Trouble {
     this.#forAWhile(() => this.#scene.world.disk(HOST).faults.add(fault), 15_000);
   }
 
+  /** Full for real: what is written fits in part, and what is removed makes room. */
+  #fill(): void {
+    const { world } = this.#scene;
+    this.#scene.meet('disk without room');
+    world.disk(HOST).resize(world.disk(HOST).usedBytes + this.#random.below(ROOM_BYTES_MAX));
+    world.clock.after(this.#random.between(100, 25_000), () => world.disk(HOST).resize(DISK_BYTES));
+  }
+
   #slowDisk(): void {
     this.#scene.meet('slow disk');
     const ms = this.#random.between(1, this.#random.chance(0.3) ? 3_000 : 100);
@@ -267,6 +287,11 @@ export class Trouble {
     const silent = this.#random.chance(0.7);
     this.#scene.meet(silent ? 'client vanishes' : 'client hangs up');
     party.client.leave(silent);
+  }
+
+  #attack(): void {
+    this.#scene.meet('hostile bytes');
+    this.#hostile.act();
   }
 
   #someParty(): string {
