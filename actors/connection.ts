@@ -155,6 +155,11 @@ class Connection implements Actor<Inbox> {
     this.#arm();
   }
 
+  /** However it ends: what it claimed for a frame that did not come is for others. */
+  stopped(): void {
+    this.#intake.end();
+  }
+
   inspect(): unknown {
     return {
       remote: this.#socket.remote,

@@ -7,14 +7,14 @@ import { fieldsCodec } from '../../runtime/envelope.ts';
 import { id } from '../../src/model/ids.ts';
 import { FRAME_MS_MAX, HELLO_MS_MAX, IDLE_MS_MAX, MIB, WRITE_MS_MAX } from '../../src/model/limits.ts';
 import { decodeAnswer, encodeHello, encodeRequest } from '../../src/protocols/native/codec.ts';
-import { openFrame } from '../../src/protocols/native/frame.ts';
+import { HEADER_BYTES, openFrame } from '../../src/protocols/native/frame.ts';
 import { kind, restart, type TestSocket, World } from '../runtime/kernel-world.ts';
 
 const init: ListenerInit = {
   listeners: { native: { host: '', port: 0, shared: false } },
   connectionsMax: 10,
   frameBytesMax: 4 * MIB,
-  frameRoomBytes: 64 * 1024 * 1024,
+  frameRoomBytes: 32 * 1024,
   fields: fieldsCodec,
   requests: {
     crc32c: () => 0,
@@ -89,6 +89,23 @@ test('a frame that has begun must end, however slowly it goes on', (t) => {
     world.clock.advance(FRAME_MS_MAX / 10);
   }
   t.true(socket.closed);
+});
+
+test('what a closed connection had claimed for its frame is for others', (t) => {
+  const { world, socket, write } = start();
+  const claim = new Uint8Array(HEADER_BYTES);
+  claim.set([0, 0, 0x60, 0, 1, 1], 0);
+  write(...hello, claim);
+  socket.flushed();
+  world.clock.advance(2 * FRAME_MS_MAX);
+  t.true(socket.closed);
+  const other = world.network.connect();
+  world.clock.settle();
+  for (const view of [...hello, claim, new Uint8Array(0x60_04 - HEADER_BYTES)]) other.handlers?.data(view);
+  world.clock.settle();
+  other.flushed();
+  world.clock.settle();
+  t.is(lastFault(other), 'BAD_FRAME', 'the whole frame was taken and read');
 });
 
 test('a client that always has a frame under way, and ends each in time, goes on', (t) => {

@@ -57,6 +57,17 @@ test('a restart of the node fences nobody and uses no epoch twice', (t) => {
   t.is(after.code(beatOf({ member: 'b', epoch: 2 })), undefined, 'sessions start anew');
 });
 
+test('a member that says it holds what was taken from it is told once more', (t) => {
+  const { world: it, topic } = world();
+  const { epoch } = it.call<HeartbeatReply>(joining('a'));
+  it.call(joining('b'));
+  // The answer that takes two of them away gets lost, and the connection stays.
+  it.beat({ member: 'a', epoch });
+  const again = it.beat({ member: 'a', epoch, owned: owned(topic, 0, 1, 2, 3) });
+  t.deepEqual(partitionsOf(again.assignment), [0, 1]);
+  t.is(it.beat({ member: 'a', epoch, owned: owned(topic, 0, 1) }).assignment?.length, 1, 'a new epoch is news');
+});
+
 test('members that fall silent are out, and the others get what they had', (t) => {
   const { world: it, topic } = world();
   const { epoch } = it.call<HeartbeatReply>(joining('a'));
