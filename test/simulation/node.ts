@@ -66,7 +66,9 @@ export class SimulatedNode {
     return Array.from({ length: this.shards }, (_, shard) => system.shard(shard).inspect().actors).flat();
   }
 
+  /** One that is still about to stop is killed: nobody runs two on one folder. */
   start(shards: number): void {
+    this.crash('process');
     this.shards = shards;
     this.#life += 1;
     this.#stopping = false;
