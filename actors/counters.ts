@@ -3,12 +3,16 @@
  * actors. Counts nothing itself.
  */
 
+/** What the node speaks, each on a port of its own. */
+export const DIALECTS = ['native', 'kafka'] as const;
+export type Dialect = (typeof DIALECTS)[number];
+
 /** Connections and listeners. */
 const connectionCounters = [
   { name: 'listeners', kind: 'gauge', help: 'Listeners that accept connections.' },
-  { name: 'connections', kind: 'gauge', help: 'Connections that are open.' },
-  { name: 'connections_accepted', kind: 'counter', help: 'Connections accepted.' },
-  { name: 'connections_refused', kind: 'counter', help: 'Connections refused because there were too many.' },
+  ...perDialect('connections', 'gauge', 'Connections that are open.'),
+  ...perDialect('connections_accepted', 'counter', 'Connections accepted.'),
+  ...perDialect('connections_refused', 'counter', 'Connections refused because there were too many.'),
   { name: 'requests', kind: 'counter', help: 'Requests that were understood.' },
   { name: 'requests_refused', kind: 'counter', help: 'Requests that were answered by a fault alone.' },
 ] as const;
@@ -25,5 +29,10 @@ const storageCounters = [
     help: 'Bytes free on the disk of the data folder, as each shard saw it last.',
   },
 ] as const;
+
+/** One metric, told apart by its dialect. */
+function perDialect(metric: string, kind: 'gauge' | 'counter', help: string) {
+  return DIALECTS.map((dialect) => ({ name: `${metric}.${dialect}`, metric, labels: { dialect }, kind, help }));
+}
 
 export const nodeCounters = [...connectionCounters, ...storageCounters];

@@ -14,10 +14,13 @@ import {
   REQUESTS_IN_FLIGHT_MAX,
   WAIT_MS_MAX,
 } from '../src/model/limits.ts';
+import { type NetworkPlace, parsePlace } from '../src/model/place.ts';
 import type { Conversation } from '../src/protocols/conversation.ts';
+import { KafkaSession } from '../src/protocols/kafka/session.ts';
 import type { FieldsCodec } from '../src/protocols/native/frame.ts';
 import { NativeSession } from '../src/protocols/native/session.ts';
 import type { ConnectionInit } from './connection.ts';
+import type { Dialect } from './counters.ts';
 import { FrameRoom } from './frame-room.ts';
 import type { RequestServices } from './requests/requests.ts';
 
@@ -38,13 +41,21 @@ const dialects = {
         idleMs: IDLE_MS_MAX,
       },
     }),
-} satisfies Record<string, (init: ListenerInit, node: number) => Conversation>;
+  kafka: (init: ListenerInit, node: number, socket: Socket): Conversation => {
+    const { version, cluster } = init.requests.facts;
+    const { host, port } = { ...parsePlace(socket.local), ...withoutEmpty(init.advertised) };
+    return new KafkaSession({ node, cluster, version, host: host ?? '', port: port ?? 0 }, init.frameBytesMax);
+  },
+} satisfies Record<Dialect, (init: ListenerInit, node: number, socket: Socket) => Conversation>;
 
-export type Dialect = keyof typeof dialects;
-export const DIALECTS = Object.keys(dialects) as readonly Dialect[];
+/** Where the client came to, but for what is advertised. */
+const withoutEmpty = (place: NetworkPlace): Partial<NetworkPlace> => (place.host === '' ? {} : place);
 
 export interface ListenerInit {
-  readonly listeners: Readonly<Record<Dialect, ListenOptions>>;
+  /** Of the dialects that are spoken. */
+  readonly listeners: Readonly<Partial<Record<Dialect, ListenOptions>>>;
+  /** Where Kafka clients are told to find the node; an empty host: where they came to. */
+  readonly advertised: NetworkPlace;
   /** Connections of one dialect on one shard. */
   readonly connectionsMax: number;
   /** Longest frame after hello, bytes. */
@@ -79,8 +90,10 @@ class Listener implements Actor<Inbox> {
     this.#dialect = dialect as Dialect;
     this.#init = init;
     this.#frameRoom = new FrameRoom(init.frameRoomBytes, () => context.monotonic());
+    const options = init.listeners[this.#dialect];
+    assert(options !== undefined, `${dialect} is not spoken`);
     context.network.listen(
-      init.listeners[this.#dialect],
+      options,
       (socket) => ({ type: 'accepted', socket }),
       (error, listening) => ({ type: 'listening', error, listening }),
     );
@@ -99,7 +112,7 @@ class Listener implements Actor<Inbox> {
         break;
       case 'down':
         this.#connections--;
-        this.#context.gauge('connections', this.#connections);
+        this.#gauge();
         break;
       case 'drain':
         this.#draining = true;
@@ -121,14 +134,14 @@ class Listener implements Actor<Inbox> {
   }
 
   #accept(socket: Socket): void {
-    const conversation: Conversation = dialects[this.#dialect](this.#init, this.#context.node);
+    const conversation: Conversation = dialects[this.#dialect](this.#init, this.#context.node, socket);
     if (this.#draining || this.#connections >= this.#init.connectionsMax) {
       this.#refuse(socket, conversation);
       return;
     }
     this.#connections++;
-    this.#context.count('connections_accepted', 1);
-    this.#context.gauge('connections', this.#connections);
+    this.#context.count(`connections_accepted.${this.#dialect}`, 1);
+    this.#gauge();
     const frameRoom = this.#frameRoom;
     const init: ConnectionInit = { socket, conversation, services: this.#init.requests, frameRoom };
     // Connections outlive their listener: its next incarnation counts anew, and so does another dialect's.
@@ -137,13 +150,17 @@ class Listener implements Actor<Inbox> {
   }
 
   #refuse(socket: Socket, conversation: Conversation): void {
-    this.#context.count('connections_refused', 1);
+    this.#context.count(`connections_refused.${this.#dialect}`, 1);
     const why = this.#draining
       ? fault('SHUTTING_DOWN', 'the node is stopping')
       : fault('OVERLOADED', `${this.#connections} connections are open here already`);
     // Nobody waits for the end of the write: `end` sends what was written first.
     socket.write(conversation.refuse(new Uint8Array(0), why), () => undefined);
     socket.end();
+  }
+
+  #gauge(): void {
+    this.#context.gauge(`connections.${this.#dialect}`, this.#connections);
   }
 
   #close(listening: Listening): void {

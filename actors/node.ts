@@ -8,10 +8,11 @@ import { type CatalogInit, makeCatalog } from './catalog.ts';
 import { makeCensus } from './census.ts';
 import { makeConnection } from './connection.ts';
 import { type CoordinatorInit, makeCoordinator } from './coordinator.ts';
+import type { Dialect } from './counters.ts';
 import { type DirectoryInit, makeDirectory } from './directory.ts';
 import { makeJanitor } from './janitor.ts';
 import { makeJournal, type StorageInit } from './journal.ts';
-import { DIALECTS, type ListenerInit, makeListener } from './listener.ts';
+import { type ListenerInit, makeListener } from './listener.ts';
 import { makePartition } from './partition.ts';
 
 /** What every actor that begins at start or on demand is handed. */
@@ -30,10 +31,13 @@ const byNumber = (key: string, shards: number): number => Number(key) % shards;
 
 const connection: Kind = { make: makeConnection, supervision: oneClient, begins: 'spawn', mailboxMax: 1_024, stops: 1 };
 
-/** @param acceptingShards how many shards accept connections: all, where the platform lets them share a port. */
-export function nodeTree(acceptingShards: (shards: number) => number): Tree {
+/**
+ * @param acceptingShards how many shards accept connections: all, where the platform lets them share a port.
+ * @param dialects those that are spoken.
+ */
+export function nodeTree(acceptingShards: (shards: number) => number, dialects: readonly Dialect[]): Tree {
   const listenerKeys = (shards: number): string[] =>
-    everyShard(acceptingShards(shards)).flatMap((shard) => DIALECTS.map((dialect) => `${shard}.${dialect}`));
+    everyShard(acceptingShards(shards)).flatMap((shard) => dialects.map((dialect) => `${shard}.${dialect}`));
   return {
     'dead-letters': deadLetters,
     journal: {

@@ -12,6 +12,9 @@ export interface CounterDefinition {
   /** A counter only rises; a gauge goes both ways, and is gone with its shard. */
   readonly kind: 'counter' | 'gauge';
   readonly help: string;
+  /** Several counters can be one metric, told apart by labels: then its name stands here. */
+  readonly metric?: string;
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 const SLOT_BYTES = 8;

@@ -12,7 +12,6 @@ import {
   environmentName,
   flagName,
   type Machine,
-  RESERVED,
   type Rule,
   rules,
   type SettingKey,
@@ -98,7 +97,6 @@ export function resolveSettings(sources: Sources): Resolved {
 
 /** The value, or what is wrong with it. */
 function check({ key, value }: Given): string | { readonly value: unknown } {
-  if (Object.hasOwn(RESERVED, key)) return RESERVED[key] ?? '';
   if (!Object.hasOwn(rules, key)) return unknownName(key, settingKeys);
   const rule: Rule<unknown> = rules[key as SettingKey];
   const parsed = rule.parse(value);
@@ -110,19 +108,30 @@ function checkTogether({ settings, origins }: Resolved, problems: Problem[]): vo
   const refuse = (key: SettingKey, message: string): void => {
     problems.push({ where: origins[key].where, key, message });
   };
-  for (const key of ['native.host', 'admin.host'] as const) {
+  for (const key of ['native.host', 'kafka.host', 'admin.host'] as const) {
     if (settings.insecure || isLoopback(settings[key])) continue;
     refuse(
       key,
       `${settings[key]} can be reached from other machines, and there are no accounts yet: anybody could read, write and delete everything. Listen on 127.0.0.1, or accept that with --insecure`,
     );
   }
-  const ports = settings['native.port'] !== 0 && settings['native.port'] === settings['admin.port'];
-  if (ports) refuse('admin.port', `must differ from native.port, which is ${settings['native.port']} as well`);
+  checkPorts(settings, refuse);
   const frameLeast = settings['topics.batchBytesMax'] + FRAME_OVERHEAD_BYTES;
   if (settings['limits.frameBytes'] < frameLeast)
     refuse('limits.frameBytes', `must be at least ${frameLeast}, so that one batch of topics.batchBytesMax fits`);
 }
+function checkPorts(settings: Settings, refuse: (key: SettingKey, message: string) => void): void {
+  const keys = settings['kafka.enabled']
+    ? (['native.port', 'kafka.port', 'admin.port'] as const)
+    : (['native.port', 'admin.port'] as const);
+  keys.forEach((key, index) => {
+    const other = keys
+      .slice(0, index)
+      .find((earlier) => settings[earlier] !== 0 && settings[earlier] === settings[key]);
+    if (other !== undefined) refuse(key, `must differ from ${other}, which is ${settings[other]} as well`);
+  });
+}
+
 /** Room for the names and numbers around a batch. */
 const FRAME_OVERHEAD_BYTES = 16 * KIB;
 
@@ -184,9 +193,7 @@ function textOf(name: string, named: boolean): string | undefined {
 
 /** CALLBOARD_* variables; an empty one counts as not set, as compose files leave them. */
 function readEnvironment(environment: Readonly<Record<string, string | undefined>>, problems: Problem[]): Given[] {
-  const keys = new Map<string, string>(
-    [...settingKeys, ...Object.keys(RESERVED)].map((key) => [environmentName(key), key]),
-  );
+  const keys = new Map<string, string>(settingKeys.map((key) => [environmentName(key), key]));
   const given: Given[] = [];
   for (const [name, value] of Object.entries(environment)) {
     if (!name.startsWith('CALLBOARD_') || value === undefined || value === '') continue;

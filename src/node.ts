@@ -57,7 +57,14 @@ export interface NodeOptions extends Partial<Settings> {
 export async function startNode({ engine, ...given }: NodeOptions = {}): Promise<RunningNode> {
   const temporary = engine === 'memory' && given.data === undefined;
   const data = temporary ? await mkdtemp(join(tmpdir(), 'callboard-')) : given.data;
-  const forTests = { 'topics.engine': 'memory', shards: 1, 'native.port': 0, 'admin.port': 0, 'log.level': 'warn' };
+  const forTests = {
+    'topics.engine': 'memory',
+    shards: 1,
+    'native.port': 0,
+    'kafka.port': 0,
+    'admin.port': 0,
+    'log.level': 'warn',
+  };
   const flags = { ...(engine === 'memory' ? forTests : {}), ...given, ...(data === undefined ? {} : { data }) };
   try {
     const node = await runNode(resolveSettings({ flags, machine: thisMachine() }).settings);
@@ -120,6 +127,7 @@ async function runIn(
   };
   return {
     native: { host: settings['native.host'], port: plan.nativePort },
+    kafka: plan.kafkaPort === null ? null : { host: settings['kafka.host'], port: plan.kafkaPort },
     admin: { host: admin.host, port: admin.port },
     shards: settings.shards,
     folder: folder.path,
@@ -158,7 +166,8 @@ async function planOf(folder: DataFolder, settings: Settings): Promise<ShardPlan
     startedAt: id<Timestamp>(Date.now()),
     folder: folder.path,
     direct: refusal === null,
-    nativePort: await findPort(settings['native.host'], settings['native.port']),
+    nativePort: await findPort(settings, 'native'),
+    kafkaPort: settings['kafka.enabled'] ? await findPort(settings, 'kafka') : null,
     arenaBytes: arenaBytesOf(settings),
   };
 }
@@ -202,26 +211,29 @@ async function serveAdmin(system: System, settings: Settings): Promise<Admin> {
  * A free port is drawn below those that systems give to outgoing connections: one of them could take it between main's
  * binding and the shards' listening.
  */
-async function findPort(host: string, port: number): Promise<number> {
-  if (port !== 0) return bindOnce(host, port);
+async function findPort(settings: Settings, dialect: 'native' | 'kafka'): Promise<number> {
+  const host = settings[`${dialect}.host`];
+  const port = settings[`${dialect}.port`];
+  if (port !== 0) return bindOnce(host, port, dialect);
   for (let tries = 0; tries < FREE_PORT_TRIES; tries++) {
     const drawn = FREE_PORTS_FROM + Math.floor(Math.random() * FREE_PORTS);
-    const bound = await bindOnce(host, drawn).catch(() => 0);
+    const bound = await bindOnce(host, drawn, dialect).catch(() => 0);
     if (bound !== 0) return bound;
   }
-  return bindOnce(host, 0);
+  return bindOnce(host, 0, dialect);
 }
 
 /**
  * Binds a port alone for a moment: the shards' shared listening would share it with another process in silence.
  * @returns the port, found by the system where it was 0.
  */
-function bindOnce(host: string, port: number): Promise<number> {
+function bindOnce(host: string, port: number, dialect: 'native' | 'kafka'): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => {
       const why = error.code === 'EADDRINUSE' ? 'something listens there already' : error.message;
-      reject(new Error(`can't listen on ${host}:${port}: ${why}. Stop it, or choose another native.port.`));
+      const off = dialect === 'kafka' ? ', or turn Kafka off with kafka.enabled: false' : '';
+      reject(new Error(`can't listen on ${host}:${port}: ${why}. Stop it, or choose another ${dialect}.port${off}.`));
     });
     server.listen({ host, port, exclusive: true }, () => {
       const address = server.address();
@@ -231,7 +243,8 @@ function bindOnce(host: string, port: number): Promise<number> {
 }
 
 /** Each dialect has a listener on every shard that accepts. */
-const listenersOf = ({ shards }: Settings): number => (PORTS_CAN_BE_SHARED ? shards : 1);
+const listenersOf = (settings: Settings): number =>
+  (PORTS_CAN_BE_SHARED ? settings.shards : 1) * (settings['kafka.enabled'] ? 2 : 1);
 
 /** Until every listener listens: from then on requests are answered, if need be after a wait for the catalog. */
 async function untilReady(system: System, listeners: number, failure: Promise<Error>): Promise<void> {

@@ -3,7 +3,9 @@
  * texts and the type of the settings follow from it. Decides what a single value may be; reads nothing and knows
  * nothing of where values come from (config.ts does).
  */
+
 import { FRAME_BYTES_MAX, GIB, KIB, MIB } from './model/limits.ts';
+import { parsePlace } from './model/place.ts';
 import { TOPIC_DEFAULTS, TOPIC_SETTING_RULES, type TopicSettings } from './model/topic.ts';
 import { BYTE_UNITS, NO_UNITS, parseQuantity, showBytes, TIME_UNITS, type Units, unitsOf } from './model/units.ts';
 
@@ -74,6 +76,13 @@ const text: Form<string> = {
   parse: (given) => (typeof given === 'string' && given !== '' && !given.includes('\0') ? given : undefined),
 };
 
+/** Empty: none. */
+const place: Form<string> = {
+  allowed: 'a host, host:port, or empty',
+  parse: (given) =>
+    given === '' || (typeof given === 'string' && parsePlace(given) !== undefined) ? (given as string) : undefined,
+};
+
 function oneOf<const T extends string>(...choices: readonly T[]): Form<T> {
   return { allowed: choices.join(' or '), parse: (given) => choices.find((choice) => choice === given) };
 }
@@ -115,6 +124,14 @@ export const rules = {
   } satisfies Rule<number>,
   'native.host': setting('Address that the native protocol listens on.', text, '127.0.0.1'),
   'native.port': setting('Port of the native protocol; 0 picks a free one.', whole(0, 65_535), 7625),
+  'kafka.enabled': setting('Serve Kafka clients.', truth, true),
+  'kafka.host': setting('Address that Kafka clients are served on.', text, '127.0.0.1'),
+  'kafka.port': setting('Port for Kafka clients; 0 picks a free one.', whole(0, 65_535), 9092),
+  'kafka.advertised': setting(
+    'Where Kafka clients are told to find the node, as host or host:port; empty: where they came to.',
+    place,
+    '',
+  ),
   'admin.host': setting('Address that the admin HTTP server listens on.', text, '127.0.0.1'),
   'admin.port': setting('Port of health checks and metrics; 0 picks a free one.', whole(0, 65_535), 7680),
   insecure: setting('Allow listening beyond this machine although there are no accounts yet.', truth, false),
@@ -157,10 +174,6 @@ type Value<K extends SettingKey> = (typeof rules)[K] extends Rule<infer T> ? T :
 /** What is in force, by key; a plain value that any thread can be handed. */
 export type Settings = { readonly [K in SettingKey]: Value<K> };
 
-/** Names that are spoken for but do nothing in this version: refused, because nobody should believe that they work. */
-export const RESERVED: Readonly<Record<string, string>> = {
-  'kafka.port': 'this version has no listener for Kafka clients yet; leave the setting out',
-};
 export const settingKeys = Object.keys(rules) as readonly SettingKey[];
 const snake = (key: string): string => key.replace(/[A-Z]/g, '_$&').replaceAll('.', '_').toUpperCase();
 export const environmentName = (key: string): string => `CALLBOARD_${snake(key)}`;

@@ -3,12 +3,14 @@
  * each. Imported by its URL in every thread that runs a shard.
  */
 import { crc32c } from '@node-rs/crc32';
+import type { Dialect } from '../actors/counters.ts';
 import { journalSize } from '../actors/journal.ts';
 import { type NodeInit, nodeTree } from '../actors/node.ts';
 import { decodeValue, encodeValue, fieldsCodec } from '../runtime/envelope.ts';
 import { PORTS_CAN_BE_SHARED } from '../runtime/listener.ts';
 import type { Compose, Composition } from '../runtime/shard-host.ts';
 import type { Timestamp } from './model/ids.ts';
+import { type NetworkPlace, parsePlace } from './model/place.ts';
 import { type Settings, topicDefaults } from './settings.ts';
 
 /** What main hands to every shard; can be posted to a thread. */
@@ -22,7 +24,14 @@ export interface ShardPlan {
   readonly direct: boolean;
   /** Found by main, which bound it once: several shards listen on the same one. */
   readonly nativePort: number;
+  /** Likewise; null: no Kafka clients are served. */
+  readonly kafkaPort: number | null;
   readonly arenaBytes: number;
+}
+
+/** Where Kafka clients are told to find the node; empty: where they came to. */
+function advertisedBy(settings: Settings): NetworkPlace {
+  return parsePlace(settings['kafka.advertised']) ?? { host: '' };
 }
 
 export const compose: Compose = (init, { shards }): Composition => {
@@ -36,6 +45,11 @@ export const compose: Compose = (init, { shards }): Composition => {
     folder: plan.folder,
     direct: plan.direct,
   };
+  const shared = accepting > 1;
+  const listeners: NodeInit['listeners'] = {
+    native: { host: settings['native.host'], port: plan.nativePort, shared },
+    ...(plan.kafkaPort === null ? {} : { kafka: { host: settings['kafka.host'], port: plan.kafkaPort, shared } }),
+  };
   const nodeInit: NodeInit = {
     codec: { encode: encodeValue, decode: decodeValue, crc32c },
     defaults: { partitions: settings['topics.partitions'], settings: topicDefaults(settings) },
@@ -44,7 +58,8 @@ export const compose: Compose = (init, { shards }): Composition => {
     ...journalSize(plan.arenaBytes),
     freeBytesMin: settings['disk.freeBytesMin'],
     freeRatioMin: settings['disk.freeRatioMin'],
-    listeners: { native: { host: settings['native.host'], port: plan.nativePort, shared: accepting > 1 } },
+    listeners,
+    advertised: advertisedBy(settings),
     connectionsMax: Math.ceil(settings['limits.connections'] / accepting),
     frameBytesMax: settings['limits.frameBytes'],
     // The other half stays for the log, whatever clients claim.
@@ -52,5 +67,5 @@ export const compose: Compose = (init, { shards }): Composition => {
     fields: fieldsCodec,
     requests: { crc32c, facts },
   };
-  return { tree: nodeTree(() => accepting), init: nodeInit };
+  return { tree: nodeTree(() => accepting, Object.keys(listeners) as Dialect[]), init: nodeInit };
 };

@@ -173,13 +173,26 @@ test('settings that contradict each other are refused', (t) => {
   t.regex(frame[0]?.message ?? '', /batchBytesMax/);
 });
 
-test('a reserved name is refused, because nothing would listen', (t) => {
-  const [fromEnvironment] = problemsOf(() =>
-    resolveSettings({ machine, environment: { CALLBOARD_KAFKA_PORT: '9092' } }),
+test('ports of dialects that are served must differ', (t) => {
+  const same = problemsOf(() => resolveSettings({ machine, environment: { CALLBOARD_KAFKA_PORT: '7625' } }));
+  t.is(same[0]?.where, 'CALLBOARD_KAFKA_PORT');
+  t.regex(same[0]?.message ?? '', /must differ from native\.port/);
+  const flags = { 'kafka.port': 7625, 'kafka.enabled': false };
+  t.deepEqual(
+    problemsOf(() => resolveSettings({ machine, flags })),
+    [],
   );
-  t.is(fromEnvironment?.where, 'CALLBOARD_KAFKA_PORT');
-  t.regex(fromEnvironment?.message ?? '', /no listener for Kafka/);
-  t.is(problemsOf(() => resolveSettings(file('kafka: {port: 9092}')))[0]?.key, 'kafka.port');
+});
+
+test('what is advertised is a host, with a port or without', (t) => {
+  for (const given of ['', 'broker.example', 'broker.example:9092', '10.0.0.1:1', '[::1]:9092', '[::1]'])
+    t.is(resolveSettings({ machine, flags: { 'kafka.advertised': given } }).settings['kafka.advertised'], given);
+  for (const given of ['a:0', 'a:70000', 'a b', '::1', 'a:', ':9092', 'http://a:9092', 9092])
+    t.is(
+      problemsOf(() => resolveSettings({ machine, flags: { 'kafka.advertised': given } }))[0]?.key,
+      'kafka.advertised',
+      String(given),
+    );
 });
 
 test('names that belong to the command line or come from a cluster are no settings', (t) => {

@@ -74,7 +74,8 @@ interface Broker {
 /** `callboard start` as it was installed, on free ports. */
 async function startBroker(folder: string, node: string, data: string): Promise<Broker> {
   const port = await freePort();
-  const flags = ['--native-port', String(port), '--admin-port', '0', '--data', join(folder, data), '--shards', '2'];
+  const ports = ['--native-port', String(port), '--kafka-port', '0', '--admin-port', '0'];
+  const flags = [...ports, '--data', join(folder, data), '--shards', '2'];
   const bin = join(folder, 'node_modules', 'callboard', 'bin', 'callboard.js');
   const child = spawn(node, [bin, 'start', '--json', ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
   const started = once(child.stdout, 'data');

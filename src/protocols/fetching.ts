@@ -27,6 +27,8 @@ export class Followed implements Place {
   id: PartitionId | undefined;
   begin: Offset = id(0);
   end: Offset = id(0);
+  /** `begin` and `end` are known. */
+  looked = false;
   /** Bytes given in the fetch of that number. */
   given = 0;
   givenIn = 0;
@@ -70,6 +72,8 @@ interface Fetch<Hold> {
   readonly token: number;
   readonly bytesMin: number;
   readonly bytesMax: number;
+  /** Tells also of those that have given nothing. */
+  readonly ends: boolean;
   /** Waits no longer for more. */
   expired: boolean;
   bytes: number;
@@ -194,8 +198,8 @@ export class FetchSession<Hold> {
     for (const of of this.#spent) this.#ready.add(of);
     this.#spent.clear();
     this.#number++;
-    const { bytesMin, bytesMax, waitMs } = request;
-    this.#fetch = { token, bytesMin, bytesMax, expired: waitMs === 0, bytes: 0, parts: this.#untold, holds: [] };
+    const { bytesMin, bytesMax, waitMs, ends = false } = request;
+    this.#fetch = { token, bytesMin, bytesMax, ends, expired: waitMs === 0, bytes: 0, parts: this.#untold, holds: [] };
     this.#untold = [];
     this.#go();
   }
@@ -248,6 +252,7 @@ export class FetchSession<Hold> {
   #goOnBehind(of: Followed, begin: Offset, end: Offset, next: Offset, gave: boolean): void {
     of.begin = begin;
     of.end = end;
+    of.looked = true;
     of.next = next;
     if (gave && next < end) {
       of.state = 'ready';
@@ -261,10 +266,19 @@ export class FetchSession<Hold> {
   #answer(fetch: Fetch<Hold>): void {
     this.#fetch = null;
     const { token, parts, holds } = fetch;
+    if (fetch.ends) this.#tellEnds(parts);
     this.effects.push({ type: 'answer', token, parts, holds });
     const queued = this.#queued;
     this.#queued = null;
     if (queued !== null) this.#start(queued.token, queued.request);
+  }
+
+  #tellEnds(parts: Part[]): void {
+    for (const of of this.#followed.values()) {
+      const { topic, partition, begin, end } = of;
+      const gave = of.givenIn === this.#number && of.given > 0;
+      if (of.looked && !gave) parts.push({ topic, partition, begin, end, bytes: NO_BYTES });
+    }
   }
 
   #remove(of: Followed): void {

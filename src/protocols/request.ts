@@ -56,13 +56,15 @@ export interface FetchRequest {
   /** Stop adding partitions beyond this; a single batch that is larger is given all the same, so that it can't block. */
   readonly bytesMax: number;
   readonly waitMs: number;
+  /** Tell also of partitions without records, as far as they were looked at. */
+  readonly ends?: boolean;
   /** Ends the session; the answer is empty. */
   readonly close?: boolean;
 }
 export interface FetchReply {
   readonly call: 'fetch';
   readonly session: number;
-  /** Only partitions with records or with a fault. The session goes on behind the last batch given. */
+  /** Only partitions with records or with a fault, and with `ends` others too. The session goes on behind the last batch given. */
   readonly parts: readonly (Place & {
     readonly fault?: Fault;
     /** First offset kept. */

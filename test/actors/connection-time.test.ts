@@ -12,6 +12,7 @@ import { kind, restart, type TestSocket, World } from '../runtime/kernel-world.t
 
 const init: ListenerInit = {
   listeners: { native: { host: '', port: 0, shared: false } },
+  advertised: { host: '' },
   connectionsMax: 10,
   frameBytesMax: 4 * MIB,
   frameRoomBytes: 32 * 1024,

@@ -67,6 +67,7 @@ export class ConnectionWorld {
     const facts = { version: '1.2.3', cluster: 'test', startedAt: id<never>(5), folder: '/data', direct: true };
     this.#init = {
       listeners: { native: listen },
+      advertised: { host: '' },
       connectionsMax: options.connectionsMax ?? 100,
       frameBytesMax: 4 * MIB,
       frameRoomBytes: 64 * 1024 * 1024,

@@ -3,7 +3,7 @@
  * process id, and reads from /proc what it uses. Linux only.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -68,8 +68,11 @@ export class Candidate {
   async start(): Promise<number> {
     this.port = await freePort();
     const { shards, otherRoot, nodeFlags = [], flags = [] } = this.#options;
-    const bin = join(this.name === 'other' && otherRoot !== undefined ? otherRoot : ROOT, 'bin/callboard.js');
-    const ports = ['--native-port', String(this.port), '--admin-port', '0'];
+    const root = this.name === 'other' && otherRoot !== undefined ? otherRoot : ROOT;
+    const bin = join(root, 'bin/callboard.js');
+    // Commits of before there was a listener for Kafka clients know no such setting.
+    const kafka = existsSync(join(root, 'src/protocols/kafka/session.ts')) ? ['--kafka-enabled', 'false'] : [];
+    const ports = ['--native-port', String(this.port), '--admin-port', '0', ...kafka];
     const command =
       this.name === 'ceiling'
         ? [here('ceiling.ts'), JSON.stringify([this.port, this.folder])]

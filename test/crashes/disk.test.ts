@@ -63,6 +63,7 @@ async function start(data: string): Promise<Live> {
     shards: 2,
     memory: 256 * MIB,
     'native.port': 0,
+    'kafka.port': 0,
     'admin.port': 0,
     'log.level': 'error',
     'log.format': 'json',

@@ -26,6 +26,7 @@ async function withNode(
     shards: SHARDS,
     memory: 256 * MIB,
     'native.port': 0,
+    'kafka.port': 0,
     'admin.port': 0,
     'log.level': 'error',
     'log.format': 'json',

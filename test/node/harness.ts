@@ -61,6 +61,7 @@ export async function freePort(): Promise<number> {
 export class TestNode {
   readonly data: string;
   readonly port: number;
+  readonly kafkaPort: number;
   readonly adminPort: number;
   readonly #flags: readonly string[];
   #child: ChildProcess | null = null;
@@ -68,10 +69,9 @@ export class TestNode {
   #output: () => string = () => '';
   #errors: () => string = () => '';
 
-  private constructor(data: string, port: number, adminPort: number, flags: readonly string[]) {
+  private constructor(data: string, ports: readonly [number, number, number], flags: readonly string[]) {
     this.data = data;
-    this.port = port;
-    this.adminPort = adminPort;
+    [this.port, this.kafkaPort, this.adminPort] = ports;
     this.#flags = flags;
   }
 
@@ -82,13 +82,17 @@ export class TestNode {
       ...(options.shards === undefined ? [] : ['--shards', String(options.shards)]),
       ...(options.flags ?? []),
     ];
-    const node = new TestNode(data, await freePort(), await freePort(), flags);
+    const node = new TestNode(data, [await freePort(), await freePort(), await freePort()], flags);
     await node.startAgain();
     return node;
   }
 
   get server(): string {
     return `127.0.0.1:${this.port}`;
+  }
+  /** Where Kafka clients connect. */
+  get kafka(): string {
+    return `127.0.0.1:${this.kafkaPort}`;
   }
   get pid(): number {
     const pid = this.#child?.pid;
@@ -100,8 +104,9 @@ export class TestNode {
   }
 
   async startAgain(flags: readonly string[] = this.#flags): Promise<void> {
-    const ports = ['--native-port', String(this.port), '--admin-port', String(this.adminPort)];
-    const child = spawn(process.execPath, [BIN, 'start', '--data', this.data, ...ports, ...flags], {
+    const ports = { native: this.port, kafka: this.kafkaPort, admin: this.adminPort };
+    const portFlags = Object.entries(ports).flatMap(([name, port]) => [`--${name}-port`, String(port)]);
+    const child = spawn(process.execPath, [BIN, 'start', '--data', this.data, ...portFlags, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;

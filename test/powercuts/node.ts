@@ -19,6 +19,7 @@ export async function startOn(data: string, shards: number): Promise<Loaded> {
     shards,
     memory: 256 * MIB,
     'native.port': 0,
+    'kafka.port': 0,
     'admin.port': 0,
     'log.level': 'error',
     'log.format': 'json',

@@ -202,6 +202,7 @@ function planOf(shards: number, now: number, reserve: boolean): ShardPlan {
       shards,
       'native.host': '0.0.0.0',
       'native.port': PORT,
+      'kafka.enabled': false,
       insecure: true,
       'topics.partitions': 2,
       ...(reserve ? {} : { 'disk.freeBytesMin': 0, 'disk.freeRatioMin': 0 }),
@@ -215,6 +216,7 @@ function planOf(shards: number, now: number, reserve: boolean): ShardPlan {
     folder: '/data',
     direct: true,
     nativePort: PORT,
+    kafkaPort: null,
     arenaBytes: ARENA_BYTES,
   };
 }

@@ -12,6 +12,9 @@ export interface Metric {
   /** A counter only rises; a gauge goes both ways. */
   readonly kind: 'counter' | 'gauge';
   readonly help: string;
+  /** Several can be one metric, told apart by labels: then its name stands here. */
+  readonly metric?: string;
+  readonly labels?: Readonly<Record<string, string>>;
   /** One value a shard, by shard. */
   readonly values: readonly number[];
 }
@@ -20,7 +23,7 @@ export interface Metric {
 export class Metrics {
   readonly #registry = new Registry();
   readonly #read: () => readonly Metric[];
-  readonly #known = new Map<string, Counter<'shard'> | Gauge<'shard'>>();
+  readonly #known = new Map<string, Counter | Gauge>();
 
   constructor(read: () => readonly Metric[]) {
     this.#read = read;
@@ -32,22 +35,23 @@ export class Metrics {
   }
 
   text(): Promise<string> {
+    // a replaced shard starts its gauges anew, and a counter is set as it stands: both start from nothing
+    for (const known of this.#known.values()) known.reset();
     for (const metric of this.#read()) this.#take(metric);
     return this.#registry.metrics();
   }
 
   #take(metric: Metric): void {
-    const known = this.#known.get(metric.name) ?? this.#add(metric);
-    // a replaced shard starts its gauges anew, and a counter is set as it stands: both start from nothing
-    known.reset();
+    const known = this.#known.get(metric.metric ?? metric.name) ?? this.#add(metric);
     metric.values.forEach((value, shard) => {
-      known.inc({ shard: String(shard) }, value);
+      known.inc({ ...metric.labels, shard: String(shard) }, value);
     });
   }
 
-  #add({ name, kind, help }: Metric): Counter<'shard'> | Gauge<'shard'> {
+  #add({ name: own, metric, labels, kind, help }: Metric): Counter | Gauge {
+    const name = metric ?? own;
     const plain = `callboard_${name.replaceAll(/[.-]/g, '_')}`;
-    const options = { help, labelNames: ['shard'] as const, registers: [this.#registry] };
+    const options = { help, labelNames: [...Object.keys(labels ?? {}), 'shard'], registers: [this.#registry] };
     const added =
       kind === 'counter'
         ? new Counter({ ...options, name: plain.endsWith('_total') ? plain : `${plain}_total` })

@@ -43,6 +43,8 @@ interface Place {
 /** A node that serves. */
 export interface RunningNode {
   readonly native: Place;
+  /** Null: no Kafka clients are served. */
+  readonly kafka: Place | null;
   readonly admin: Place;
   readonly shards: number;
   /** Absolute. */

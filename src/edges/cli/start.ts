@@ -57,9 +57,10 @@ async function serve(around: Surroundings, flags: StartFlags, json: boolean): Pr
 function banner(version: string, node: RunningNode): string {
   const shards = node.shards === 1 ? '1 shard' : `${node.shards} shards`;
   const native = `${node.native.host}:${node.native.port}`;
+  const kafka = node.kafka === null ? '' : `, ${node.kafka.host}:${node.kafka.port} (Kafka)`;
   const elsewhere = native === '127.0.0.1:7625' ? '' : ` --server ${native}`;
   return `Callboard ${version}: one node, ${shards}, Node ${process.versions.node}
-  clients  ${native} (native protocol)
+  clients  ${native} (native protocol)${kafka}
   admin    http://${node.admin.host}:${node.admin.port} (/health/live, /health/ready, /metrics)
   data     ${node.folder} (${node.storage === 'direct' ? 'written directly' : 'written through the page cache'})
   an ack   ${promise(node)}

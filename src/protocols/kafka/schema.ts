@@ -248,16 +248,22 @@ export const bytes: Nullable<Uint8Array> = lengthed(
   }),
 );
 
-/** Record batches, one after the other: a view of the message, and sent as the view that is given. */
-export const records: Nullable<Uint8Array> = lengthed(
+/** Record batches, one after the other: a view of the message, and sent as the views that are given. */
+export const records: Nullable<Uint8Array, Uint8Array | readonly Uint8Array[]> = lengthed<
+  Uint8Array,
+  Uint8Array | readonly Uint8Array[]
+>(
   NOTHING,
   (flexible) => (flexible ? 1 : 4),
   ({ flexible }) => ({
     length: (r) => r.length(flexible),
     read: (r, length) => r.view(length),
     write: (w, value) => {
-      w.length(flexible, value.length);
-      w.view(value);
+      const views = value instanceof Uint8Array ? [value] : value;
+      let length = 0;
+      for (const view of views) length += view.length;
+      w.length(flexible, length);
+      for (const view of views) w.view(view);
     },
     writeNull: (w) => w.length(flexible, -1),
   }),

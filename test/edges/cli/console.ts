@@ -61,6 +61,7 @@ export function fakeNode(): FakeNode {
   });
   return {
     native: { host: '127.0.0.1', port: 7700 },
+    kafka: { host: '127.0.0.1', port: 9092 },
     admin: { host: '127.0.0.1', port: 7680 },
     shards: 2,
     folder: '/srv/callboard',

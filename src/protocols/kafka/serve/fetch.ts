@@ -1,0 +1,149 @@
+/** Fetch: record batches as they are stored, from the partitions that the connection follows. Copies no batch. */
+import type { Fault } from '../../../model/faults.ts';
+import { FETCH_BYTES_MAX, WAIT_MS_MAX } from '../../../model/limits.ts';
+import type { FetchReply } from '../../request.ts';
+import { type FetchRequest, type FetchResponse, fetch } from '../calls/fetch.ts';
+import { type ErrorCode, errorOf, errors } from '../faults.ts';
+import type { Follower, Wanted } from '../follower.ts';
+import { type Peer, resultOf, type Serving, service } from '../service.ts';
+import { LEADER_EPOCH } from '../standing.ts';
+
+type Answer = FetchResponse['responses'][number]['partitions'][number];
+type Part = FetchReply['parts'][number];
+
+const FIRST_BY_ID = 13;
+const READ_COMMITTED = 1;
+
+export const serveFetch = service(fetch, function* (request, peer, version) {
+  const { follower } = peer;
+  const byId = version >= FIRST_BY_ID;
+  // Only another broker may say that it is a replica, and there is none.
+  if (request.replicaId >= 0 || request.replicaState.replicaId >= 0) return refuse(errors.CLUSTER_AUTHORIZATION_FAILED);
+  const taken = follower.take(request, byId);
+  if (taken !== 'whole' && taken !== 'changes') return refuse(taken);
+  const whole = taken === 'whole';
+  const refused = yield* prepare(peer, byId);
+  const limits = limitsOf(request, refused.size > 0);
+  const [reply] = yield [follower.request(limits, whole)];
+  const fetched = resultOf<'fetch'>('fetch', reply);
+  if (!fetched.ok) {
+    follower.lost();
+    return refuse(errorOf(fetched.fault.code));
+  }
+  const answers = new Answers(peer, byId, request.isolationLevel === READ_COMMITTED);
+  for (const [one, error] of refused) answers.refuse(one, error);
+  for (const part of fetched.value.parts) answers.give(part);
+  if (whole) for (const one of follower.wanted) answers.mention(one);
+  follower.answered(fetched.value);
+  return { errorCode: errors.NONE, sessionId: follower.session, responses: answers.responses };
+});
+
+function refuse(errorCode: ErrorCode): FetchResponse {
+  return { errorCode, sessionId: 0, responses: [] };
+}
+
+/** What can't wait waits for nothing. */
+function limitsOf({ maxWaitMs, minBytes, maxBytes }: FetchRequest, atOnce: boolean) {
+  return {
+    waitMs: atOnce ? 0 : Math.min(Math.max(maxWaitMs, 0), WAIT_MS_MAX),
+    bytesMin: Math.min(Math.max(minBytes, 0), FETCH_BYTES_MAX),
+    bytesMax: Math.min(Math.max(maxBytes, 1), FETCH_BYTES_MAX),
+  };
+}
+
+/** Finds topics, and takes out what the node can't follow. */
+function* prepare({ follower, topics }: Peer, byId: boolean): Serving<ReadonlyMap<Wanted, ErrorCode>> {
+  const refused = new Map<Wanted, ErrorCode>();
+  const unfound = follower.unfound();
+  const found = yield* topics.locate(
+    unfound.map(({ topic }) => topic),
+    byId,
+  );
+  unfound.forEach((one, index) => {
+    const topic = found[index];
+    if (topic?.ok === true) one.number = topic.value;
+    else if (topic !== undefined) refused.set(one, topics.errorOf(topic.fault, one.topic, byId));
+  });
+  for (const one of follower.unsettled) {
+    const wrong = judge(one);
+    if (wrong !== null && !refused.has(one)) refused.set(one, wrong);
+  }
+  for (const one of refused.keys()) follower.refuse(one);
+  return refused;
+}
+
+function judge({ offset, partition, leaderEpoch }: Wanted): ErrorCode | null {
+  if (partition < 0) return errors.UNKNOWN_TOPIC_OR_PARTITION;
+  if (leaderEpoch > LEADER_EPOCH) return errors.UNKNOWN_LEADER_EPOCH;
+  return offset < 0 ? errors.OFFSET_OUT_OF_RANGE : null;
+}
+
+/** The answers of a fetch, one for each partition, in the order in which they came up. */
+class Answers {
+  readonly responses: { topic: string; topicId: string; partitions: Answer[] }[] = [];
+  readonly #byTopic = new Map<string, Answer[]>();
+  readonly #given = new Map<Wanted, { records: Uint8Array[] } & Answer>();
+  readonly #follower: Follower;
+  readonly #peer: Peer;
+  readonly #byId: boolean;
+  readonly #committed: boolean;
+
+  constructor(peer: Peer, byId: boolean, committed: boolean) {
+    this.#peer = peer;
+    this.#follower = peer.follower;
+    this.#byId = byId;
+    this.#committed = committed;
+  }
+
+  refuse(one: Wanted, errorCode: number): void {
+    this.#add(one, { errorCode, highWatermark: -1, logStartOffset: -1 });
+  }
+
+  give(part: Part): void {
+    const one = this.#follower.at(part);
+    if (one === undefined) return;
+    if (part.fault !== undefined) this.#fail(one, part.fault);
+    else {
+      const answer = this.#given.get(one) ?? this.#begin(one, part);
+      if (part.bytes.length > 0) answer.records.push(part.bytes);
+    }
+  }
+
+  /** Nothing is known of it beyond that it is followed. */
+  mention(one: Wanted): void {
+    if (!this.#given.has(one)) this.#add(one, { errorCode: errors.NONE, highWatermark: -1, logStartOffset: -1 });
+  }
+
+  #fail(one: Wanted, why: Fault): void {
+    if (this.#given.has(one)) return;
+    this.refuse(one, this.#peer.topics.errorOf(why, one.topic, this.#byId));
+  }
+
+  #begin(one: Wanted, { begin, end }: Part) {
+    return this.#add(one, { errorCode: errors.NONE, highWatermark: end, logStartOffset: begin });
+  }
+
+  #add(one: Wanted, told: Pick<Answer, 'errorCode' | 'highWatermark'> & { readonly logStartOffset: number }) {
+    // All is stable while there are no transactions.
+    const answer = {
+      partitionIndex: one.partition,
+      ...told,
+      lastStableOffset: told.highWatermark,
+      abortedTransactions: this.#committed ? [] : null,
+      records: [] as Uint8Array[],
+    };
+    this.#given.set(one, answer);
+    this.#partitionsOf(one).push(answer);
+    return answer;
+  }
+
+  #partitionsOf({ topic: { name, id: topicId } }: Wanted): Answer[] {
+    const key = `${name}/${topicId}`;
+    const known = this.#byTopic.get(key);
+    if (known !== undefined) return known;
+    const partitions: Answer[] = [];
+    this.#byTopic.set(key, partitions);
+    this.responses.push({ topic: name, topicId, partitions });
+    return partitions;
+  }
+}

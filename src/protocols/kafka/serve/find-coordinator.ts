@@ -1,0 +1,24 @@
+/** FindCoordinator: this node looks after every group. */
+import { checkName } from '../../../model/topic.ts';
+import { findCoordinator } from '../calls/find-coordinator.ts';
+import { errors } from '../faults.ts';
+import { type Peer, service } from '../service.ts';
+
+const GROUP = 0;
+const NOWHERE = { nodeId: -1, host: '', port: -1 };
+
+export const serveFindCoordinator = service(findCoordinator, function* (request, peer) {
+  const one = find(request.key, request.keyType, peer);
+  const coordinators = request.coordinatorKeys.map((key) => ({ key, ...find(key, request.keyType, peer) }));
+  return { ...one, coordinators };
+});
+
+function find(key: string, type: number, { broker: { node, host, port } }: Peer) {
+  if (type !== GROUP) {
+    const errorMessage = 'this node has coordinators for groups alone, and no transactions';
+    return { ...NOWHERE, errorCode: errors.INVALID_REQUEST, errorMessage };
+  }
+  const name = checkName('group', key);
+  if (!name.ok) return { ...NOWHERE, errorCode: errors.INVALID_GROUP_ID, errorMessage: name.fault.message };
+  return { nodeId: node, host, port, errorCode: errors.NONE, errorMessage: null };
+}

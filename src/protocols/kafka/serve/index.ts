@@ -1,0 +1,33 @@
+/** The calls that are served: what stands here is what ApiVersions says. */
+import type { ApiVersionsResponse } from '../calls/api-versions.ts';
+import { errors } from '../faults.ts';
+import type { Service } from '../service.ts';
+import { apiVersionsOf, keysOf } from './api-versions.ts';
+import { serveFetch } from './fetch.ts';
+import { serveFindCoordinator } from './find-coordinator.ts';
+import { serveInitProducerId } from './init-producer-id.ts';
+import { serveListOffsets } from './list-offsets.ts';
+import { serveMetadata } from './metadata.ts';
+import { serveProduce } from './produce.ts';
+
+const services: readonly Service[] = [
+  serveProduce,
+  serveFetch,
+  serveListOffsets,
+  serveMetadata,
+  serveFindCoordinator,
+  apiVersionsOf(() => byKey.values()),
+  serveInitProducerId,
+];
+
+const byKey: ReadonlyMap<number, Service> = new Map(services.map((one) => [one.call.key, one]));
+
+/** `undefined`: no such call is served. */
+export function serviceOf(key: number): Service | undefined {
+  return byKey.get(key);
+}
+
+/** What a client hears in version 0 that asks for versions in one that is not served. */
+export function tooNew(): ApiVersionsResponse {
+  return { errorCode: errors.UNSUPPORTED_VERSION, apiKeys: keysOf(services) };
+}

@@ -1,0 +1,155 @@
+/**
+ * Produce: appends batches as they came, one for each partition. What no Kafka broker takes is refused here with Kafka's
+ * code; all other checks are those that every dialect's batches meet. Copies no batch.
+ */
+import { batchEnd, CODEC_MASK, readAttributes, readMagic } from '../../../model/batch.ts';
+import type { Fault } from '../../../model/faults.ts';
+import type { PartitionIndex } from '../../../model/ids.ts';
+import { WAIT_MS_MAX } from '../../../model/limits.ts';
+import type { Acks, Place, ProduceReply, ProduceRequest } from '../../request.ts';
+import { type ProduceRequest as KafkaProduce, type ProduceResponse, produce } from '../calls/produce.ts';
+import { type ErrorCode, errors } from '../faults.ts';
+import { type Peer, type Serving, service } from '../service.ts';
+import type { Named } from '../topic-names.ts';
+
+type Answer = ProduceResponse['responses'][number]['partitionResponses'][number];
+type Part = ProduceRequest['parts'][number];
+type Topics = KafkaProduce['topicData'];
+
+const FIRST_BY_ID = 13;
+const FIRST_WITH_ZSTD = 7;
+const ZSTD = 4;
+/** From here on magic is read, in whatever version of the format. */
+const MAGIC_END = 17;
+const ACKS: Readonly<Record<number, Acks>> = { 0: 'none', 1: 'leader', [-1]: 'all' };
+
+export const serveProduce = service(
+  produce,
+  function* (request, peer, version) {
+    const { topicData, timeoutMs } = request;
+    const acks = ACKS[request.acks];
+    if (acks === undefined) return refuseAll(topicData, errors.INVALID_REQUIRED_ACKS, 'acks is 0, 1 or -1');
+    if (request.transactionalId !== null)
+      return acks === 'none' ? null : refuseAll(topicData, errors.INVALID_TXN_STATE, 'this node has no transactions');
+    const order = yield* arrange(topicData, peer, version);
+    if (order.parts.length > 0) {
+      const [reply] = yield [{ call: 'produce', acks, timeoutMs: clamp(timeoutMs), parts: order.parts }];
+      if (acks !== 'none') order.settle(reply?.call === 'refused' ? reply.fault : (reply as ProduceReply).parts);
+    }
+    if (acks === 'none') return null;
+    return { responses: order.responses };
+  },
+  { readsFrame: true },
+);
+
+const clamp = (timeoutMs: number): number => Math.min(Math.max(timeoutMs, 1), WAIT_MS_MAX);
+
+/** A request in the node's words, and where each part's answer goes. */
+class Order {
+  readonly parts: Part[] = [];
+  readonly responses: { name: string; topicId: string; partitionResponses: Answer[] }[] = [];
+  readonly #open: { readonly answers: Answer[]; readonly at: number; readonly topic: Named }[] = [];
+  readonly #peer: Peer;
+  readonly #byId: boolean;
+
+  constructor(peer: Peer, byId: boolean) {
+    this.#peer = peer;
+    this.#byId = byId;
+  }
+
+  /** Room for the answer of a part, in the order of the request. */
+  open(topic: Named, answers: Answer[], part: Part): void {
+    this.#open.push({ answers, at: answers.length, topic });
+    answers.push(failure(part.partition, errors.UNKNOWN_SERVER_ERROR, null));
+    this.parts.push(part);
+  }
+
+  settle(outcome: ProduceReply['parts'] | Fault): void {
+    this.#open.forEach(({ answers, at, topic }, index) => {
+      const part = 'code' in outcome ? { fault: outcome } : outcome[index];
+      const place = this.parts[index];
+      if (part === undefined || place === undefined) return;
+      answers[at] = 'fault' in part ? this.#failed(place, part.fault, topic) : done(part);
+    });
+  }
+
+  #failed({ partition }: Place, why: Fault, topic: Named): Answer {
+    return failure(partition, this.#peer.topics.errorOf(why, topic, this.#byId), why.message);
+  }
+}
+
+function* arrange(topicData: Topics, peer: Peer, version: number): Serving<Order> {
+  const byId = version >= FIRST_BY_ID;
+  const order = new Order(peer, byId);
+  const named = topicData.map(({ name, topicId }) => ({ name, id: topicId }));
+  const found = yield* peer.topics.locate(named, byId);
+  const asked = new Set<string>();
+  topicData.forEach(({ name, topicId, partitionData }, index) => {
+    const partitionResponses: Answer[] = [];
+    order.responses.push({ name, topicId, partitionResponses });
+    const topic = found[index];
+    for (const { index: partition, records } of partitionData) {
+      const key = `${byId ? topicId : name}/${partition}`;
+      const wrong = asked.has(key) ? errors.INVALID_REQUEST : judge(partition, records, version);
+      asked.add(key);
+      if (topic?.ok !== true) {
+        const code =
+          topic === undefined
+            ? errors.UNKNOWN_SERVER_ERROR
+            : peer.topics.errorOf(topic.fault, { name, id: topicId }, byId);
+        partitionResponses.push(failure(partition, code, topic?.fault.message ?? null));
+      } else if (wrong !== null || records === null) {
+        partitionResponses.push(failure(partition, wrong ?? errors.INVALID_RECORD, reasons.get(wrong) ?? null));
+      } else
+        order.open({ name, id: topicId }, partitionResponses, {
+          topic: topic.value,
+          partition: partition as PartitionIndex,
+          batch: records,
+        });
+    }
+  });
+  return order;
+}
+
+/** What Kafka refuses with codes of its own, before the batch is looked into. */
+function judge(partition: number, records: Uint8Array | null, version: number): ErrorCode | null {
+  if (partition < 0) return errors.UNKNOWN_TOPIC_OR_PARTITION;
+  if (records === null || records.length === 0) return errors.INVALID_RECORD;
+  if (records.length < MAGIC_END) return errors.CORRUPT_MESSAGE;
+  if (readMagic(records) !== 2) return errors.UNSUPPORTED_FOR_MESSAGE_FORMAT;
+  const end = batchEnd(records, 0);
+  if (end > 0 && end < records.length) return errors.INVALID_RECORD;
+  const zstd = end > 0 && (readAttributes(records) & CODEC_MASK) === ZSTD;
+  return zstd && version < FIRST_WITH_ZSTD ? errors.UNSUPPORTED_COMPRESSION_TYPE : null;
+}
+
+const reasons = new Map<ErrorCode | null, string>([
+  [errors.UNKNOWN_TOPIC_OR_PARTITION, 'partitions are counted from 0'],
+  [errors.INVALID_RECORD, 'a produce has exactly one record batch for each partition'],
+  [errors.CORRUPT_MESSAGE, 'the record batch is cut off'],
+  [errors.UNSUPPORTED_FOR_MESSAGE_FORMAT, 'record batches are of version 2'],
+  [errors.UNSUPPORTED_COMPRESSION_TYPE, 'zstd takes version 7 of Produce'],
+  [errors.INVALID_REQUEST, 'a partition stands in a request once'],
+]);
+
+function failure(index: number, errorCode: number, errorMessage: string | null): Answer {
+  return { index, errorCode, baseOffset: -1, errorMessage };
+}
+
+function done(part: Exclude<ProduceReply['parts'][number], { readonly fault: Fault }>): Answer {
+  return {
+    index: part.partition,
+    errorCode: errors.NONE,
+    baseOffset: part.baseOffset,
+    logStartOffset: part.beginOffset,
+  };
+}
+
+function refuseAll(topicData: Topics, errorCode: ErrorCode, message: string): ProduceResponse {
+  const responses = topicData.map(({ name, topicId, partitionData }) => ({
+    name,
+    topicId,
+    partitionResponses: partitionData.map(({ index }) => failure(index, errorCode, message)),
+  }));
+  return { responses };
+}

@@ -1,0 +1,70 @@
+/**
+ * How a call is served: a generator that asks the node in the common language, step by step, and makes the answer. What it
+ * yields is a set of requests that may run at once; it goes on with their replies, in the same order. It knows the peer,
+ * and neither frames nor the order of answers, which are the session's.
+ */
+import type { Result } from '../../model/faults.ts';
+import type { Reply, Request } from '../request.ts';
+import type { AnyCall, Call } from './call.ts';
+import type { Follower } from './follower.ts';
+import type { Members, ReadOf, WriteOf } from './schema.ts';
+import type { TopicNames } from './topic-names.ts';
+
+/** What the node says of itself to Kafka's clients. */
+export interface Broker {
+  readonly node: number;
+  readonly cluster: string;
+  readonly version: string;
+  /** Where this client finds the node. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Who asks, and what its connection remembers. */
+export interface Peer {
+  readonly broker: Broker;
+  /** Client id of the request. */
+  readonly client: string;
+  readonly topics: TopicNames;
+  readonly follower: Follower;
+}
+
+/** Asks, and ends with the answer; null: the client wants none. */
+export type Serving<S> = Generator<readonly Request[], S, readonly Reply[]>;
+
+export interface Service {
+  readonly call: AnyCall;
+  /** First and last version that is served. */
+  readonly versions: readonly [number, number];
+  /**
+   * Batches in the request are views of its frame, which stays until they were asked to be appended. All other bytes
+   * must be copied before the first step.
+   */
+  readonly readsFrame: boolean;
+  serve(request: unknown, peer: Peer, version: number): Serving<unknown>;
+}
+
+export function service<Q extends Members, S extends Members>(
+  call: Call<Q, S>,
+  serve: (request: ReadOf<Q>, peer: Peer, version: number) => Serving<WriteOf<S> | null>,
+  { versions = call.versions, readsFrame = false }: Partial<Pick<Service, 'versions' | 'readsFrame'>> = {},
+): Service {
+  // The session hands over what the call's own codec has read.
+  return { call, versions, readsFrame, serve: serve as Service['serve'] };
+}
+
+type CallName = Request['call'];
+/** What answers a request of that call when it is not refused. */
+export type ReplyTo<C extends CallName> = Extract<Reply, { readonly call: C }>;
+
+/** A reply, or why there is none. */
+export function resultOf<C extends CallName>(_call: C, reply: Reply | undefined): Result<ReplyTo<C>> {
+  if (reply?.call === 'refused') return { ok: false, fault: reply.fault };
+  return { ok: true, value: reply as ReplyTo<C> };
+}
+
+/** One request by itself. */
+export function* ask<C extends CallName>(request: Extract<Request, { readonly call: C }>): Serving<Result<ReplyTo<C>>> {
+  const [reply] = yield [request];
+  return resultOf<C>(request.call as C, reply);
+}

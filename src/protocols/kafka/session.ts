@@ -1,0 +1,184 @@
+/**
+ * One connection's conversation with a Kafka client. Calls run one after the other and are answered in their order, as
+ * Kafka does it; a produce makes room for the next call as soon as its batches were handed over, so that produces follow
+ * each other without a wait. Sees neither the socket nor the clock; what a call asks and answers is its service's.
+ */
+import { assert } from '../../model/assert.ts';
+import { type Fault, fault, type Result } from '../../model/faults.ts';
+import { CLIENT_ID_CHARS_MAX } from '../../model/limits.ts';
+import type { Conversation, Move } from '../conversation.ts';
+import type { Reply, Request } from '../request.ts';
+import { apiVersions } from './calls/api-versions.ts';
+import { Follower } from './follower.ts';
+import { buildResponse, HEAD_BYTES, type Head, measure, openRequest, readHead } from './frame.ts';
+import { serviceOf, tooNew } from './serve/index.ts';
+import type { Broker, Peer, Service, Serving } from './service.ts';
+import { TopicNames } from './topic-names.ts';
+import { Writing } from './writing.ts';
+
+/** A frame from its turn to its answer. */
+interface Running {
+  readonly frame: number;
+  readonly head: Head;
+  /** None: it was judged by its head. */
+  readonly call: { readonly service: Service; readonly serving: Serving<unknown> } | undefined;
+  replies: (Reply | undefined)[];
+  missing: number;
+  /** Nothing more will be asked: the next call may begin. */
+  handedOver: boolean;
+  /** Once it is known; waits for those before it. */
+  outcome: Outcome | undefined;
+}
+type Outcome =
+  | { readonly type: 'answer'; readonly views: readonly Uint8Array[] }
+  | { readonly type: 'end'; readonly fault: Fault };
+
+const NOTHING: readonly Uint8Array[] = [];
+/** Stands for the reply that a client without acks does not want. */
+const NO_REPLY: Reply = { call: 'produce', parts: [] };
+const CONTROL_CHARACTERS = /\p{Cc}/gu;
+
+export class KafkaSession implements Conversation {
+  readonly headBytes = HEAD_BYTES;
+  readonly #frameBytesMax: number;
+  readonly #writing = new Writing();
+  readonly #peer: Peer & { client: string };
+  /** Frames whose calls have not begun. */
+  readonly #waiting: { readonly frame: number; readonly bytes: Uint8Array }[] = [];
+  /** Calls that have begun and are not answered, in order. */
+  readonly #running: Running[] = [];
+  #begun = false;
+
+  constructor(broker: Broker, frameBytesMax: number) {
+    this.#frameBytesMax = frameBytesMax;
+    this.#peer = { broker, client: '', topics: new TopicNames(broker.cluster), follower: new Follower() };
+  }
+
+  get client(): string {
+    return this.#peer.client;
+  }
+
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  measure(head: Uint8Array): Result<number> {
+    return measure(head, this.#frameBytesMax);
+  }
+
+  /** Kafka has no words for it: the connection just ends. */
+  refuse(): readonly Uint8Array[] {
+    return NOTHING;
+  }
+
+  take(bytes: Uint8Array, frame: number): readonly Move[] {
+    this.#waiting.push({ frame, bytes });
+    const moves: Move[] = [];
+    this.#goOn(moves);
+    return moves;
+  }
+
+  reply(frame: number, index: number, reply: Reply | null): readonly Move[] {
+    const running = this.#running.find((one) => one.frame === frame);
+    assert(running !== undefined && running.missing > 0, 'a reply comes to a call that waits for it');
+    running.replies[index] = reply ?? NO_REPLY;
+    if (--running.missing > 0) return [];
+    const moves: Move[] = [];
+    this.#step(running, moves);
+    this.#goOn(moves);
+    return moves;
+  }
+
+  /** Answers what is next in order, and begins calls while there is room. */
+  #goOn(moves: Move[]): void {
+    for (;;) {
+      this.#answer(moves);
+      if (this.#running.at(-1)?.handedOver === false) return;
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#begin(next.frame, next.bytes, moves);
+    }
+  }
+
+  #answer(moves: Move[]): void {
+    for (let first = this.#running[0]; first?.outcome !== undefined; first = this.#running[0]) {
+      this.#running.shift();
+      const { frame, outcome } = first;
+      if (outcome?.type === 'end') moves.push({ type: 'end', frame, fault: outcome.fault, views: NOTHING });
+      else moves.push({ type: 'answer', frame, views: outcome?.views ?? NOTHING });
+    }
+  }
+
+  #begin(frame: number, bytes: Uint8Array, moves: Move[]): void {
+    const head = readHead(bytes);
+    const service = serviceOf(head.key);
+    if (service === undefined) this.#end(frame, head, fault('UNKNOWN_CALL', `call ${head.key} is not served`));
+    else if (head.version < service.versions[0] || head.version > service.versions[1])
+      this.#wrongVersion(frame, head, service);
+    else this.#open(frame, head, service, bytes, moves);
+  }
+
+  #open(frame: number, head: Head, service: Service, bytes: Uint8Array, moves: Move[]): void {
+    const opened = openRequest(service.call, head.version, bytes);
+    if (!opened.ok) {
+      this.#end(frame, head, opened.fault);
+      return;
+    }
+    this.#begun = true;
+    this.#introduce(opened.value.client);
+    const serving = service.serve(opened.value.request, this.#peer, head.version);
+    this.#step(this.#push({ frame, head, call: { service, serving }, outcome: undefined }), moves);
+  }
+
+  /** Who asks for versions is too new, and learns which there are; others end. */
+  #wrongVersion(frame: number, head: Head, { call }: Service): void {
+    if (call.key !== apiVersions.key) {
+      this.#end(frame, head, fault('UNSUPPORTED_VERSION', `${call.name} version ${head.version} is not served`));
+      return;
+    }
+    const oldest = { version: 0, correlation: head.correlation };
+    const views = buildResponse(this.#writing, apiVersions, oldest, tooNew());
+    this.#push({ frame, head, call: undefined, outcome: { type: 'answer', views } });
+  }
+
+  #end(frame: number, head: Head, why: Fault): void {
+    this.#push({ frame, head, call: undefined, outcome: { type: 'end', fault: why } });
+  }
+
+  #push(begun: Pick<Running, 'frame' | 'head' | 'call' | 'outcome'>): Running {
+    const running: Running = { ...begun, replies: [], missing: 0, handedOver: true };
+    this.#running.push(running);
+    return running;
+  }
+
+  /** From one set of requests to the next, or to the answer. */
+  #step(running: Running, moves: Move[]): void {
+    const { frame, call, head } = running;
+    assert(call !== undefined, 'what has no call asks for nothing');
+    let step = call.serving.next(running.replies as readonly Reply[]);
+    while (step.done !== true && step.value.length === 0) step = call.serving.next([]);
+    if (step.done === true) {
+      running.handedOver = true;
+      const { value } = step;
+      const views = value === null ? NOTHING : buildResponse(this.#writing, call.service.call, head, value as never);
+      running.outcome = { type: 'answer', views };
+      return;
+    }
+    const requests = step.value;
+    running.replies = new Array<Reply | undefined>(requests.length);
+    running.missing = requests.length;
+    running.handedOver = requests.some(isProduce);
+    const last = running.handedOver || !call.service.readsFrame;
+    requests.forEach((request, index) => {
+      moves.push({ type: 'ask', frame, ask: index, request, last });
+    });
+  }
+
+  /** Shown to people: bounded, and without what moves a terminal's cursor. */
+  #introduce(client: string): void {
+    if (client !== this.#peer.client)
+      this.#peer.client = client.slice(0, CLIENT_ID_CHARS_MAX).replaceAll(CONTROL_CHARACTERS, '?');
+  }
+}
+
+const isProduce = (request: Request): boolean => request.call === 'produce';
