@@ -5,7 +5,7 @@
 import { type Fault, failed, fault, type Result } from '../../model/faults.ts';
 import type { TopicId } from '../../model/ids.ts';
 import type { ResolveReply } from '../request.ts';
-import { errorOf, errors } from './faults.ts';
+import { type ErrorCode, errorOf, errors } from './faults.ts';
 import { ask, type Serving } from './service.ts';
 import { TopicIds } from './topic-ids.ts';
 
@@ -83,7 +83,7 @@ export class TopicNames {
   }
 
   /** The error code of a fault that one topic of a request met; a name that is wrong by now is forgotten. */
-  errorOf(why: Fault, { name }: Named, byId: boolean): number {
+  errorOf(why: Fault, { name }: Named, byId: boolean): ErrorCode {
     if (why.code !== 'UNKNOWN_TOPIC') return errorOf(why.code);
     if (byId) return errors.UNKNOWN_TOPIC_ID;
     this.forget(name);

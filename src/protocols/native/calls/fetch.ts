@@ -10,7 +10,7 @@ import { faultShape, flag, integer, natural, optional, struct } from '../shape.t
 const SESSION_MAX = 2 ** 31 - 1;
 const bytesMax = integer(1, FETCH_BYTES_MAX);
 
-const requestFields = struct<Omit<FetchRequest, 'call'>>({
+const requestFields = struct<Omit<FetchRequest, 'call' | 'ends'>>({
   session: integer(0, SESSION_MAX),
   add: parts(struct<FetchRequest['add'][number]>({ ...placeFields, offset: natural(), bytesMax })),
   drop: places,
