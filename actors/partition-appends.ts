@@ -26,8 +26,6 @@ interface Waiter {
 export interface AppendEvents {
   /** The block before the end is to be read, then `goOn`. */
   prefixNeeded(): void;
-  /** Batches were placed, or given up. */
-  changed(): void;
 }
 
 /** After the disk was full, appends are refused for so long before one tries again, ms. */
@@ -131,7 +129,6 @@ export class PartitionAppends {
       this.#waiters.push({ from, request: message.request, base: entry.base, next: entry.next });
     message.lease?.release();
     this.store();
-    this.#events.changed();
   }
 
   /** Memory is short: what the journal pins is to get to the segments. */
@@ -207,7 +204,6 @@ export class PartitionAppends {
       this.#refusal = { fault: answer.fault, until: this.#context.monotonic() + FULL_MS };
     this.#failWaiters(answer.fault);
     this.store();
-    this.#events.changed();
   }
 
   #failWaiters(reason: Fault): void {

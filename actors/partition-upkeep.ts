@@ -72,7 +72,7 @@ export class PartitionUpkeep {
     );
   }
 
-  /** After every message: a segment that was opened may have made another too many. */
+  /** After every turn: a segment that was opened may have made another too many. */
   look(): void {
     if (this.#kept.log.segments.length > this.#segmentsSeen) this.#retain();
   }

@@ -104,6 +104,9 @@ class PartitionActor implements Actor<Inbox> {
       default:
         this.#request(message, from);
     }
+  }
+
+  afterTurn(): void {
     this.#advance();
   }
 
@@ -165,7 +168,6 @@ class PartitionActor implements Actor<Inbox> {
     flushing.want(log.bareTo);
     const appends = new PartitionAppends(this.#context, log, producers, {
       prefixNeeded: () => this.#readPrefix(log),
-      changed: () => this.#advance(),
     });
     const writer = new PartitionWriter(this.#context, log, flushing, () => producers, {
       progressed: () => this.#advance(),
@@ -271,7 +273,7 @@ class PartitionActor implements Actor<Inbox> {
 
   // ---- what goes on by itself
 
-  /** After every message: tells who waits, writes what is to be written, reports to the journal. */
+  /** After what came in a turn: tells who waits, writes what is to be written, reports to the journal. */
   #advance(): void {
     const parts = this.#parts;
     if (parts === null || this.#state === 'gone') {

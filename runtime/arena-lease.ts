@@ -13,6 +13,9 @@ export class ArenaLease implements Lease {
   readonly bytes: Uint8Array;
   readonly slot: number;
   readonly home: Home;
+  /** Its neighbours among those that its keeper answers for. Only the keeper touches them. */
+  previous: ArenaLease | null = null;
+  next: ArenaLease | null = null;
   #held = true;
   /** Null while it travels in a message. */
   #keeper: LeaseKeeper | null = null;

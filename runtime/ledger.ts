@@ -20,8 +20,10 @@ export interface Held {
 }
 
 export class Ledger implements LeaseKeeper {
+  /** First of a list through the leases themselves: each message with memory comes and goes here, on both sides. */
+  #leases: ArenaLease | null = null;
+  #leaseCount = 0;
   // Made when first needed: most actors hold nothing most of the time.
-  #leases: Set<ArenaLease> | null = null;
   #timers: Set<ActorTimer> | null = null;
   #files: Set<DiskFile> | null = null;
   #sockets: Set<Socket> | null = null;
@@ -38,7 +40,7 @@ export class Ledger implements LeaseKeeper {
 
   get held(): Held {
     return {
-      leases: this.#leases?.size ?? 0,
+      leases: this.#leaseCount,
       timers: this.#timers?.size ?? 0,
       files: this.#files?.size ?? 0,
       sockets: this.#sockets?.size ?? 0,
@@ -50,17 +52,25 @@ export class Ledger implements LeaseKeeper {
 
   keep(lease: ArenaLease): void {
     assert(!this.#released, 'a lease for an actor that is gone');
-    this.#leases ??= new Set();
-    this.#leases.add(lease);
+    lease.previous = null;
+    lease.next = this.#leases;
+    if (this.#leases !== null) this.#leases.previous = lease;
+    this.#leases = lease;
+    this.#leaseCount += 1;
   }
 
+  /** Of a lease that is kept here. */
   forget(lease: ArenaLease): void {
-    this.#leases?.delete(lease);
+    if (lease.previous === null) this.#leases = lease.next;
+    else lease.previous.next = lease.next;
+    if (lease.next !== null) lease.next.previous = lease.previous;
+    lease.previous = null;
+    lease.next = null;
+    this.#leaseCount -= 1;
   }
 
   holdsOf(arena: number): boolean {
-    if (this.#leases === null) return false;
-    for (const lease of this.#leases) if (lease.home.index === arena) return true;
+    for (let lease = this.#leases; lease !== null; lease = lease.next) if (lease.home.index === arena) return true;
     return false;
   }
 
@@ -174,7 +184,7 @@ export class Ledger implements LeaseKeeper {
     assert(ports !== null, 'releases only at the end');
     this.#released = true;
     this.#linger?.cancel();
-    for (const lease of this.#leases ?? []) lease.release();
+    while (this.#leases !== null) this.#leases.release();
     for (const file of this.#files ?? []) {
       this.#operations += 1;
       ports.disk.close(file, (error) => {
