@@ -3,6 +3,7 @@
  * phase. It owns the shared memory. Messages never pass here.
  */
 import { setTimeout } from 'node:timers/promises';
+import { assert } from '../src/model/assert.ts';
 import type { NodeId } from '../src/model/ids.ts';
 import type { Supervision } from './actor.ts';
 import { CounterBoard, type CounterDefinition, createCounterMemory } from './counters.ts';
@@ -17,8 +18,9 @@ import { type ShardThread, startHere, startWorker } from './thread.ts';
 
 export interface SystemOptions {
   readonly node: NodeId;
-  /** One runs in the caller's thread, several in workers. */
   readonly shards: number;
+  /** The only shard runs in the caller's thread: no heap of its own to bound, none to replace. Else each has a worker. */
+  readonly here?: boolean;
   /** URL of a module that exports `compose` (see shard-host.ts). */
   readonly treeUrl: string;
   /** Of each shard. */
@@ -82,6 +84,7 @@ export class System {
   #init: unknown;
 
   constructor(options: SystemOptions) {
+    assert(options.here !== true || options.shards === 1, 'one thread runs one shard');
     this.#options = options;
     this.#memory = createNodeMemory(options.node, options.shards, options.arenaBytes, options.ringBytes);
     const definitions = [...kernelCounters, ...options.counters];
@@ -90,7 +93,7 @@ export class System {
     this.counters = new CounterBoard(definitions, memory, options.shards);
     this.#slots = Array.from({ length: options.shards }, (_, shard) => ({
       incarnation: 0,
-      thread: options.shards === 1 ? null : this.#worker(shard),
+      thread: this.#isHere ? null : this.#worker(shard),
       running: false,
     }));
   }
@@ -162,10 +165,10 @@ export class System {
   }
 
   async #startShard(shard: number): Promise<void> {
-    const { shards, treeUrl, ports } = this.#options;
+    const { treeUrl, ports } = this.#options;
     const init = this.#init;
     const slot = this.#slots[shard] as Slot;
-    slot.thread ??= shards === 1 ? await startHere() : this.#worker(shard);
+    slot.thread ??= this.#isHere ? await startHere() : this.#worker(shard);
     slot.incarnation += 1;
     const { thread } = slot;
     const away = this.#slots.flatMap((other, index) => (other.incarnation > 0 && other.thread === null ? [index] : []));
@@ -179,6 +182,10 @@ export class System {
     }
     await thread.end();
     throw new Error(`shard ${shard} did not start: ${phases.message}`, { cause: phases });
+  }
+
+  get #isHere(): boolean {
+    return this.#options.here === true;
   }
 
   #worker(shard: number): ShardThread {

@@ -1,5 +1,5 @@
 /**
- * Where a shard runs: a worker thread, or the caller's own where there is only one. It ends once; whoever started it
+ * Where a shard runs: a worker thread, or the caller's own where there is only one and it is asked for. It ends once; whoever started it
  * decides what then.
  */
 import { Worker } from 'node:worker_threads';

@@ -67,7 +67,8 @@ export async function startNode({ engine, ...given }: NodeOptions = {}): Promise
   };
   const flags = { ...(engine === 'memory' ? forTests : {}), ...given, ...(data === undefined ? {} : { data }) };
   try {
-    const node = await runNode(resolveSettings({ flags, machine: thisMachine() }).settings);
+    const { settings } = resolveSettings({ flags, machine: thisMachine() });
+    const node = await runNode(settings, { here: settings.shards === 1 });
     if (!temporary || data === undefined) return node;
     const stop = async (): Promise<void> => {
       await node.stop();
@@ -80,15 +81,25 @@ export async function startNode({ engine, ...given }: NodeOptions = {}): Promise
   }
 }
 
-/**
- * Starts a node with settings that were checked.
- * @param shardUrl the module that composes each shard: shard.ts, or a test's that adds faults to it.
- */
-export async function runNode(settings: Settings, shardUrl: string = here('shard')): Promise<RunningNode> {
+export interface RunOptions {
+  /** The module that composes each shard: shard.ts, or a test's that adds faults to it. */
+  readonly shardUrl?: string;
+  /** The only shard runs in this thread, for a node that is part of another program. Else each has a worker. */
+  readonly here?: boolean;
+}
+
+/** Starts a node with settings that were checked. */
+export async function runNode(settings: Settings, options: RunOptions = {}): Promise<RunningNode> {
   const logger = createLogger({ level: settings['log.level'], format: settings['log.format'], fields: {} });
   const { promise: failure, resolve: failed } = Promise.withResolvers<Error>();
   // First of all: the threads load what they need while the folder is opened here.
-  const system = new System({ ...systemOf(settings), treeUrl: shardUrl, logger, failed });
+  const system = new System({
+    ...systemOf(settings),
+    treeUrl: options.shardUrl ?? here('shard'),
+    here: options.here === true,
+    logger,
+    failed,
+  });
   try {
     const folder = await openFolder(
       settings.data,

@@ -112,8 +112,10 @@ export const rules = {
   shards: {
     description: 'Worker threads that carry partitions and connections. The folder opens with any number of them.',
     ...whole(1, 64),
-    byDefault: (machine) => Math.min(64, Math.max(1, machine.cores)),
-    defaultText: 'one a core',
+    // The rest is for threads that write to the disk, for the kernel's part of both and for clients: on two cores a
+    // second shard takes from them what it adds, and each message between shards costs more than one within.
+    byDefault: (machine) => Math.min(64, Math.max(1, machine.cores - 1)),
+    defaultText: 'one less than cores',
   } satisfies Rule<number>,
   memory: {
     description:

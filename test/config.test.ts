@@ -34,7 +34,7 @@ function problemsOf(run: () => unknown): readonly Problem[] {
 
 test('defaults follow from the machine', (t) => {
   const { settings, origins } = resolveSettings({ machine });
-  t.is(settings.shards, 3);
+  t.is(settings.shards, 2);
   t.is(settings.memory, 512 * MIB);
   t.is(settings['log.format'], 'json');
   t.is(settings['native.port'], 7625);
@@ -216,7 +216,7 @@ test('the table is complete: names, flags and topic defaults agree', (t) => {
   t.is(new Set(settingDescriptions.map((one) => one.flag)).size, settingKeys.length);
   t.is(new Set(settingDescriptions.map((one) => one.environment)).size, settingKeys.length);
   t.is(settingDescriptions.find((one) => one.key === 'limits.frameBytes')?.defaultText, '16MiB');
-  t.is(settingDescriptions.find((one) => one.key === 'shards')?.defaultText, 'one a core');
+  t.is(settingDescriptions.find((one) => one.key === 'shards')?.defaultText, 'one less than cores');
   const defaults = topicDefaults(resolveSettings({ machine, flags: { 'topics.engine': 'memory' } }).settings);
   t.deepEqual(defaults, { ...TOPIC_DEFAULTS, engine: 'memory' });
   t.true(checkTopicSettings({ ...defaults }).ok);

@@ -70,7 +70,7 @@ async function start(data: string): Promise<Live> {
   };
   const machine = { cores: 2, memoryBytes: 1024 * MIB, terminal: false };
   const { settings } = resolveSettings({ flags, machine });
-  const node = await runNode(settings, new URL('./failing-shard.ts', import.meta.url).href);
+  const node = await runNode(settings, { shardUrl: new URL('./failing-shard.ts', import.meta.url).href });
   const client = await connect({ server: node.native });
   const link = bareLink(node.native);
   const end = async (): Promise<void> => {

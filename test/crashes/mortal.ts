@@ -12,7 +12,7 @@ const flags = JSON.parse(process.argv[2] ?? '{}') as Record<string, unknown>;
 const { settings } = resolveSettings({ flags, machine: thisMachine() });
 const saboteur = new Saboteur(settings.shards);
 const shardUrl = new URL('../node/sabotaged-shard.ts', import.meta.url).href;
-const node = await runNode(settings, shardUrl);
+const node = await runNode(settings, { shardUrl });
 
 process.on('message', (order: Order | 'stop') => {
   if (order === 'stop') void node.stop().then(() => process.disconnect?.());

@@ -33,10 +33,9 @@ async function withNode(
   };
   const machine = { cores: SHARDS, memoryBytes: 1024 * MIB, terminal: false };
   const saboteur = new Saboteur(SHARDS);
-  const node = await runNode(
-    resolveSettings({ flags, machine }).settings,
-    new URL('./sabotaged-shard.ts', import.meta.url).href,
-  );
+  const node = await runNode(resolveSettings({ flags, machine }).settings, {
+    shardUrl: new URL('./sabotaged-shard.ts', import.meta.url).href,
+  });
   const client = await connect({ server: `${node.native.host}:${node.native.port}` });
   try {
     await run(node, saboteur, client);

@@ -26,7 +26,10 @@ export async function startOn(data: string, shards: number): Promise<Loaded> {
     'topics.autoCreate': false,
   };
   const { settings } = resolveSettings({ flags, machine: { cores: shards, memoryBytes: 1024 * MIB, terminal: false } });
-  const node = await runNode(settings, new URL('./recorded-shard.ts', import.meta.url).href);
+  const node = await runNode(settings, {
+    shardUrl: new URL('./recorded-shard.ts', import.meta.url).href,
+    here: shards === 1,
+  });
   const link = bareLink(node.native);
   const end = async (): Promise<void> => {
     link.close();

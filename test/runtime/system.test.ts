@@ -101,7 +101,7 @@ test.serial('an actor that throws is restarted on its thread, which goes on', as
 });
 
 test.serial("one shard runs in the caller's thread and is replaced there", async (t) => {
-  const { system } = await start(t, 'escalate', { shards: 1 });
+  const { system } = await start(t, 'escalate', { shards: 1, here: true });
   await until(t, 'the replacement', async () => (await system.inspect())[0]?.incarnation === 2 && system.ready);
   await until(t, 'messages flow', async () => flowed(await pinger(system, 0), [], 5));
   t.pass();
@@ -110,6 +110,7 @@ test.serial("one shard runs in the caller's thread and is replaced there", async
 test.serial('shards that die again and again stop the system with an error that says why', async (t) => {
   const { failures, system } = await start(t, 'escalate', {
     shards: 1,
+    here: true,
     times: 100,
     supervision: { ...shardSupervision, crashesMax: 3, backoffMs: [10, 20] },
   });
