@@ -30,8 +30,7 @@ export class Reading {
   end: number;
   /** Something did not fit: what was read since means nothing. */
   failed = false;
-  /** Array elements and tagged fields so far: the measure of the work done. */
-  elements = 0;
+  #elements = 0;
 
   constructor(bytes: Uint8Array, from = 0) {
     this.bytes = bytes;
@@ -118,8 +117,9 @@ export class Reading {
   count(compact: boolean, least: number): number {
     const count = this.length(compact);
     if (count <= 0) return count;
-    this.elements += count;
-    return count * least > this.left || this.elements > ELEMENTS_MAX ? this.fail() : count;
+    if (count * least > this.left || this.#elements + count > ELEMENTS_MAX) return this.fail();
+    this.#elements += count;
+    return count;
   }
 
   /** Views the next `length` bytes where they lie. */
@@ -166,7 +166,6 @@ export class Reading {
   tagged(known: readonly Part[], values: Values): void {
     const count = this.varint();
     if (count === 0) return;
-    this.elements += count;
     // Each takes two bytes at least.
     if (count * 2 > this.left) this.fail();
     let last = -1;
