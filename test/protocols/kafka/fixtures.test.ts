@@ -23,7 +23,7 @@ interface Exchange {
 }
 
 const folder = new URL('./fixtures/', import.meta.url);
-const files = readdirSync(folder);
+const files = readdirSync(folder).filter((file) => file.endsWith('.txt'));
 
 function exchangesOf(file: string): Exchange[] {
   const lines = readFileSync(new URL(file, folder), 'utf8').trimEnd().split('\n');
