@@ -10,6 +10,8 @@ export interface SideResult {
   readonly label: string;
   /** In the unit of the series. */
   readonly speed: Spread;
+  /** Round by round: speeds that still rise would tell of too little warm-up. */
+  readonly speeds: readonly number[];
   readonly megabytes: Spread;
   readonly recordsPerSecond: Spread;
   readonly cpuPerGigabyte: Spread;
@@ -117,6 +119,7 @@ function sideSummary(
   return {
     label,
     speed: over(speed),
+    speeds: runs.map(speed),
     megabytes: over((one) => one.bytes / one.seconds / 1e6),
     recordsPerSecond: over((one) => one.records / one.seconds),
     cpuPerGigabyte: over((one) => (one.cpuSeconds / one.bytes) * 1e9),

@@ -1,6 +1,6 @@
 /** What the machine itself takes: the measure for latency and start-up. Also warms the disk and says what machine it is. */
 import { spawn } from 'node:child_process';
-import { closeSync, constants, fdatasyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, fdatasyncSync, openSync, readFileSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -68,6 +68,14 @@ export function warmDisk(below: string, gigabytes: number): void {
   for (let at = 0; at < gigabytes * GIB; at += bytes.length) writeSync(file, bytes, 0, bytes.length, at);
   closeSync(file);
   rmSync(path);
+}
+
+/** Throws where less than that is free: half a run says less than none. */
+export function needDisk(below: string, gigabytes: number): void {
+  const { bavail, bsize } = statfsSync(below);
+  const free = (bavail * bsize) / 1e9;
+  if (free < gigabytes)
+    throw new Error(`${below} has ${free.toFixed(1)} GB free; ${gigabytes} GB are needed (--data, --warm, --log)`);
 }
 
 export function machineText(): string {

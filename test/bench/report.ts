@@ -19,6 +19,9 @@ export interface Figures {
   readonly failures: readonly string[];
 }
 
+/** Below that it is the kernel's own work. */
+const SHARED_CORES = 0.15;
+
 /** The verdicts, and what has to be known of the run to read them. */
 export function summaryText(figures: Figures): string {
   const verdicts = verdictsOf(figures.results, figures.rows, figures.syncMs.p50);
@@ -55,8 +58,8 @@ function head({ machine, began, minutes, missing, options, syncMs, results }: Fi
     `${machine}; ${began.slice(0, 16).replace('T', ' ')} UTC, ${Math.ceil(minutes)} minutes; ${options}.`,
     `fdatasync after 4 KiB in that time: p50 ${short(syncMs.p50)} ms, p99 ${short(syncMs.p99)}, p99.9 ${short(syncMs.p999)}.`,
   ];
-  if (results.length > 0)
-    lines.push(`Cores used by anything else during the runs (the kernel's own work with it): ${showSpread(others)}.`);
+  if (results.length > 0) lines.push(`Cores used by anything else during the runs: ${showSpread(others)}.`);
+  if (others.median > SHARED_CORES) lines.push('**The machine was shared: believe little of it.**');
   if (missing > 0) lines.push(`**Interrupted**: ${missing} series or groups of figures were not come to.`);
   return lines.join(' ');
 }

@@ -27,6 +27,7 @@ function side(label: string, { speed = 1, cpu = 1, generator = 0.5, p99, late = 
   return {
     label,
     speed: one,
+    speeds: [1],
     megabytes: one,
     recordsPerSecond: one,
     cpuPerGigabyte: one,
