@@ -151,7 +151,7 @@ export function flameSvg(root: Frame, title: string): string {
   const head = `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="monospace" font-size="10">`;
   const legend = 'green: src, orange: actors, yellow: runtime, blue: Node and packages, grey: native, red: collector';
   const texts = `<text x="4" y="12" font-size="12">${escaped(title)}</text><text x="4" y="26">${legend}</text>`;
-  return `${head}\n<rect width="100%" height="100%" fill="white"/>\n${texts}\n${boxes.join('\n')}\n</svg>\n`;
+  return `${head}<title>${escaped(title)}</title>\n<rect width="100%" height="100%" fill="white"/>\n${texts}\n${boxes.join('\n')}\n</svg>\n`;
 }
 
 function box(

@@ -19,9 +19,10 @@ interface Given {
   readonly generator?: number;
   readonly p99?: number;
   readonly late?: number;
+  readonly others?: number;
 }
 
-function side(label: string, { speed = 1, cpu = 1, generator = 0.5, p99, late = 0 }: Given): SideResult {
+function side(label: string, { speed = 1, cpu = 1, generator = 0.5, p99, late = 0, others = 0 }: Given): SideResult {
   const one = spread([1]);
   const quantiles = (ms: number) => ({ p50: spread([ms]), p99: spread([ms]), p999: spread([ms]) });
   return {
@@ -34,7 +35,7 @@ function side(label: string, { speed = 1, cpu = 1, generator = 0.5, p99, late = 
     cpuMicrosPerRequest: one,
     generatorCpu: spread([generator]),
     machineCpu: one,
-    othersCpu: one,
+    othersCpu: spread([others]),
     rssPeakMib: 1,
     speedRatio: spread([speed]),
     cpuRatio: spread([cpu]),
@@ -64,6 +65,11 @@ test('no speed is judged where a bound generator could have turned the verdict',
   t.is(states({ generator: 0.99 }, { speed: 0.7 })[0], 'missed');
   t.is(states({}, { speed: 0.7, generator: 0.99 })[0], 'not judged');
   t.is(states({}, { speed: 0.9, generator: 0.99 })[0], 'reached');
+});
+
+test('on a machine that others use neither speed nor latency is judged, CPU is', (t) => {
+  t.deepEqual(states({}, { speed: 0.9, cpu: 2, others: 0.5 }), ['not judged', 'missed']);
+  t.deepEqual(states({ p99: 1, others: 0.5 }, { p99: 4 }, LATENCY), ['not judged', 'not judged']);
 });
 
 test('latency is judged in fdatasyncs, unless the generator alone is later than that by itself', (t) => {

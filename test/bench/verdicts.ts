@@ -19,6 +19,8 @@ export interface Verdict {
 
 /** A generator whose thread works that much of the time is what was measured. */
 const GENERATOR_BOUND = 0.95;
+/** So many cores taken by others, and neither speed nor latency is that of the sides. */
+const OTHERS_CORES_MAX = 0.3;
 
 export function verdictsOf(results: readonly SeriesResult[], rows: readonly Row[], syncMs: number): Verdict[] {
   const series = results.flatMap((result) => {
@@ -56,13 +58,19 @@ function speedVerdict(name: string, first: SideResult, judged: SideResult, least
   const hidden = isReached ? first : judged;
   const isHidden = hidden.generatorCpu.median >= GENERATOR_BOUND;
   const share = Math.round(100 * hidden.generatorCpu.median);
+  const shared = sharedNote(first, judged);
   return {
     name,
     wanted: `speed at least ${least} of ${first.label}`,
     measured: short(judged.speedRatio.median),
-    state: isHidden ? 'not judged' : isReached ? 'reached' : 'missed',
-    note: isHidden ? `beside ${hidden.label} the generator used ${share} % of its core` : '',
+    state: isHidden || shared !== '' ? 'not judged' : isReached ? 'reached' : 'missed',
+    note: isHidden ? `beside ${hidden.label} the generator used ${share} % of its core` : shared,
   };
+}
+
+function sharedNote(first: SideResult, judged: SideResult): string {
+  const others = Math.max(first.othersCpu.median, judged.othersCpu.median);
+  return others <= OTHERS_CORES_MAX ? '' : `other programs used ${short(others)} cores`;
 }
 
 interface AckTarget {
@@ -78,12 +86,16 @@ function ackVerdict(name: string, first: SideResult, judged: SideResult, { kind,
   const isReached = measured <= times;
   // Beside the first side, so that a broker that takes the generator's core from it has no excuse.
   const isLate = !isReached && inSyncs(first, 'late') > times;
+  const shared = sharedNote(first, judged);
+  const late = `the generator alone was late by ${short(inSyncs(judged, 'late'))}`;
+  const lateFirst = `beside ${first.label} by ${short(inSyncs(first, 'late'))}`;
+  const beside = `${first.label}: ${short(inSyncs(first, 'ack'))}; ${late}, ${lateFirst}`;
   return {
     name,
     wanted: `ack ${kind === 'p99' ? 'p99' : 'p99.9'} at most ${times} times the machine's fdatasync`,
     measured: short(measured),
-    state: isReached ? 'reached' : isLate ? 'not judged' : 'missed',
-    note: `${first.label}: ${short(inSyncs(first, 'ack'))}; the generator alone was late by ${short(inSyncs(judged, 'late'))}, beside ${first.label} by ${short(inSyncs(first, 'late'))}`,
+    state: isLate || shared !== '' ? 'not judged' : isReached ? 'reached' : 'missed',
+    note: shared === '' ? beside : `${beside}; ${shared}`,
   };
 }
 
