@@ -5,6 +5,7 @@
  */
 import type { Actor, Context, Down, Drain } from '../runtime/actor.ts';
 import type { Listening, ListenOptions, Socket } from '../runtime/ports.ts';
+import type { TopicDefaults } from '../src/catalog/decide.ts';
 import { assert } from '../src/model/assert.ts';
 import { fault } from '../src/model/faults.ts';
 import {
@@ -44,7 +45,9 @@ const dialects = {
   kafka: (init: ListenerInit, node: number, socket: Socket): Conversation => {
     const { version, cluster } = init.requests.facts;
     const { host, port } = { ...parsePlace(socket.local), ...withoutEmpty(init.advertised) };
-    return new KafkaSession({ node, cluster, version, host: host ?? '', port: port ?? 0 }, init.frameBytesMax);
+    const { defaults, autoCreate, frameBytesMax } = init;
+    const broker = { node, cluster, version, host: host ?? '', port: port ?? 0, defaults, autoCreate };
+    return new KafkaSession(broker, frameBytesMax);
   },
 } satisfies Record<Dialect, (init: ListenerInit, node: number, socket: Socket) => Conversation>;
 
@@ -63,6 +66,9 @@ export interface ListenerInit {
   /** Memory that frames may hold on one shard while they are not whole, bytes. */
   readonly frameRoomBytes: number;
   readonly fields: FieldsCodec;
+  /** What topics get where nothing was asked for. */
+  readonly defaults: TopicDefaults;
+  readonly autoCreate: boolean;
   readonly requests: RequestServices;
 }
 

@@ -6,6 +6,7 @@ import type { Kind } from '../../runtime/actor.ts';
 import { fieldsCodec } from '../../runtime/envelope.ts';
 import { id } from '../../src/model/ids.ts';
 import { FRAME_MS_MAX, HELLO_MS_MAX, IDLE_MS_MAX, MIB, WRITE_MS_MAX } from '../../src/model/limits.ts';
+import { TOPIC_DEFAULTS } from '../../src/model/topic.ts';
 import { decodeAnswer, encodeHello, encodeRequest } from '../../src/protocols/native/codec.ts';
 import { HEADER_BYTES, openFrame } from '../../src/protocols/native/frame.ts';
 import { kind, restart, type TestSocket, World } from '../runtime/kernel-world.ts';
@@ -13,6 +14,8 @@ import { kind, restart, type TestSocket, World } from '../runtime/kernel-world.t
 const init: ListenerInit = {
   listeners: { native: { host: '', port: 0, shared: false } },
   advertised: { host: '' },
+  defaults: { partitions: 4, settings: TOPIC_DEFAULTS },
+  autoCreate: true,
   connectionsMax: 10,
   frameBytesMax: 4 * MIB,
   frameRoomBytes: 32 * 1024,

@@ -68,6 +68,8 @@ export class ConnectionWorld {
     this.#init = {
       listeners: { native: listen },
       advertised: { host: '' },
+      defaults: { partitions: 4, settings: TOPIC_DEFAULTS },
+      autoCreate: true,
       connectionsMax: options.connectionsMax ?? 100,
       frameBytesMax: 4 * MIB,
       frameRoomBytes: 64 * 1024 * 1024,

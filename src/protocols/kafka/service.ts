@@ -4,6 +4,7 @@
  * and neither frames nor the order of answers, which are the session's.
  */
 import type { Result } from '../../model/faults.ts';
+import type { TopicSettings } from '../../model/topic.ts';
 import type { Reply, Request } from '../request.ts';
 import type { AnyCall, Call } from './call.ts';
 import type { Follower } from './follower.ts';
@@ -18,6 +19,10 @@ export interface Broker {
   /** Where this client finds the node. */
   readonly host: string;
   readonly port: number;
+  /** What topics get where nothing was asked for. */
+  readonly defaults: { readonly partitions: number; readonly settings: TopicSettings };
+  /** Topics are created when they are first used. */
+  readonly autoCreate: boolean;
 }
 
 /** Who asks, and what its connection remembers. */
@@ -51,6 +56,17 @@ export function service<Q extends Members, S extends Members>(
 ): Service {
   // The session hands over what the call's own codec has read.
   return { call, versions, readsFrame, serve: serve as Service['serve'] };
+}
+
+/** A call that is answered out of what is known. */
+export function known<Q extends Members, S extends Members>(
+  call: Call<Q, S>,
+  answer: (request: ReadOf<Q>, peer: Peer, version: number) => WriteOf<S>,
+): Service {
+  // biome-ignore lint/correctness/useYield: there is nothing to ask
+  return service(call, function* (request, peer, version) {
+    return answer(request, peer, version);
+  });
 }
 
 type CallName = Request['call'];

@@ -3,6 +3,9 @@
 /** There has been one leader of every partition, and it is this node. */
 export const LEADER_EPOCH = 0;
 
+/** Kafka's numbers for what has settings. */
+export const resourceTypes = { topic: 2, node: 4 } as const;
+
 const operations = {
   read: 3,
   write: 4,

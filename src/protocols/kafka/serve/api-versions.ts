@@ -1,14 +1,14 @@
 /** ApiVersions: says exactly which calls in which versions are served. */
 import { type ApiVersionsResponse, apiVersions } from '../calls/api-versions.ts';
 import { errors } from '../faults.ts';
-import { type Service, service } from '../service.ts';
+import { known, type Service } from '../service.ts';
 
 /** Clients name themselves so that people can tell them apart; a name that is none is refused (KIP-511). */
 const SOFTWARE = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
 
 /** @param services all that are served, itself among them, by the time it is asked. */
 export const apiVersionsOf = (services: () => Iterable<Service>): Service =>
-  service(apiVersions, function* ({ clientSoftwareName, clientSoftwareVersion, clusterId }, { broker }, version) {
+  known(apiVersions, ({ clientSoftwareName, clientSoftwareVersion, clusterId }, { broker }, version) => {
     const refused = (errorCode: number): ApiVersionsResponse => ({ errorCode, apiKeys: [] });
     if (version >= 3 && !(SOFTWARE.test(clientSoftwareName) && SOFTWARE.test(clientSoftwareVersion)))
       return refused(errors.INVALID_REQUEST);

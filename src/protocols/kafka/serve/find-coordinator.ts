@@ -2,12 +2,12 @@
 import { checkName } from '../../../model/topic.ts';
 import { findCoordinator } from '../calls/find-coordinator.ts';
 import { errors } from '../faults.ts';
-import { type Peer, service } from '../service.ts';
+import { known, type Peer } from '../service.ts';
 
 const GROUP = 0;
 const NOWHERE = { nodeId: -1, host: '', port: -1 };
 
-export const serveFindCoordinator = service(findCoordinator, function* (request, peer) {
+export const serveFindCoordinator = known(findCoordinator, (request, peer) => {
   const one = find(request.key, request.keyType, peer);
   const coordinators = request.coordinatorKeys.map((key) => ({ key, ...find(key, request.keyType, peer) }));
   return { ...one, coordinators };

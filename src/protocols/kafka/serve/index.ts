@@ -2,12 +2,22 @@
 import type { ApiVersionsResponse } from '../calls/api-versions.ts';
 import { errors } from '../faults.ts';
 import type { Service } from '../service.ts';
+import { serveAlterConfigs, serveIncrementalAlterConfigs } from './alter-configs.ts';
 import { apiVersionsOf, keysOf } from './api-versions.ts';
+import { serveCreatePartitions } from './create-partitions.ts';
+import { serveCreateTopics } from './create-topics.ts';
+import { serveDeleteTopics } from './delete-topics.ts';
+import { serveDescribeCluster } from './describe-cluster.ts';
+import { serveDescribeConfigs } from './describe-configs.ts';
+import { serveDescribeLogDirs } from './describe-log-dirs.ts';
+import { serveDescribeTopicPartitions } from './describe-topic-partitions.ts';
 import { serveFetch } from './fetch.ts';
 import { serveFindCoordinator } from './find-coordinator.ts';
 import { serveInitProducerId } from './init-producer-id.ts';
+import { serveListConfigResources } from './list-config-resources.ts';
 import { serveListOffsets } from './list-offsets.ts';
 import { serveMetadata } from './metadata.ts';
+import { serveOffsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { serveProduce } from './produce.ts';
 
 const services: readonly Service[] = [
@@ -18,6 +28,17 @@ const services: readonly Service[] = [
   serveFindCoordinator,
   apiVersionsOf(() => byKey.values()),
   serveInitProducerId,
+  serveOffsetForLeaderEpoch,
+  serveCreateTopics,
+  serveDeleteTopics,
+  serveCreatePartitions,
+  serveDescribeConfigs,
+  serveAlterConfigs,
+  serveIncrementalAlterConfigs,
+  serveDescribeCluster,
+  serveDescribeLogDirs,
+  serveDescribeTopicPartitions,
+  serveListConfigResources,
 ];
 
 const byKey: ReadonlyMap<number, Service> = new Map(services.map((one) => [one.call.key, one]));

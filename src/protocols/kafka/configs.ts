@@ -1,0 +1,135 @@
+/**
+ * Kafka's names of settings ↔ Callboard's, one table. A setting that only has one meaning here takes exactly that value; a
+ * name that is not in the table is refused, because nobody should believe that it works.
+ */
+import { failed, ok, type Result } from '../../model/faults.ts';
+import { TOPIC_SETTING_RULES, type TopicSettings } from '../../model/topic.ts';
+
+/** Kafka's numbers for types of values. */
+export const configTypes = { boolean: 1, string: 2, int: 3, long: 5, list: 7 } as const;
+/** Kafka's numbers for where a value comes from. */
+export const configSources = { topic: 1, node: 4, byDefault: 5 } as const;
+
+interface Config {
+  readonly type: number;
+  readonly about: string;
+  /** As Kafka writes it. */
+  show(settings: TopicSettings): string;
+  /** `undefined`: not allowed. */
+  parse(text: string): Partial<TopicSettings> | undefined;
+  /** In words, where `parse` refuses. */
+  readonly allowed: string;
+}
+
+type NumberSetting =
+  | 'retentionMs'
+  | 'retentionBytes'
+  | 'segmentBytes'
+  | 'segmentMs'
+  | 'batchBytesMax'
+  | 'flushIntervalMs';
+
+function number(name: NumberSetting, type: number, about: string): Config {
+  const rule = TOPIC_SETTING_RULES[name];
+  return {
+    type,
+    about,
+    show: (settings) => String(settings[name]),
+    parse: (text) => {
+      const value = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+      return rule.check(value) ? { [name]: value } : undefined;
+    },
+    allowed: rule.allowed,
+  };
+}
+
+function choice<N extends 'durability' | 'engine'>(
+  name: N,
+  about: string,
+  type: number,
+  choices: Readonly<Record<string, TopicSettings[N]>>,
+): Config {
+  return {
+    type,
+    about,
+    show: (settings) => Object.keys(choices).find((text) => choices[text] === settings[name]) ?? '',
+    parse: (text) => (Object.hasOwn(choices, text) ? { [name]: choices[text] } : undefined),
+    allowed: Object.keys(choices).join(' or '),
+  };
+}
+
+function fixed(value: string, type: number, about: string): Config {
+  return { type, about, show: () => value, parse: (text) => (text === value ? {} : undefined), allowed: value };
+}
+
+const { int, long, string, list } = configTypes;
+const LONG_MAX = '9223372036854775807';
+
+const table: ReadonlyMap<string, Config> = new Map(
+  Object.entries({
+    'retention.ms': number('retentionMs', long, 'Age at which records may go; -1 keeps them for ever.'),
+    'retention.bytes': number('retentionBytes', long, 'Size of a partition above which its oldest segments go.'),
+    'segment.bytes': number('segmentBytes', int, 'Size at which a segment is closed.'),
+    'segment.ms': number('segmentMs', long, 'Age at which a segment is closed.'),
+    'max.message.bytes': number('batchBytesMax', int, 'Largest record batch taken.'),
+    'flush.ms': number('flushIntervalMs', long, 'Longest time from ack to fsync, unless every write is fsynced.'),
+    'flush.messages': choice('durability', '1: acked means on disk. Else fsynced within flush.ms.', long, {
+      '1': 'fsync',
+      [LONG_MAX]: 'interval',
+    }),
+    'cleanup.policy': fixed('delete', list, 'What happens to old records.'),
+    'compression.type': fixed('producer', string, 'Batches stay as their producers compressed them.'),
+    'message.timestamp.type': fixed('CreateTime', string, 'Records keep the time that their producers gave them.'),
+    'min.insync.replicas': fixed('1', int, 'There is one replica.'),
+    'callboard.engine': choice('engine', 'Where records are kept; stays as the topic was created.', string, {
+      local: 'local',
+      memory: 'memory',
+    }),
+  }),
+);
+
+/** Kafka's names of the settings that a topic has. */
+export const configNames: readonly string[] = [...table.keys()];
+
+/** A value that was given. */
+export interface Given {
+  readonly name: string;
+  /** Null: its default. */
+  readonly value: string | null;
+}
+
+/** Callboard's settings out of Kafka's. */
+export function settingsOf(given: readonly Given[], defaults: TopicSettings): Result<Partial<TopicSettings>> {
+  let settings: Partial<TopicSettings> = {};
+  for (const { name, value } of given) {
+    const config = table.get(name);
+    if (config === undefined)
+      return failed('INVALID_SETTING', `unknown setting ${shown(name)}; known are ${configNames.join(', ')}`);
+    const parsed = config.parse(value ?? config.show(defaults));
+    if (parsed === undefined)
+      return failed('INVALID_SETTING', `${name} must be ${config.allowed}; it is ${shown(value ?? '')}`);
+    settings = { ...settings, ...parsed };
+  }
+  return ok(settings);
+}
+
+/** One setting as Kafka's clients are shown it. */
+export interface ShownConfig {
+  readonly name: string;
+  readonly value: string;
+  readonly source: number;
+  readonly type: number;
+  readonly about: string;
+}
+
+export function showConfigs(settings: TopicSettings, defaults: TopicSettings): ShownConfig[] {
+  return [...table].map(([name, { type, about, show }]) => {
+    const value = show(settings);
+    const source = value === show(defaults) ? configSources.byDefault : configSources.topic;
+    return { name, value, source, type, about };
+  });
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}

@@ -1,0 +1,63 @@
+/** CreatePartitions: more partitions for topics. */
+import type { Fault, Result } from '../../../model/faults.ts';
+import { PARTITIONS_PER_TOPIC_MAX } from '../../../model/limits.ts';
+import type { Topic } from '../../../model/topic.ts';
+import {
+  type CreatePartitionsRequest,
+  type CreatePartitionsResponse,
+  createPartitions,
+} from '../calls/create-partitions.ts';
+import { errorOf, errors } from '../faults.ts';
+import { ask, type Peer, resultOf, type Serving, service } from '../service.ts';
+
+type Asked = CreatePartitionsRequest['topics'][number];
+type Answer = CreatePartitionsResponse['results'][number];
+
+export const serveCreatePartitions = service(createPartitions, function* ({ topics, validateOnly }, peer) {
+  const found = yield* findAll(topics);
+  const results = topics.map((asked, index) => judge(asked, found[index], peer));
+  const sound = topics.filter((_asked, index) => results[index]?.errorCode === errors.NONE);
+  if (validateOnly || sound.length === 0) return { results };
+  const replies = yield sound.map(({ name, count }) => ({ call: 'alterTopic', name, partitions: count, settings: {} }));
+  let next = 0;
+  return {
+    results: results.map((result) => {
+      if (result.errorCode !== errors.NONE) return result;
+      const altered = resultOf<'alterTopic'>('alterTopic', replies[next++]);
+      return altered.ok ? result : ofFault(result.name, altered.fault);
+    }),
+  };
+});
+
+function* findAll(topics: readonly Asked[]): Serving<readonly Result<Topic>[]> {
+  if (topics.length === 0) return [];
+  const resolved = yield* ask<'resolve'>({ call: 'resolve', names: topics.map(({ name }) => name), create: false });
+  if (!resolved.ok) return topics.map(() => resolved);
+  return resolved.value.topics.map((found) =>
+    'topic' in found ? { ok: true, value: found.topic } : { ok: false, fault: found.fault },
+  );
+}
+
+function judge({ name, count, assignments }: Asked, topic: Result<Topic> | undefined, { broker }: Peer): Answer {
+  if (topic?.ok !== true)
+    return topic === undefined ? refused(name, errors.UNKNOWN_SERVER_ERROR, null) : ofFault(name, topic.fault);
+  const had = topic.value.partitions.length;
+  if (count <= had || count > PARTITIONS_PER_TOPIC_MAX)
+    return refused(
+      name,
+      errors.INVALID_PARTITIONS,
+      `${name} has ${had} partitions, and may have ${PARTITIONS_PER_TOPIC_MAX}`,
+    );
+  const here = assignments?.every(({ brokerIds }) => brokerIds.length === 1 && brokerIds[0] === broker.node) ?? true;
+  if (!here || (assignments !== null && assignments.length !== count - had))
+    return refused(name, errors.INVALID_REPLICA_ASSIGNMENT, `each new partition is on node ${broker.node} alone`);
+  return { name, errorCode: errors.NONE };
+}
+
+function refused(name: string, errorCode: number, errorMessage: string | null): Answer {
+  return { name, errorCode, errorMessage };
+}
+
+function ofFault(name: string, { code, message }: Fault): Answer {
+  return refused(name, errorOf(code), message);
+}

@@ -1,0 +1,136 @@
+/** CreateTopics: new topics, or with validateOnly what would become of them. */
+import { type Fault, failed, fault, ok, type Result } from '../../../model/faults.ts';
+import { PARTITIONS_PER_TOPIC_MAX } from '../../../model/limits.ts';
+import { checkName, type Topic, type TopicSettings } from '../../../model/topic.ts';
+import type { CreateTopicRequest } from '../../request.ts';
+import { type CreateTopicsRequest, type CreateTopicsResponse, createTopics } from '../calls/create-topics.ts';
+import { settingsOf, showConfigs } from '../configs.ts';
+import { type ErrorName, errorOf, errors } from '../faults.ts';
+import { NO_UUID } from '../reading.ts';
+import { ask, type Peer, resultOf, type Serving, service } from '../service.ts';
+
+type Asked = CreateTopicsRequest['topics'][number];
+type Answer = CreateTopicsResponse['topics'][number];
+
+/** Where Kafka has a code that the common faults do not tell apart. */
+class Refusal {
+  readonly code: number;
+  readonly message: string;
+  constructor(code: number, message: string) {
+    this.code = code;
+    this.message = message;
+  }
+}
+const refusal = (name: ErrorName, message: string): Refusal => new Refusal(errors[name], message);
+const ofFault = ({ code, message }: Fault): Refusal => new Refusal(errorOf(code), message);
+
+export const serveCreateTopics = service(createTopics, function* ({ topics, validateOnly }, peer) {
+  const twice = duplicates(topics);
+  const plans = topics.map((asked) =>
+    twice.has(asked.name) ? refusal('INVALID_REQUEST', 'the request names this topic twice') : plan(asked, peer),
+  );
+  const made = validateOnly ? yield* imagine(plans, peer) : yield* create(plans);
+  let next = 0;
+  const answers = topics.map(({ name }, index): Answer => {
+    const plan = plans[index];
+    if (plan === undefined || plan instanceof Refusal) return refused(name, plan);
+    const topic = made[next++];
+    if (topic?.ok === true) return created(topic.value, validateOnly, peer);
+    return refused(name, topic && ofFault(topic.fault));
+  });
+  return { topics: answers };
+});
+
+function duplicates(topics: readonly Asked[]): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const twice = new Set<string>();
+  for (const { name } of topics) (seen.has(name) ? twice : seen).add(name);
+  return twice;
+}
+
+function plan(asked: Asked, { broker }: Peer): CreateTopicRequest | Refusal {
+  const { name, numPartitions, replicationFactor, assignments, configs } = asked;
+  const named = checkName('topic', name);
+  if (!named.ok) return ofFault(named.fault);
+  const count = assignments.length > 0 ? assigned(asked, broker.node) : counted(numPartitions, replicationFactor);
+  if (count instanceof Refusal) return count;
+  const settings = settingsOf(configs, broker.defaults.settings);
+  if (!settings.ok) return ofFault(settings.fault);
+  return { call: 'createTopic', name, settings: settings.value, ...(count === undefined ? {} : { partitions: count }) };
+}
+
+/** -1: as the node has it. */
+function counted(numPartitions: number, replicationFactor: number): number | undefined | Refusal {
+  if (replicationFactor !== -1 && replicationFactor !== 1)
+    return refusal(
+      'INVALID_REPLICATION_FACTOR',
+      `there is one node, so that replication factor ${replicationFactor} can't be had`,
+    );
+  if (numPartitions === -1) return undefined;
+  if (numPartitions < 1 || numPartitions > PARTITIONS_PER_TOPIC_MAX)
+    return refusal('INVALID_PARTITIONS', `a topic has 1 to ${PARTITIONS_PER_TOPIC_MAX} partitions`);
+  return numPartitions;
+}
+
+/** Who assigns replicas by hand can only give all of them to this node. */
+function assigned({ assignments, numPartitions, replicationFactor }: Asked, node: number): number | Refusal {
+  if (numPartitions !== -1 || replicationFactor !== -1)
+    return refusal('INVALID_REQUEST', 'with assignments, number of partitions and replication factor must be -1');
+  const numbers = assignments.map(({ partitionIndex }) => partitionIndex).sort((one, other) => one - other);
+  const dense = numbers.every((number, index) => number === index);
+  const here = assignments.every(({ brokerIds }) => brokerIds.length === 1 && brokerIds[0] === node);
+  if (!dense || !here)
+    return refusal('INVALID_REPLICA_ASSIGNMENT', `partitions count from 0, each on node ${node} alone`);
+  return numbers.length;
+}
+
+type Plans = readonly (CreateTopicRequest | Refusal)[];
+type Made = readonly Result<Topic>[];
+const requestsOf = (plans: Plans): CreateTopicRequest[] =>
+  plans.filter((plan): plan is CreateTopicRequest => !(plan instanceof Refusal));
+
+function* create(plans: Plans): Serving<Made> {
+  const requests = requestsOf(plans);
+  const replies = yield requests;
+  return requests.map((_request, index) => {
+    const made = resultOf<'createTopic'>('createTopic', replies[index]);
+    return made.ok ? ok(made.value.topic) : made;
+  });
+}
+
+/** Topics as they would be. */
+function* imagine(plans: Plans, { broker: { defaults } }: Peer): Serving<Made> {
+  const requests = requestsOf(plans);
+  if (requests.length === 0) return [];
+  const resolved = yield* ask<'resolve'>({ call: 'resolve', names: requests.map(({ name }) => name), create: false });
+  if (!resolved.ok) return requests.map(() => resolved);
+  return requests.map(({ name, partitions = defaults.partitions, settings }, index) => {
+    const found = resolved.value.topics[index];
+    if (found !== undefined && 'topic' in found) return failed('TOPIC_EXISTS', `${name} exists`);
+    if (found !== undefined && found.fault.code !== 'UNKNOWN_TOPIC') return { ok: false, fault: found.fault };
+    const whole: TopicSettings = { ...defaults.settings, ...settings };
+    return ok({ name, partitions: new Array<never>(partitions), settings: whole } as unknown as Topic);
+  });
+}
+
+function refused(name: string, why: Refusal | undefined): Answer {
+  const { code, message } = why ?? ofFault(fault('INTERNAL', 'a topic was not answered'));
+  return { name, topicId: NO_UUID, errorCode: code, errorMessage: message };
+}
+
+function created({ id, name, partitions, settings }: Topic, validateOnly: boolean, { broker, topics }: Peer): Answer {
+  return {
+    name,
+    topicId: validateOnly ? NO_UUID : topics.ids.digitsOf(id),
+    errorCode: errors.NONE,
+    numPartitions: partitions.length,
+    replicationFactor: 1,
+    configs: showConfigs(settings, broker.defaults.settings).map(({ name: config, value, source }) => ({
+      name: config,
+      value,
+      readOnly: false,
+      configSource: source,
+      isSensitive: false,
+    })),
+  };
+}

@@ -1,0 +1,27 @@
+/** DescribeCluster: one broker, which is its own controller. */
+import { describeCluster } from '../calls/describe-cluster.ts';
+import { errors } from '../faults.ts';
+import { known } from '../service.ts';
+import { CLUSTER_OPERATIONS } from '../standing.ts';
+
+/** Whoever asks for controllers asks the wrong port: clients talk to brokers alone. */
+const BROKERS = 1;
+
+export const serveDescribeCluster = known(describeCluster, (request, { broker }) => {
+  const { node, cluster, host, port } = broker;
+  if (request.endpointType !== BROKERS)
+    return {
+      errorCode: errors.INVALID_REQUEST,
+      errorMessage: 'brokers are described here, no controllers',
+      clusterId: cluster,
+      controllerId: -1,
+      brokers: [],
+    };
+  return {
+    errorCode: errors.NONE,
+    clusterId: cluster,
+    controllerId: node,
+    brokers: [{ brokerId: node, host, port }],
+    ...(request.includeClusterAuthorizedOperations ? { clusterAuthorizedOperations: CLUSTER_OPERATIONS } : {}),
+  };
+});

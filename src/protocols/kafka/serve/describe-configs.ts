@@ -1,0 +1,109 @@
+/** DescribeConfigs: settings of topics and of the node, by Kafka's names. */
+import {
+  type DescribeConfigsRequest,
+  type DescribeConfigsResponse,
+  describeConfigs,
+} from '../calls/describe-configs.ts';
+import { configSources, configTypes, type ShownConfig, showConfigs } from '../configs.ts';
+import { errorOf, errors } from '../faults.ts';
+import { ask, type Broker, type Peer, type Serving, service } from '../service.ts';
+import { resourceTypes } from '../standing.ts';
+
+type Asked = DescribeConfigsRequest['resources'][number];
+type Answer = DescribeConfigsResponse['results'][number];
+
+export const serveDescribeConfigs = service(describeConfigs, function* (request, peer) {
+  const topics = request.resources.filter(({ resourceType }) => resourceType === resourceTypes.topic);
+  const described = yield* describeTopics(topics, peer);
+  const results = request.resources.map((asked) => {
+    const answer = described.get(asked) ?? describeOther(asked, peer.broker);
+    return show(answer, asked, request);
+  });
+  return { results };
+});
+
+interface Described {
+  readonly errorCode: number;
+  readonly errorMessage: string | null;
+  readonly configs: readonly ShownConfig[];
+  readonly readOnly: boolean;
+}
+
+function refused(errorCode: number, errorMessage: string): Described {
+  return { errorCode, errorMessage, configs: [], readOnly: true };
+}
+
+function* describeTopics(asked: readonly Asked[], { broker }: Peer): Serving<ReadonlyMap<Asked, Described>> {
+  const described = new Map<Asked, Described>();
+  if (asked.length === 0) return described;
+  const names = asked.map(({ resourceName }) => resourceName);
+  const resolved = yield* ask<'resolve'>({ call: 'resolve', names, create: false });
+  asked.forEach((one, index) => {
+    const found = resolved.ok ? resolved.value.topics[index] : { fault: resolved.fault };
+    if (found !== undefined && 'topic' in found) {
+      const configs = showConfigs(found.topic.settings, broker.defaults.settings);
+      described.set(one, { errorCode: errors.NONE, errorMessage: null, configs, readOnly: false });
+    } else if (found !== undefined) described.set(one, refused(errorOf(found.fault.code), found.fault.message));
+  });
+  return described;
+}
+
+function describeOther({ resourceType, resourceName }: Asked, broker: Broker): Described {
+  if (resourceType !== resourceTypes.node)
+    return refused(errors.INVALID_REQUEST, `resources of type ${resourceType} have no settings here`);
+  if (resourceName !== '' && resourceName !== String(broker.node))
+    return refused(errors.INVALID_REQUEST, `this is node ${broker.node}`);
+  return { errorCode: errors.NONE, errorMessage: null, configs: nodeConfigs(broker), readOnly: true };
+}
+
+/** What clients and tools ask of a broker; set in the node's own file. */
+function nodeConfigs({ node, defaults, autoCreate }: Broker): ShownConfig[] {
+  const { settings, partitions } = defaults;
+  const { int, long, boolean } = configTypes;
+  const config = (name: string, value: unknown, type: number, about: string): ShownConfig => ({
+    name,
+    value: String(value),
+    source: configSources.node,
+    type,
+    about,
+  });
+  return [
+    config('node.id', node, int, 'Number of the node.'),
+    config('broker.id', node, int, 'Number of the node.'),
+    config('num.partitions', partitions, int, 'Partitions of a topic that is created without a number.'),
+    config('default.replication.factor', 1, int, 'There is one node.'),
+    config('min.insync.replicas', 1, int, 'There is one node.'),
+    config('auto.create.topics.enable', autoCreate, boolean, 'Create a topic when it is first used.'),
+    config('log.retention.ms', settings.retentionMs, long, 'Age at which records may go.'),
+    config('log.retention.bytes', settings.retentionBytes, long, 'Size above which the oldest segments go.'),
+    config('log.segment.bytes', settings.segmentBytes, int, 'Size at which a segment is closed.'),
+    config('log.roll.ms', settings.segmentMs, long, 'Age at which a segment is closed.'),
+    config('message.max.bytes', settings.batchBytesMax, int, 'Largest record batch taken.'),
+  ];
+}
+
+function show(
+  { errorCode, errorMessage, configs, readOnly }: Described,
+  { resourceType, resourceName, configurationKeys }: Asked,
+  { includeSynonyms, includeDocumentation }: DescribeConfigsRequest,
+): Answer {
+  const wanted = configurationKeys === null || configurationKeys.length === 0 ? null : new Set(configurationKeys);
+  return {
+    errorCode,
+    errorMessage,
+    resourceType,
+    resourceName,
+    configs: configs
+      .filter(({ name }) => wanted?.has(name) !== false)
+      .map(({ name, value, source, type, about }) => ({
+        name,
+        value,
+        readOnly,
+        configSource: source,
+        isSensitive: false,
+        synonyms: includeSynonyms ? [{ name, value, source }] : [],
+        configType: type,
+        documentation: includeDocumentation ? about : null,
+      })),
+  };
+}
