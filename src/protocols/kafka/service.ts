@@ -37,6 +37,9 @@ export interface Peer {
 /** Asks, and ends with the answer; null: the client wants none. */
 export type Serving<S> = Generator<readonly Request[], S, readonly Reply[]>;
 
+/** A serving as the session runs it. */
+export type Steps = Pick<Serving<unknown>, 'next'>;
+
 export interface Service {
   readonly call: AnyCall;
   /** First and last version that is served. */
@@ -46,7 +49,7 @@ export interface Service {
    * must be copied before the first step.
    */
   readonly readsFrame: boolean;
-  serve(request: unknown, peer: Peer, version: number): Serving<unknown>;
+  serve(request: unknown, peer: Peer, version: number): Steps;
 }
 
 export function service<Q extends Members, S extends Members>(
@@ -63,10 +66,12 @@ export function known<Q extends Members, S extends Members>(
   call: Call<Q, S>,
   answer: (request: ReadOf<Q>, peer: Peer, version: number) => WriteOf<S>,
 ): Service {
-  // biome-ignore lint/correctness/useYield: there is nothing to ask
-  return service(call, function* (request, peer, version) {
-    return answer(request, peer, version);
-  });
+  const serve: Service['serve'] = (request, peer, version) => {
+    // The session hands over what the call's own codec has read.
+    const value = answer(request as ReadOf<Q>, peer, version);
+    return { next: () => ({ done: true, value }) };
+  };
+  return { call, versions: call.versions, readsFrame: false, serve };
 }
 
 type CallName = Request['call'];

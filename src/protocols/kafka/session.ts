@@ -12,7 +12,7 @@ import { apiVersions } from './calls/api-versions.ts';
 import { Follower } from './follower.ts';
 import { buildResponse, HEAD_BYTES, type Head, measure, openRequest, readHead } from './frame.ts';
 import { serviceOf, tooNew } from './serve/index.ts';
-import type { Broker, Peer, Service, Serving } from './service.ts';
+import type { Broker, Peer, Service, Steps } from './service.ts';
 import { TopicNames } from './topic-names.ts';
 import { Writing } from './writing.ts';
 
@@ -21,7 +21,7 @@ interface Running {
   readonly frame: number;
   readonly head: Head;
   /** None: it was judged by its head. */
-  readonly call: { readonly service: Service; readonly serving: Serving<unknown> } | undefined;
+  readonly call: { readonly service: Service; readonly serving: Steps } | undefined;
   replies: (Reply | undefined)[];
   missing: number;
   /** Nothing more will be asked: the next call may begin. */
