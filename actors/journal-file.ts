@@ -1,13 +1,15 @@
 /**
- * The journal's file that is being written: opened under its name, written, fsynced, closed. It is open twice, because
- * groups that nobody waits to be durable would pay for a durable write. A plain class inside the journal's actor; when to
- * do what, src/log decides.
+ * The journal's file that is being written, and the next one that is made ready meanwhile: opened under its name, filled,
+ * written, fsynced, closed. It is open twice, because groups that nobody waits to be durable would pay for a durable write.
+ * A plain class inside the journal's actor; when to do what, src/log decides.
  */
 
-import type { Context } from '../runtime/actor.ts';
+import type { Context, Lease } from '../runtime/actor.ts';
 import type { DiskError, DiskFile } from '../runtime/ports.ts';
+import type { Preparation } from '../src/log/journal-files.ts';
 import { JOURNAL_FOLDER } from '../src/log/paths.ts';
 import { assert } from '../src/model/assert.ts';
+import { KIB } from '../src/model/limits.ts';
 import { type Step, step } from './step.ts';
 
 type OnDisk = (error: DiskError | null) => void;
@@ -17,28 +19,38 @@ interface Handles {
   readonly durable: DiskFile;
 }
 
+/** A new file is filled in pieces, so that the writes of the current one need not wait for long. */
+const PIECE_BYTES = 256 * KIB;
+
 export class JournalFile {
   readonly #context: Context<Step>;
   #handles: Handles | null = null;
+  #next: Handles | null = null;
 
   constructor(context: Context<Step>) {
     this.#context = context;
   }
 
-  /** Opens the file, a free one of the name `recycle` or a new one. Its name is durable before anything in it is acknowledged. */
-  prepare(name: string, recycle: string | null, done: OnDisk): void {
+  /** Makes the next file ready: a free one of the name `recycle` or a new one. Its name is durable before it is used. */
+  prepare({ name, recycle, fillBytes }: Preparation, done: OnDisk): void {
     const { disk } = this.#context;
     const path = `${JOURNAL_FOLDER}/${name}`;
-    const open = (error: DiskError | null): void => {
-      if (error !== null) done(error);
-      else this.#open(path, named);
-    };
-    const named = (error: DiskError | null): void => {
-      if (error !== null) done(error);
-      else disk.syncFolder(JOURNAL_FOLDER, (failure) => step(() => this.#synced(failure, done)));
-    };
-    if (recycle === null) open(null);
-    else disk.rename(`${JOURNAL_FOLDER}/${recycle}`, path, (error) => step(() => open(error)));
+    const then =
+      (next: () => void): OnDisk =>
+      (error) =>
+        error === null ? next() : this.#unready(error, done);
+    const nameIt = (): void => disk.syncFolder(JOURNAL_FOLDER, (error) => step(() => then(() => done(null))(error)));
+    const fill = (): void => this.#fill(fillBytes, then(nameIt));
+    const open = (): void => this.#open(path, then(fill));
+    if (recycle === null) open();
+    else disk.rename(`${JOURNAL_FOLDER}/${recycle}`, path, (error) => step(() => then(open)(error)));
+  }
+
+  /** The file that was made ready is written from now on. */
+  use(): void {
+    assert(this.#handles === null && this.#next !== null, 'the file before is closed, the next one is ready');
+    this.#handles = this.#next;
+    this.#next = null;
   }
 
   write(bytes: Uint8Array, position: number, durable: boolean, done: OnDisk): void {
@@ -59,11 +71,15 @@ export class JournalFile {
   }
 
   close(): void {
-    if (this.#handles === null) return;
-    const { plain, durable } = this.#handles;
+    this.#closeBoth(this.#handles);
     this.#handles = null;
-    this.#closeOne(plain);
-    this.#closeOne(durable);
+  }
+
+  /** A file whose name may not be durable is not used. */
+  #unready(error: DiskError, done: OnDisk): void {
+    this.#closeBoth(this.#next);
+    this.#next = null;
+    done(error);
   }
 
   #open(path: string, done: OnDisk): void {
@@ -75,7 +91,7 @@ export class JournalFile {
           disk.open(path, { mode: 'write', direct: true, durable: true }, (failure, durable) =>
             step(() => {
               if (durable === undefined) this.#closeOne(plain);
-              else this.#handles = { plain, durable };
+              else this.#next = { plain, durable };
               done(failure);
             }),
           );
@@ -83,10 +99,41 @@ export class JournalFile {
     );
   }
 
-  /** A file whose name may not be durable is not used. */
-  #synced(error: DiskError | null, done: OnDisk): void {
-    if (error !== null) this.close();
-    done(error);
+  /** Without memory the file grows by its groups. */
+  #fill(bytes: number, done: OnDisk): void {
+    const lease = bytes === 0 ? null : this.#context.lease(PIECE_BYTES);
+    if (lease === null) {
+      done(null);
+      return;
+    }
+    lease.bytes.fill(0);
+    this.#fillFrom(0, bytes, lease, (error) => {
+      lease.release();
+      done(error);
+    });
+  }
+
+  #fillFrom(position: number, end: number, lease: Lease, done: OnDisk): void {
+    const { disk } = this.#context;
+    assert(this.#next !== null, 'the file that is filled is open');
+    const { plain } = this.#next;
+    if (position >= end) {
+      disk.sync(plain, (error) => step(() => done(error)));
+      return;
+    }
+    const piece = lease.bytes.subarray(0, Math.min(PIECE_BYTES, end - position));
+    disk.write(plain, [piece], position, (error) =>
+      step(() => {
+        if (error !== null) done(error);
+        else this.#fillFrom(position + piece.length, end, lease, done);
+      }),
+    );
+  }
+
+  #closeBoth(handles: Handles | null): void {
+    if (handles === null) return;
+    this.#closeOne(handles.plain);
+    this.#closeOne(handles.durable);
   }
 
   #closeOne(file: DiskFile): void {

@@ -247,7 +247,10 @@ class JournalActor implements Actor<Inbox> {
         );
         break;
       case 'prepare':
-        this.#file.prepare(effect.name, effect.recycle, (error) => journal.prepared(this.#problem(error)));
+        this.#file.prepare(effect, (error) => journal.prepared(this.#problem(error)));
+        break;
+      case 'use':
+        this.#file.use();
         break;
       case 'retire':
         this.#file.close();

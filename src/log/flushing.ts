@@ -5,7 +5,7 @@
  */
 import { assert } from '../model/assert.ts';
 import type { Offset } from '../model/ids.ts';
-import { MIB } from '../model/limits.ts';
+import { KIB, MIB } from '../model/limits.ts';
 import { type Chunk, floorBlock, type Memory } from './chunk.ts';
 import { ENTRY_BYTES } from './entry.ts';
 import { encodeManifest, type Manifest, type SegmentRecord } from './manifest.ts';
@@ -14,6 +14,12 @@ import { isSealed, type Segment, toRecord } from './segment.ts';
 
 /** Large batches lie in their segment long before the journal wants them flushed: name them after so many bytes at the latest. */
 const UNLISTED_BYTES_MAX = 8 * MIB;
+
+/**
+ * What the journal has gets to its segment in pieces: nobody waits for it, and a long write would keep those waiting who wait
+ * for the journal.
+ */
+const PIECE_BYTES_MAX = 256 * KIB;
 
 export type Work =
   /** Write whole blocks at `position` of the segment file; `durable`: so that they are, once it is answered. */
@@ -215,7 +221,11 @@ export class Flushing {
 
   /** What is placed in the segment and not written there, in whole blocks; null when there is nothing of it in memory. */
   #segmentWork(segment: Segment): Work | null {
-    let chunks = this.#log.chunks.filter((chunk) => chunk.segment === segment && chunk.used > segment.written);
+    const isWaitedFor = this.#log.direct.next !== null;
+    const limit = isWaitedFor ? Number.POSITIVE_INFINITY : floorBlock(segment.written) + PIECE_BYTES_MAX;
+    let chunks = this.#log.chunks.filter(
+      (chunk) => chunk.segment === segment && chunk.used > segment.written && chunk.start < limit,
+    );
     while (chunks[0]?.bare === true) {
       // A large batch that is missing from the segment: damage, and nothing to write.
       this.#log.synced(segment, chunks[0].used);
@@ -226,16 +236,17 @@ export class Flushing {
     const [first, last] = [chunks[0], chunks.at(-1)];
     if (first === undefined || last === undefined) return null;
     assert(first.start <= floorBlock(segment.written), 'what is not on disk is in memory');
-    const waitsForDisk = this.#log.settings.durability === 'fsync' || segment.rolled || this.#log.direct.next === null;
+    const writtenTo = Math.min(last.used, limit);
+    const proves = isWaitedFor ? this.#log.settings.durability === 'fsync' : writtenTo >= this.#target(segment);
     return {
       kind: 'segment',
       segment,
-      views: chunks.flatMap((chunk, index) => blocksOf(chunk, segment.written, chunks[index + 1])),
+      views: chunks.flatMap((chunk, index) => blocksOf(chunk, segment.written, chunks[index + 1]?.start ?? limit)),
       memories: chunks.map((chunk) => chunk.memory),
       position: Math.max(first.start, floorBlock(segment.written)),
       // A durable write says nothing about what was written before it: what still waits for an fsync needs a real one.
-      durable: waitsForDisk && segment.synced === segment.written,
-      writtenTo: last.used,
+      durable: proves && segment.synced === segment.written,
+      writtenTo,
       era: this.#log.era,
       attempt: this.#attempt,
     };
@@ -331,14 +342,14 @@ export class Flushing {
   }
 }
 
-/** The blocks of `chunk` from `from` on; the block that the next chunk begins with is left to that one. */
-function blocksOf(chunk: Chunk, from: number, next: Chunk | undefined): Uint8Array[] {
+/** The blocks of `chunk` from `from` to before `to`, both positions in the file; the next chunk may begin with its last block. */
+function blocksOf(chunk: Chunk, from: number, to: number): Uint8Array[] {
   const first = Math.max(chunk.start, floorBlock(from)) - chunk.start;
-  const last = (next?.start ?? floorBlock(chunk.used)) - chunk.start;
-  const whole = chunk.memory.bytes.subarray(first, last);
-  const isPartial = next === undefined && chunk.lastBlock.length > 0;
-  if (!isPartial) return [whole];
-  return first === last ? [chunk.copyOfLastBlock()] : [whole, chunk.copyOfLastBlock()];
+  const isWhole = to > floorBlock(chunk.used);
+  const last = (isWhole ? floorBlock(chunk.used) : to) - chunk.start;
+  const views = first === last ? [] : [chunk.memory.bytes.subarray(first, last)];
+  if (isWhole && chunk.lastBlock.length > 0) views.push(chunk.copyOfLastBlock());
+  return views;
 }
 
 function join(parts: readonly Uint8Array[]): Uint8Array {

@@ -27,8 +27,10 @@ export type JournalEffect<Client> =
   | { readonly kind: 'sync' }
   /** Call `syncDue` after so many ms. */
   | { readonly kind: 'syncLater'; readonly ms: number }
-  /** Make a file ready to be written. → `prepared` */
+  /** Make a file ready to be written, while the current one may still be. → `prepared` */
   | ({ readonly kind: 'prepare' } & Preparation)
+  /** The file that was made ready is the current one. */
+  | { readonly kind: 'use' }
   /** The current file is not written any more. */
   | { readonly kind: 'retire' }
   /** Everything of the partition below `upTo` is to get to its segments, and at most `keepBytes` of it to stay in memory. → `flushed` */

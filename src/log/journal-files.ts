@@ -2,11 +2,16 @@
  * Which files a shard's journal has: the one that is written, older ones that partitions still need, free ones that are
  * used again. Keeps count of who needs what; decides nothing about what is written.
  */
+import { assert } from '../model/assert.ts';
 import type { Offset, PartitionId } from '../model/ids.ts';
 import { MIB } from '../model/limits.ts';
 
-/** Partitions that are asked to flush at a time: their files are open and their writes compete. */
-const FLUSHES_MAX = 32;
+/**
+ * Partitions that are asked to flush at a time, by the number of files that wait for them: their writes compete with the
+ * journal's, so there is no haste until it could run out of files.
+ */
+const FLUSHES_MAX = [1, 1, 4] as const;
+const FLUSHES_IN_HASTE_MAX = 32;
 /** Free files kept for use again: overwriting costs no change of metadata. */
 const FREE_MAX = 2;
 /** Readers near the tail of one partition are served from so much memory at most. */
@@ -29,6 +34,8 @@ export interface Preparation {
   readonly name: string;
   readonly sequence: number;
   readonly recycle: string | null;
+  /** Bytes that a new file is to have from the beginning: a durable write that makes its file longer costs twice. */
+  readonly fillBytes: number;
 }
 
 export class JournalFiles {
@@ -45,6 +52,7 @@ export class JournalFiles {
   #free: string[] = [];
   #nextSequence: number;
   #preparing: Preparation | null = null;
+  #ready: Preparation | null = null;
   readonly #asked = new Map<PartitionId, Offset>();
 
   constructor(shard: number, bytesMax: number, filesMax: number, nextSequence: number) {
@@ -74,7 +82,23 @@ export class JournalFiles {
   /** Every file of this shard's own, needed or not. */
   get names(): readonly string[] {
     const current = this.#current === null ? [] : [this.#current.name];
-    return [...this.#old.map((file) => file.name), ...this.#free, ...current];
+    const ready = this.#ready === null ? [] : [this.#ready.name];
+    return [...this.#old.map((file) => file.name), ...this.#free, ...ready, ...current];
+  }
+  get isOpen(): boolean {
+    return this.#current !== null;
+  }
+  get isPreparing(): boolean {
+    return this.#preparing !== null;
+  }
+  /** The next file can be used at once. */
+  get isReady(): boolean {
+    return this.#ready !== null;
+  }
+  /** The current file is half full, and nobody has begun to make the next one ready. */
+  get wantsNext(): boolean {
+    if (this.#current === null || this.#preparing !== null || this.#ready !== null) return false;
+    return 2 * this.#position >= this.#bytesMax || 2 * this.#directBytes >= DIRECT_BYTES_MAX;
   }
   /** Files with batches of the partition in the order they were written, and the group number behind the last that counts. */
   holding(partition: PartitionId): readonly (readonly [name: string, behind: number])[] {
@@ -124,20 +148,28 @@ export class JournalFiles {
 
   /** What the next file is to be made of; null while there are as many as may be, and all are needed. */
   prepare(): Preparation | null {
+    const isAhead = this.#current !== null;
     const recycle = this.#free.shift() ?? null;
-    if (recycle === null && this.#old.length >= this.#filesMax) return null;
+    if (recycle === null && this.#old.length + (isAhead ? 1 : 0) >= this.#filesMax) return null;
     const sequence = this.#nextSequence++;
-    this.#preparing = { name: `${this.#shard}-${sequence}`, sequence, recycle };
+    const fillBytes = isAhead && recycle === null ? this.#bytesMax : 0;
+    this.#preparing = { name: `${this.#shard}-${sequence}`, sequence, recycle, fillBytes };
     return this.#preparing;
   }
 
   /** @param done false: the free file, if one was to be used, is left alone from now on. */
   prepared(done: boolean): void {
-    const preparing = this.#preparing;
+    if (done) this.#ready = this.#preparing;
     this.#preparing = null;
-    if (!done || preparing === null) return;
-    this.#current = { name: preparing.name, needs: new Map(), behind: Number.POSITIVE_INFINITY, keep: 'recycle' };
-    this.#sequence = preparing.sequence;
+  }
+
+  /** The file that is ready is written from now on. */
+  use(): void {
+    const ready = this.#ready;
+    assert(ready !== null && this.#current === null, 'the file before was retired, the next one is ready');
+    this.#ready = null;
+    this.#current = { name: ready.name, needs: new Map(), behind: Number.POSITIVE_INFINITY, keep: 'recycle' };
+    this.#sequence = ready.sequence;
     this.#position = 0;
     this.#directBytes = 0;
   }
@@ -173,11 +205,12 @@ export class JournalFiles {
   }
 
   /** Partitions that are to be asked now to flush, oldest file first, a bounded number at a time. */
-  toFlush(): readonly (readonly [PartitionId, Offset])[] {
+  toFlush(inHaste: boolean): readonly (readonly [PartitionId, Offset])[] {
     const asks: [PartitionId, Offset][] = [];
+    const most = (inHaste ? undefined : FLUSHES_MAX[this.#old.length]) ?? FLUSHES_IN_HASTE_MAX;
     for (const file of this.#old) {
       for (const [partition, upTo] of file.needs) {
-        if (this.#asked.size >= FLUSHES_MAX) return asks;
+        if (this.#asked.size >= most) return asks;
         if (this.#asked.has(partition)) continue;
         this.#asked.set(partition, upTo);
         asks.push([partition, upTo]);

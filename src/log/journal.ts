@@ -37,7 +37,9 @@ export class Journal<Client> {
   #durably = false;
   #number: number;
   #durableNumber: number;
-  #busy: 'no' | 'write' | 'sync' | 'prepare' = 'no';
+  #busy: 'no' | 'write' | 'sync' = 'no';
+  /** The next file could not be made ready ahead of time: that is tried again when it is needed. */
+  #isLate = false;
   #syncTimer = false;
   #syncWanted = false;
   #holding = false;
@@ -61,7 +63,8 @@ export class Journal<Client> {
   }
 
   get idle(): boolean {
-    return this.#busy === 'no' && this.#queue.length === 0 && this.#unsynced.size === 0;
+    const isStill = this.#busy === 'no' && !this.files.isPreparing;
+    return isStill && this.#queue.length === 0 && this.#unsynced.size === 0;
   }
 
   /** Disk watermark: user partitions are refused while set; the node's own logs may still write, to make room. */
@@ -101,7 +104,7 @@ export class Journal<Client> {
     if (era > (this.#brokenEras.get(partition) ?? 0)) this.#brokenEras.set(partition, era);
   }
 
-  // ---- one thing at a time: prepare a file, write a group, sync
+  // ---- one thing at a time: write a group, sync; files are made ready meanwhile
 
   #advance(): void {
     if (this.#busy !== 'no') return;
@@ -123,10 +126,17 @@ export class Journal<Client> {
       return;
     }
     this.#retire();
+    if (this.files.isReady) {
+      this.files.use();
+      this.#isLate = false;
+      this.outbox.push({ kind: 'use' });
+      this.#advance();
+    } else if (!this.files.isPreparing) this.#prepare();
+  }
+
+  #prepare(): void {
     const plan = this.files.prepare();
-    if (plan === null) return;
-    this.#busy = 'prepare';
-    this.outbox.push({ kind: 'prepare', ...plan });
+    if (plan !== null) this.outbox.push({ kind: 'prepare', ...plan });
   }
 
   #retire(): void {
@@ -187,6 +197,7 @@ export class Journal<Client> {
       intervalMs = Math.min(intervalMs, request.flushIntervalMs);
     }
     this.files.advance(bytes);
+    if (this.files.wantsNext && !this.#isLate) this.#prepare();
     if (this.#durably) this.#settle();
     else if (intervalMs === 0) this.#sync();
     else this.#answerWritten(intervalMs);
@@ -243,10 +254,10 @@ export class Journal<Client> {
   }
 
   prepared(error: JournalError | null): void {
-    assert(this.#busy === 'prepare', 'nothing was being prepared');
-    this.#busy = 'no';
+    assert(this.files.isPreparing, 'nothing was being prepared');
     this.files.prepared(error === null);
-    if (error !== null) this.#failQueue(storageFault(error));
+    this.#isLate = error !== null;
+    if (error !== null && !this.files.isOpen) this.#failQueue(storageFault(error));
     this.#advance();
   }
 
@@ -361,7 +372,7 @@ export class Journal<Client> {
   #askToFlush(): void {
     if (this.files.old === 0) this.#isShort = false;
     const keepBytes = this.#isShort ? 0 : this.files.keepBytes;
-    for (const [partition, upTo] of this.files.toFlush())
+    for (const [partition, upTo] of this.files.toFlush(this.#isShort))
       this.outbox.push({ kind: 'flush', partition, upTo, keepBytes });
   }
 }

@@ -50,7 +50,8 @@ test('what arrives while a write is in flight forms the next group; one answer f
   journal.store(store(64, 0));
   t.deepEqual(kinds(take(journal)), ['prepare']);
   journal.prepared(null);
-  const first = take(journal);
+  t.deepEqual(kinds(journal.outbox), ['use', 'write']);
+  const first = take(journal).slice(1);
   t.is(readHeader(groupOf(first), 0, crc32c)?.count, 1);
   for (const [partition, base] of [
     [64, 1],
@@ -176,10 +177,14 @@ test('a file goes when every partition in it has flushed, and is used again', (t
   write(journal);
   journal.store(store(64, 1));
   const full = take(journal);
-  t.deepEqual(kinds(full), ['retire', 'flush', 'flush', 'prepare']);
+  t.deepEqual(kinds(full), ['retire', 'flush'], 'one after the other, and the next file is on its way');
   journal.prepared(null);
   write(journal);
   journal.flushed(id(64), 1);
+  t.like(
+    take(journal).find((effect) => effect.kind === 'flush'),
+    { partition: 65 },
+  );
   journal.store(store(64, 2));
   write(journal);
   journal.flushed(id(65), 1);
@@ -188,6 +193,42 @@ test('a file goes when every partition in it has flushed, and is used again', (t
     take(journal).find((effect) => effect.kind === 'prepare'),
     { recycle: '0-1', name: '0-3' },
   );
+});
+
+test('the next file is made ready while the one before is written, and is used without waiting', (t) => {
+  const journal = begin(16_384);
+  journal.store(store(64, 0));
+  journal.prepared(null);
+  write(journal);
+  journal.store(store(64, 1));
+  const half = write(journal);
+  t.like(
+    half.find((effect) => effect.kind === 'prepare'),
+    { name: '0-2', recycle: null, fillBytes: 16_384 },
+  );
+  for (let base = 2; base < 4; base++) {
+    journal.store(store(64, base));
+    t.false(kinds(write(journal)).includes('prepare'), 'once');
+  }
+  journal.prepared(null);
+  journal.store(store(64, 4));
+  t.deepEqual(kinds(journal.outbox), ['retire', 'flush', 'use', 'write']);
+  t.like(readHeader(groupOf(take(journal)), 0, crc32c), { sequence: 2, number: 5, durable: 4 });
+});
+
+test('a next file that cannot be made ready ahead fails nobody, and is tried again when it is needed', (t) => {
+  const journal = begin(8_192);
+  journal.store(store(64, 0));
+  journal.prepared(null);
+  const early = write(journal);
+  t.true(kinds(early).includes('prepare'));
+  journal.prepared({ full: true, message: 'ENOSPC' });
+  journal.store(store(64, 1));
+  t.false(kinds(write(journal)).some((kind) => kind === 'failed' || kind === 'prepare'));
+  journal.store(store(64, 2));
+  t.deepEqual(kinds(take(journal)), ['retire', 'flush', 'prepare']);
+  journal.prepared({ full: true, message: 'ENOSPC' });
+  t.deepEqual(kinds(take(journal)), ['failed'], 'now somebody waits for it');
 });
 
 test('refused writes do not keep the node from writing its own logs', (t) => {
