@@ -30,6 +30,9 @@ export interface AppendEvents {
 
 /** After the disk was full, appends are refused for so long before one tries again, ms. */
 const FULL_MS = 500;
+/** What readers have seen is stored again after a failure: after so long first, then twice as long each time, ms. */
+const AGAIN_MS_MIN = 10;
+const AGAIN_MS_MAX = 1_000;
 /** Batches that wait for memory of their segment's last block. */
 const WAITING_MAX = 1_000;
 
@@ -49,6 +52,7 @@ export class PartitionAppends {
   /** The journal was given everything below. */
   #storedTo: Offset;
   #blocked = false;
+  #againMs = AGAIN_MS_MIN;
   #refusal: { readonly fault: Fault; readonly until: number } | null = null;
 
   constructor(context: Context<Step>, log: PartitionLog, producers: Producers, events: AppendEvents) {
@@ -190,6 +194,7 @@ export class PartitionAppends {
   stored(answer: JournalAnswer & { type: 'stored' }): void {
     if (answer.era !== this.#log.era) return;
     this.#log.journaled(answer.upTo, answer.durable);
+    if (answer.durable) this.#againMs = AGAIN_MS_MIN;
     this.committed();
   }
 
@@ -203,7 +208,20 @@ export class PartitionAppends {
     if (answer.fault.code === 'DISK_FULL')
       this.#refusal = { fault: answer.fault, until: this.#context.monotonic() + FULL_MS };
     this.#failWaiters(answer.fault);
-    this.store();
+    if (this.#storedTo < this.#log.end && !this.#blocked) this.#storeLater();
+  }
+
+  /** A disk that has just failed would fail again at once. What is appended meanwhile waits behind it. */
+  #storeLater(): void {
+    this.#blocked = true;
+    this.#context.after(
+      this.#againMs,
+      step(() => {
+        this.#blocked = false;
+        this.store();
+      }),
+    );
+    this.#againMs = Math.min(2 * this.#againMs, AGAIN_MS_MAX);
   }
 
   #failWaiters(reason: Fault): void {

@@ -269,6 +269,22 @@ for (const operation of ['write', 'sync'] as const) {
   });
 }
 
+test('what was answered under interval is stored again with pauses while the disk is full, and not at once for ever', (t) => {
+  const world = new StorageWorld(lazily);
+  t.is(world.appended(P, batch(['a'])), 0);
+  const full = { kind: 'error', code: 'ENOSPC' } as const;
+  const rule = world.disk.faults.add({ operations: ['sync', 'write', 'open'], path: inJournal, effect: full });
+  world.run(20_000);
+  const failures = world.logged.filter((line) => /the journal could not be written/.test(line)).length;
+  t.true(failures > 3 && failures < 60, `${failures} failures in 20 s`);
+  t.deepEqual(world.readAll(P), [[0, 'a']]);
+  rule.remove();
+  world.run(3_000);
+  t.like(world.described(P), { end: 1, durable: 1 });
+  world.restart('power');
+  t.deepEqual(world.readAll(P), [[0, 'a']]);
+});
+
 test('a topic that changes from interval to fsync has large batches fsynced before it answers', (t) => {
   const world = new StorageWorld({ settings: { durability: 'interval', flushIntervalMs: 60_000 } });
   t.is(world.appended(P, batch([giant('0')])), 0);

@@ -37,7 +37,7 @@ export interface Batch {
   readonly receipts: readonly Receipt[];
   /** What it was counted as against the memory bound. */
   readonly memoryBytes: number;
-  /** Monotonic; then its senders are told TIMED_OUT. */
+  /** Monotonic; then its senders are told why it is late: DISK_FULL, or TIMED_OUT. */
   readonly deadlineMs: number;
   readonly round: Round;
   /** -1: never sent under the lane's identity. */
@@ -66,6 +66,8 @@ export class Lane {
   /** Nothing is sent before this, monotonic ms. */
   pausedUntilMs = 0;
   failures = 0;
+  /** Why the node took nothing lately; null once it does. */
+  refusal: CallboardError | null = null;
   #queue: Batch[] = [];
   #inFlight = 0;
   #draining = false;
@@ -126,6 +128,7 @@ export class Lane {
   /** Stored: true when somebody still waits for it. */
   stored(batch: Batch): boolean {
     this.failures = 0;
+    this.refusal = null;
     this.#known = true;
     return this.#landed(batch) && this.settle(batch);
   }
@@ -135,6 +138,7 @@ export class Lane {
     const isHead = this.#queue[0] === batch;
     if (!this.#landed(batch)) return null;
     batch.lastError = CallboardError.from(fault);
+    this.refusal = batch.lastError;
     if (fault.retryable && !NOT_STORED.has(fault.code)) batch.uncertain = true;
     if (this.idempotent && fault.code === 'OUT_OF_ORDER_SEQUENCE') return this.#outOfOrder(batch, isHead);
     if (this.idempotent && fault.code === 'UNKNOWN_PRODUCER') return batch.uncertain ? 'fail' : this.#renew();

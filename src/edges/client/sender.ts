@@ -241,10 +241,12 @@ export class Sender {
   }
 
   #overdue(batch: Batch): CallboardError {
-    const cause = batch.lastError ?? this.#link.failure;
+    const cause = batch.lastError ?? batch.lane.refusal ?? this.#link.failure;
     const where = `${batch.lane.topicName}/${batch.lane.partition}`;
     const why = cause === null ? 'no answer yet' : cause.message;
-    return new CallboardError('TIMED_OUT', `${where}: not stored within deliveryTimeoutMs: ${why}`, { cause });
+    // Nobody can tell what became of a batch that may have been stored: that is no refusal.
+    const code = cause?.code === 'DISK_FULL' && !batch.uncertain ? 'DISK_FULL' : 'TIMED_OUT';
+    return new CallboardError(code, `${where}: not stored within deliveryTimeoutMs: ${why}`, { cause });
   }
 
   #nowMs(): number {

@@ -114,14 +114,43 @@ test('a message that is not stored by its deadline fails with TIMED_OUT and the 
   const lost: number[] = [];
   const producer = client.producer({ deliveryTimeoutMs: 2_000, onError: (_, { messages }) => lost.push(messages) });
   await clock.until(producer.send({ topic: 'a', partition: 0, value: 'x' }));
-  node.fate = onProduce((_, request) => refuse(request, 'DISK_FULL'));
+  node.fate = onProduce((_, request) => refuse(request, 'OVERLOADED'));
   const error = await t.throwsAsync(clock.until(producer.send({ topic: 'a', partition: 0, value: 'y' }), 3_000), {
     instanceOf: CallboardError,
   });
   t.is(error?.code, 'TIMED_OUT');
   t.true(error?.retryable);
-  t.like(error?.cause, { code: 'DISK_FULL' });
+  t.like(error?.cause, { code: 'OVERLOADED' });
   t.deepEqual(lost, [1]);
+});
+
+test('messages that meet a full disk until their deadline fail with DISK_FULL, also those behind that were never sent', async (t) => {
+  const { node, clock, client } = await connected();
+  const producer = client.producer({ deliveryTimeoutMs: 2_000, lingerMs: 0 });
+  await clock.until(producer.send({ topic: 'a', partition: 0, value: 'x' }));
+  node.fate = onProduce((_, request) => refuse(request, 'DISK_FULL'));
+  const sends = [producer.send({ topic: 'a', partition: 0, value: 'y' })];
+  await clock.advance(500);
+  sends.push(producer.send({ topic: 'a', partition: 0, value: 'z' }));
+  await clock.advance(5_000);
+  for (const send of sends) {
+    const error = await t.throwsAsync(send, { instanceOf: CallboardError });
+    t.is(error?.code, 'DISK_FULL');
+  }
+  node.fate = () => undefined;
+  t.is((await clock.until(producer.send({ topic: 'a', partition: 0, value: 'room again' }))).offset, 1);
+});
+
+test('a message that may have been stored before the disk was full fails with TIMED_OUT', async (t) => {
+  const { node, clock, client } = await connected();
+  const producer = client.producer({ deliveryTimeoutMs: 2_000, lingerMs: 0 });
+  await clock.until(producer.send({ topic: 'a', partition: 0, value: 'x' }));
+  node.fate = onProduce((nth, request) => refuse(request, nth === 1 ? 'STORAGE_FAILED' : 'DISK_FULL'));
+  const error = await t.throwsAsync(clock.until(producer.send({ topic: 'a', partition: 0, value: 'y' }), 3_000), {
+    instanceOf: CallboardError,
+  });
+  t.is(error?.code, 'TIMED_OUT');
+  t.like(error?.cause, { code: 'DISK_FULL' });
 });
 
 test('a node that is away longer than the deadline: a typed error, no unhandled rejection, and it goes on afterwards', async (t) => {
