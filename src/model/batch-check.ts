@@ -113,8 +113,7 @@ const reader = new VarintReader();
 
 function checkRecords(bytes: Uint8Array): Fault | null {
   const count = readRecordCount(bytes);
-  const base = readBaseTimestamp(bytes);
-  const max = readMaxTimestamp(bytes);
+  const times = timesOf(bytes);
   reader.over(bytes, BATCH_HEADER_BYTES, bytes.length);
   // The count may lie up to 2^31; the walk ends with the bytes, because every record takes some.
   for (let index = 0; index < count; index++) {
@@ -123,7 +122,7 @@ function checkRecords(bytes: Uint8Array): Fault | null {
     if (reader.failed) return badRecord(index, 'its length is wrong');
     reader.position = start;
     reader.end = start + length;
-    const wrong = checkRecord(index, base, max);
+    const wrong = checkRecord(index, times);
     if (wrong !== null) return badRecord(index, wrong);
     reader.end = bytes.length;
   }
@@ -134,10 +133,24 @@ function badRecord(index: number, what: string): Fault {
   return corrupt(`record ${index}: ${what}`);
 }
 
+/** Timestamps of records are told as distances from the base; compared so, because a timestamp itself is allocated. */
+interface Times {
+  readonly base: number;
+  readonly max: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+function timesOf(bytes: Uint8Array): Times {
+  const base = readBaseTimestamp(bytes);
+  const max = readMaxTimestamp(bytes);
+  return { base, max, least: -1 - base, most: max - base };
+}
+
 /** Walks one record, which ends at the reader's end. */
-function checkRecord(index: number, base: number, max: number): string | null {
+function checkRecord(index: number, times: Times): string | null {
   reader.byte();
-  const timestamp = base + reader.varlong();
+  const sinceBase = reader.varlong();
   const delta = reader.varint();
   skipNullable(reader, reader.varint());
   skipNullable(reader, reader.varint());
@@ -149,6 +162,7 @@ function checkRecord(index: number, base: number, max: number): string | null {
   }
   if (reader.failed || reader.position !== reader.end) return 'its fields do not fill its length';
   if (delta !== index) return `its offset delta is ${delta}`;
-  if (!Number.isSafeInteger(timestamp) || timestamp < -1) return 'its timestamp is out of range';
-  return timestamp > max ? `its timestamp ${timestamp} is beyond the max timestamp ${max} of the batch` : null;
+  if (sinceBase < times.least) return 'its timestamp is out of range';
+  if (sinceBase <= times.most) return null;
+  return `its timestamp ${times.base + sinceBase} is beyond the max timestamp ${times.max} of the batch`;
 }
