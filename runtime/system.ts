@@ -14,7 +14,7 @@ import type { Logger } from './ports.ts';
 import type { ShardView } from './shard.ts';
 import type { ShardStart } from './shard-host.ts';
 import { CrashHistory } from './supervision.ts';
-import { type ShardThread, startHere, startWorker } from './thread.ts';
+import { type HeapBounds, type ShardThread, startHere, startWorker } from './thread.ts';
 
 export interface SystemOptions {
   readonly node: NodeId;
@@ -27,8 +27,8 @@ export interface SystemOptions {
   readonly arenaBytes: number;
   /** Of each ring, a power of two. */
   readonly ringBytes: number;
-  /** A worker whose heap needs more dies and is replaced; null: Node's default. */
-  readonly heapMibMax: number | null;
+  /** Of each worker; null: Node's default. */
+  readonly heap: HeapBounds | null;
   readonly ports: PortSettings;
   /** Beside the kernel's own. */
   readonly counters: readonly CounterDefinition[];
@@ -189,7 +189,7 @@ export class System {
   }
 
   #worker(shard: number): ShardThread {
-    return startWorker(shard, this.#options.heapMibMax, this.#options.treeUrl);
+    return startWorker(shard, this.#options.heap, this.#options.treeUrl);
   }
 
   /** From now on its death is followed by a replacement. */

@@ -2,7 +2,7 @@
  * Where a shard runs: a worker thread, or the caller's own where there is only one and it is asked for. It ends once; whoever started it
  * decides what then.
  */
-import { Worker } from 'node:worker_threads';
+import { type ResourceLimits, Worker } from 'node:worker_threads';
 import { controlOf } from './control.ts';
 import type { ShardControl } from './shard-host.ts';
 
@@ -14,20 +14,32 @@ export interface ShardThread {
   end(): Promise<void>;
 }
 
+/** What the engine may take for objects, MiB. */
+export interface HeapBounds {
+  /** Those that live long: a worker that needs more dies, and is replaced. */
+  readonly oldMibMax: number;
+  /** Those just born: with more it only collects less often, and touches more memory. */
+  readonly youngMibMax: number;
+}
+
+const limitsOf = ({ oldMibMax, youngMibMax }: HeapBounds): ResourceLimits => ({
+  maxOldGenerationSizeMb: oldMibMax,
+  maxYoungGenerationSizeMb: youngMibMax,
+});
+
 /** `.ts` in a clone, `.js` in a build. */
 const WORKER_URL = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 /** A shard in the caller's thread that failed gives its actors this long to let go of what they hold. */
 const COLLAPSE_MS_MAX = 10_000;
 
 /**
- * @param heapMibMax a worker that needs more dies, and is replaced.
  * @param treeUrl what the worker imports while it waits to be started.
  */
-export function startWorker(shard: number, heapMibMax: number | null, treeUrl: string): ShardThread {
+export function startWorker(shard: number, heap: HeapBounds | null, treeUrl: string): ShardThread {
   const worker = new Worker(WORKER_URL, {
     name: `shard ${shard}`,
     workerData: treeUrl,
-    ...(heapMibMax === null ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMibMax } }),
+    ...(heap === null ? {} : { resourceLimits: limitsOf(heap) }),
   });
   let reason: Error | null = null;
   worker.on('error', (error) => {

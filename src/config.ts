@@ -7,7 +7,9 @@ import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
+import { memoryLeast } from './memory.ts';
 import { KIB } from './model/limits.ts';
+import { showBytes } from './model/units.ts';
 import {
   environmentName,
   flagName,
@@ -86,6 +88,8 @@ export function resolveSettings(sources: Sources): Resolved {
     'flag',
     Object.entries(sources.flags ?? {}).map(([key, value]) => ({ key, value, where: flagName(key) })),
   );
+  const least = memoryLeast(values.get('shards') as number);
+  if (origins.get('memory')?.from === 'default') values.set('memory', Math.max(least, values.get('memory') as number));
   const resolved = {
     settings: Object.fromEntries(values),
     origins: Object.fromEntries(origins),
@@ -116,6 +120,13 @@ function checkTogether({ settings, origins }: Resolved, problems: Problem[]): vo
     );
   }
   checkPorts(settings, refuse);
+  const { shards } = settings;
+  const memory = memoryLeast(shards);
+  if (settings.memory < memory)
+    refuse(
+      'memory',
+      `must be at least ${showBytes(memory)} for ${shards} shard${shards === 1 ? '' : 's'}, so that resident memory stays below it; give more memory, or choose fewer shards`,
+    );
   const frameLeast = settings['topics.batchBytesMax'] + FRAME_OVERHEAD_BYTES;
   if (settings['limits.frameBytes'] < frameLeast)
     refuse('limits.frameBytes', `must be at least ${frameLeast}, so that one batch of topics.batchBytesMax fits`);

@@ -17,8 +17,8 @@ import { System, type SystemOptions } from '../runtime/system.ts';
 import { resolveSettings, thisMachine } from './config.ts';
 import type { Admin } from './edges/admin/server.ts';
 import type { RunningNode } from './edges/cli/index.ts';
+import { planMemory } from './memory.ts';
 import { id, type NodeId, type Timestamp } from './model/ids.ts';
-import { KIB, MIB } from './model/limits.ts';
 import type { Settings } from './settings.ts';
 import type { ShardPlan } from './shard.ts';
 import { VERSION } from './version.ts';
@@ -29,13 +29,6 @@ export type { RunningNode } from './edges/cli/index.ts';
 const FORM = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const here = (file: string): string => new URL(`./${file}.${FORM}`, import.meta.url).href;
 
-/** Part of the memory setting that is shared arenas; the rest is for the heaps of the threads and Node itself. */
-const ARENA_SHARE = 0.5;
-const HEAP_SHARE = 0.4;
-/** Less than this and a shard cannot hold its topics. */
-const HEAP_MIB_LEAST = 64;
-/** Rings hold fields and small messages; with many shards there are many of them. */
-const ringBytes = (shards: number): number => (shards <= 8 ? MIB : 256 * KIB);
 /** A stop that takes longer leaves the rest to recovery. */
 const STOP_MS_MAX = 20_000;
 const READY_LOOK_MS = 1;
@@ -179,20 +172,19 @@ async function planOf(folder: DataFolder, settings: Settings): Promise<ShardPlan
     direct: refusal === null,
     nativePort: await findPort(settings, 'native'),
     kafkaPort: settings['kafka.enabled'] ? await findPort(settings, 'kafka') : null,
-    arenaBytes: arenaBytesOf(settings),
+    arenaBytes: planMemory(settings.memory, settings.shards).arenaBytes,
   };
 }
 
-const arenaBytesOf = ({ memory, shards }: Settings): number => Math.floor((memory * ARENA_SHARE) / shards / MIB) * MIB;
-
-function systemOf(settings: Settings): Omit<SystemOptions, 'treeUrl' | 'logger' | 'failed'> {
+function systemOf(settings: Settings): Omit<SystemOptions, 'here' | 'treeUrl' | 'logger' | 'failed'> {
   const { shards } = settings;
+  const { arenaBytes, ringBytes, oldHeapMib, youngHeapMib } = planMemory(settings.memory, shards);
   return {
     node: id<NodeId>(settings.node),
     shards,
-    arenaBytes: arenaBytesOf(settings),
-    ringBytes: ringBytes(shards),
-    heapMibMax: Math.max(HEAP_MIB_LEAST, Math.floor((settings.memory * HEAP_SHARE) / shards / MIB)),
+    arenaBytes,
+    ringBytes,
+    heap: { oldMibMax: oldHeapMib, youngMibMax: youngHeapMib },
     ports: {
       folder: resolve(settings.data),
       log: { level: settings['log.level'], format: settings['log.format'] },

@@ -3,7 +3,7 @@
  * texts and the type of the settings follow from it. Decides what a single value may be; reads nothing and knows
  * nothing of where values come from (config.ts does).
  */
-
+import { memoryLeast } from './memory.ts';
 import { FRAME_BYTES_MAX, GIB, KIB, MIB } from './model/limits.ts';
 import { parsePlace } from './model/place.ts';
 import { TOPIC_DEFAULTS, TOPIC_SETTING_RULES, type TopicSettings } from './model/topic.ts';
@@ -103,8 +103,6 @@ function topicDefault<K extends keyof TopicSettings>(name: K, description: strin
   );
 }
 
-const MEMORY_LEAST = 256 * MIB;
-
 /** Every setting there is. Environment names and flags follow from the key: `native.port`, CALLBOARD_NATIVE_PORT, --native-port. */
 export const rules = {
   data: setting('Folder that holds everything the node keeps.', text, './data'),
@@ -118,11 +116,10 @@ export const rules = {
     defaultText: 'one less than cores',
   } satisfies Rule<number>,
   memory: {
-    description:
-      'Bounds the shared arenas (half of it) and the heaps (0.4) of all shards; resident memory is about 150MiB more.',
-    ...bytes(MEMORY_LEAST, 1024 * GIB),
-    byDefault: (machine) => Math.max(MEMORY_LEAST, Math.min(GIB, Math.floor(machine.memoryBytes / 4 / MIB) * MIB)),
-    defaultText: 'a quarter of the machine or container, from 256MiB to 1GiB',
+    description: 'Resident memory of the process stays below it; the shards share out what Node itself does not take.',
+    ...bytes(memoryLeast(1), 1024 * GIB),
+    byDefault: (machine) => Math.max(memoryLeast(1), Math.min(GIB, Math.floor(machine.memoryBytes / 4 / MIB) * MIB)),
+    defaultText: 'a quarter of the machine or container up to 1GiB, or what the shards need if that is more',
   } satisfies Rule<number>,
   'native.host': setting('Address that the native protocol listens on.', text, '127.0.0.1'),
   'native.port': setting('Port of the native protocol; 0 picks a free one.', whole(0, 65_535), 7625),

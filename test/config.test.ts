@@ -14,6 +14,7 @@ import {
   settingsInForce,
   thisMachine,
 } from '../src/config.ts';
+import { memoryLeast } from '../src/memory.ts';
 import { checkTopicSettings, TOPIC_DEFAULTS } from '../src/model/topic.ts';
 import { environmentName, flagName, settingDescriptions, settingKeys, topicDefaults } from '../src/settings.ts';
 import { readSettingsFile } from '../src/settings-file.ts';
@@ -41,7 +42,7 @@ test('defaults follow from the machine', (t) => {
   t.is(settings['admin.port'], 7680);
   t.is(settings.data, './data');
   t.deepEqual(origins.shards, { from: 'default', where: 'default' });
-  t.is(resolveSettings({ machine: { ...machine, memoryBytes: 100 * MIB } }).settings.memory, 256 * MIB);
+  t.is(resolveSettings({ machine: { ...machine, memoryBytes: 100 * MIB } }).settings.memory, memoryLeast(3));
   t.is(resolveSettings({ machine: { ...machine, memoryBytes: 64 * 1024 * MIB } }).settings.memory, 1024 * MIB);
   const real = thisMachine();
   t.true(real.cores >= 1 && real.memoryBytes > 0);
@@ -79,7 +80,7 @@ test('a wrong value says what is allowed', (t) => {
     ['native.port: "80 80"', /a whole number/],
     ['shards: 0', /from 1 to 64/],
     ['shards: true', /from 1 to 64/],
-    ['memory: 1MiB', /bytes from 256MiB to 1024GiB/],
+    ['memory: 1MiB', /bytes from 231MiB to 1024GiB/],
     ['memory: 2 parsecs', /bytes from/],
     ['log.level: loud', /debug or info or warn or error/],
     ['topics.durability: sometimes', /"fsync" or "interval"/],
@@ -208,6 +209,21 @@ test('names that belong to the command line or come from a cluster are no settin
     problemsOf(() => resolveSettings({ machine, environment })),
     [],
   );
+});
+
+test('memory follows the shards by default, and is refused where it is too little for them', (t) => {
+  const least = memoryLeast(16);
+  t.true(least > 1024 * MIB);
+  const { settings, origins } = resolveSettings({ machine, flags: { shards: 16 } });
+  t.is(settings.memory, least);
+  t.is(origins.memory.from, 'default');
+  const small = problemsOf(() => resolveSettings({ machine, flags: { shards: 16, memory: least - MIB } }));
+  t.deepEqual(
+    small.map(({ where, key }) => [where, key]),
+    [['--memory', 'memory']],
+  );
+  t.regex(small[0]?.message ?? '', /^must be at least \d+MiB for 16 shards/);
+  t.is(resolveSettings({ machine, flags: { shards: 16, memory: least } }).settings.memory, least);
 });
 
 test('the table is complete: names, flags and topic defaults agree', (t) => {

@@ -48,8 +48,8 @@ const walls: readonly Wall[] = [
     why: 'edges reach the broker by protocol; what starts a node is handed in',
   },
   {
-    from: /^src\/(config|settings|settings-file)\.ts$/,
-    ours: ['src/config.ts', 'src/settings.ts', 'src/settings-file.ts', 'src/model/'],
+    from: /^src\/(config|memory|settings|settings-file)\.ts$/,
+    ours: ['src/config.ts', 'src/memory.ts', 'src/settings.ts', 'src/settings-file.ts', 'src/model/'],
     others: ['node:', 'yaml'],
     why: 'settings are known to those who compose, and know nobody',
   },

@@ -15,6 +15,8 @@ import { TestNode } from '../node/harness.ts';
 import { type Fields, Hostile } from './hostile.ts';
 
 const HONEST_TOPIC = 'honest';
+/** Little for two shards: resident memory must stay below it, whatever happens. */
+const MEMORY_MIB = 384;
 /** Rounds that the honest client makes beside an attack, and once more behind it. */
 const ROUNDS = 5;
 /** Small enough for a ring, for the journal alone, and large enough for memory of the arena all the way. */
@@ -104,7 +106,7 @@ export class Target {
   static async start(flags: readonly string[] = []): Promise<Target> {
     const node = await TestNode.start({
       shards: 2,
-      flags: ['--memory', '256MiB', '--log-level', 'error', '--log-format', 'json', ...flags],
+      flags: ['--memory', `${MEMORY_MIB}MiB`, '--log-level', 'error', '--log-format', 'json', ...flags],
     });
     const honest = await Honest.start(node.server);
     await honest.advance(20);
@@ -237,6 +239,7 @@ export function attacks(
       `${on.honest.rounds - rounds} honest rounds, slowest ${on.honest.slowestMs.toFixed(0)} ms; ` +
         `memory ${Math.round(memory / MIB)} MiB, peak +${grown(peak)}, left +${grown(now)}`,
     );
+    t.true(peak < MEMORY_MIB * MIB, `${Math.round(peak / MIB)} MiB are resident`);
     t.true(grown(peak) <= bounds.peakMib, `memory rose by ${grown(peak)} MiB`);
     t.true(grown(now) <= bounds.leftMib, `memory is still ${grown(now)} MiB higher`);
     t.true(on.descriptors() <= descriptors + DESCRIPTORS_MARGIN, 'descriptors are back');

@@ -61,7 +61,7 @@ async function start(data: string): Promise<Live> {
   const flags = {
     data,
     shards: 2,
-    memory: 256 * MIB,
+    memory: 384 * MIB,
     'native.port': 0,
     'kafka.port': 0,
     'admin.port': 0,

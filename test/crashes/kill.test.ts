@@ -35,7 +35,7 @@ class Mortal {
   }
 
   async start(shards: number): Promise<void> {
-    const settings = JSON.stringify({ ...this.#settings, shards, memory: 256 * MIB });
+    const settings = JSON.stringify({ ...this.#settings, shards, memory: 384 * MIB });
     const child = fork(fileURLToPath(new URL('./mortal.ts', import.meta.url)), [settings], {
       // The traitor's deeds are logged as errors, which they are.
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],

@@ -24,7 +24,7 @@ async function withNode(
   const flags = {
     data,
     shards: SHARDS,
-    memory: 256 * MIB,
+    memory: 384 * MIB,
     'native.port': 0,
     'kafka.port': 0,
     'admin.port': 0,

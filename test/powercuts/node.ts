@@ -17,7 +17,7 @@ export async function startOn(data: string, shards: number): Promise<Loaded> {
   const flags = {
     data,
     shards,
-    memory: 256 * MIB,
+    memory: 384 * MIB,
     'native.port': 0,
     'kafka.port': 0,
     'admin.port': 0,

@@ -33,7 +33,7 @@ async function start(
     treeUrl: new URL('./system-tree.ts', import.meta.url).href,
     arenaBytes: 1 << 20,
     ringBytes: 1 << 16,
-    heapMibMax: sabotage === 'memory' ? 64 : null,
+    heap: sabotage === 'memory' ? { oldMibMax: 64, youngMibMax: 12 } : null,
     ports: { folder, log: { level: 'error', format: 'json' }, jobs: {}, jobThreadsMax: 1, jobsWaitingMax: 10 },
     counters: [],
     logger,
