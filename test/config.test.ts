@@ -42,7 +42,10 @@ test('defaults follow from the machine', (t) => {
   t.is(settings['admin.port'], 7680);
   t.is(settings.data, './data');
   t.deepEqual(origins.shards, { from: 'default', where: 'default' });
-  t.is(resolveSettings({ machine: { ...machine, memoryBytes: 100 * MIB } }).settings.memory, memoryLeast(3));
+  t.is(
+    resolveSettings({ machine: { ...machine, memoryBytes: 100 * MIB } }).settings.memory,
+    memoryLeast(settings.shards),
+  );
   t.is(resolveSettings({ machine: { ...machine, memoryBytes: 64 * 1024 * MIB } }).settings.memory, 1024 * MIB);
   const real = thisMachine();
   t.true(real.cores >= 1 && real.memoryBytes > 0);
