@@ -71,7 +71,7 @@ export class Candidate {
     const root = this.name === 'other' && otherRoot !== undefined ? otherRoot : ROOT;
     const bin = join(root, 'bin/callboard.js');
     // Commits of before there was a listener for Kafka clients know no such setting.
-    const kafka = existsSync(join(root, 'src/protocols/kafka/session.ts')) ? ['--kafka-enabled', 'false'] : [];
+    const kafka = existsSync(join(root, 'src/protocols/kafka/session.ts')) ? ['--kafka-port', '0'] : [];
     const ports = ['--native-port', String(this.port), '--admin-port', '0', ...kafka];
     const command =
       this.name === 'ceiling'
