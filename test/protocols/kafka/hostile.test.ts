@@ -89,6 +89,10 @@ function spoiled(valid: Uint8Array, roll: (sides: number) => number): Uint8Array
   return bytes;
 }
 
+function varint(value: number): readonly number[] {
+  return value >>> 0 < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)];
+}
+
 const writing = new Writing();
 const bodiesOf = (call: AnyCall): [version: number, body: Uint8Array][] =>
   editions
@@ -120,6 +124,81 @@ for (const call of calls) {
     t.true(refused > runs / 20 && refused < runs, `${refused} of ${runs} refused`);
   });
 }
+
+interface Mark {
+  readonly from: number;
+  readonly to: number;
+  /** Of the length that stands there: 0 for varints. */
+  readonly width: 0 | 2 | 4;
+}
+
+/** Notes where the lengths and counts of a message stand. */
+class Mapping extends Reading {
+  readonly marks: Mark[] = [];
+
+  override stringLength(compact: boolean): number {
+    const from = this.position;
+    return this.#note(from, compact ? 0 : 2, super.stringLength(compact));
+  }
+  override length(compact: boolean): number {
+    const from = this.position;
+    return this.#note(from, compact ? 0 : 4, super.length(compact));
+  }
+  override tagged(...given: Parameters<Reading['tagged']>): void {
+    const from = this.position;
+    super.varint();
+    this.#note(from, 0, 0);
+    this.position = from;
+    super.tagged(...given);
+  }
+
+  #note(from: number, width: Mark['width'], found: number): number {
+    this.marks.push({ from, to: this.position, width });
+    return found;
+  }
+}
+
+const TOO_MUCH = {
+  0: [varint(0xffff_ffff), varint(0x7fff_ffff)],
+  2: [
+    [0x7f, 0xff],
+    [0xff, 0xfe],
+  ],
+  4: [
+    [0x7f, 0xff, 0xff, 0xff],
+    [0xff, 0xff, 0xff, 0xfe],
+    [0x80, 0, 0, 0],
+  ],
+} as const;
+
+/** One more than there are bytes behind the mark. */
+function oneTooMany({ to, width }: Mark, bytes: Uint8Array): readonly number[] {
+  const count = bytes.length - to + 1;
+  if (width === 0) return varint(count + 1);
+  return width === 2 ? [count >> 8, count & 0xff] : [0, count >> 16, (count >> 8) & 0xff, count & 0xff];
+}
+
+test('every length and every count of every call, beyond the bytes that are there, is refused', (t) => {
+  let marks = 0;
+  for (const call of calls) {
+    for (const [version, body] of bodiesOf(call)) {
+      const codec = call.request.at(version) as Codec<unknown, never>;
+      const mapping = new Mapping(body);
+      codec.read(mapping);
+      for (const mark of mapping.marks) {
+        for (const wrong of [...TOO_MUCH[mark.width], oneTooMany(mark, body)]) {
+          const bytes = Uint8Array.from([...body.subarray(0, mark.from), ...wrong, ...body.subarray(mark.to)]);
+          const reading = new Counting(bytes);
+          codec.read(reading);
+          const fine = reading.failed && reading.steps <= 2 * bytes.length + STEPS_AFTER_FAILURE;
+          if (!fine) t.fail(`${call.name} version ${version}, byte ${mark.from}: ${wrong} was taken`);
+          marks++;
+        }
+      }
+    }
+  }
+  t.true(marks > 50_000, `${marks}`);
+});
 
 /** A whole frame, with a client id and no tags. */
 function frameOf(call: AnyCall, version: number, body: readonly number[]): Uint8Array {
@@ -194,8 +273,6 @@ test('a compact string is no longer than an ordinary one can be', (t) => {
   t.is(read(0x7fff), 'read');
   t.is(read(0x8000), 'refused');
 });
-
-const varint = (value: number): number[] => (value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)]);
 
 test('a frame of very many empty things is refused for their number', (t) => {
   const read = (count: number): boolean => {
