@@ -89,6 +89,7 @@ class Connection implements Actor<Inbox> {
     this.#conversation = conversation;
     this.#outbox = new Outbox((views) => this.#write(views));
     this.#requests = new Requests(context, services, {
+      host: socket.remote.replace(/:\d+$/, ''),
       client: () => conversation.client,
       unsentBytes: () => this.#outbox.bytes,
     });

@@ -9,6 +9,7 @@ import { decodeGroupRecord, type GroupRecord } from '../src/group/record.ts';
 import { unreachable } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import { id, type PartitionId } from '../src/model/ids.ts';
+import type { ClassicReply, ClassicRequest } from '../src/protocols/classic.ts';
 import type {
   CommitReply,
   CommitRequest,
@@ -24,7 +25,7 @@ import type {
   HeartbeatRequest,
   ResetGroupReply,
   ResetGroupRequest,
-} from '../src/protocols/request.ts';
+} from '../src/protocols/groups.ts';
 import { type DirectoryAnswer, type DirectoryRequest, directoryAddress } from './directory.ts';
 import { GroupCalls } from './group-calls.ts';
 import { GroupTopics } from './group-topics.ts';
@@ -33,6 +34,7 @@ import { StateLog, type StateLogMessage, type StateLogWake, type StateMachine } 
 import type { StateCodec } from './state-record.ts';
 
 export type GroupRequest =
+  | ClassicRequest
   | HeartbeatRequest
   | CommitRequest
   | CommittedRequest
@@ -41,6 +43,7 @@ export type GroupRequest =
   | ResetGroupRequest
   | DeleteGroupRequest;
 export type GroupReply =
+  | ClassicReply
   | HeartbeatReply
   | CommitReply
   | CommittedReply
@@ -50,9 +53,15 @@ export type GroupReply =
   | DeleteGroupReply;
 
 /** `groups` is asked of every coordinator; all else of the one that `coordinatorOf` names. Names were checked at the edge. */
-export type CoordinatorRequest =
-  /** `client`: the client id of the hello, for people. Answered by `answered` or `refused`. */
-  { readonly type: 'ask'; readonly request: number; readonly client: string; readonly ask: GroupRequest };
+export type CoordinatorRequest = {
+  readonly type: 'ask';
+  readonly request: number;
+  /** The client id of the connection and where it comes from, for people. */
+  readonly client: string;
+  readonly host: string;
+  /** Answered by `answered` or `refused`. */
+  readonly ask: GroupRequest;
+};
 
 export type CoordinatorAnswer =
   | { readonly type: 'answered'; readonly request: number; readonly reply: GroupReply }
@@ -70,6 +79,8 @@ type Inbox = CoordinatorRequest | DirectoryAnswer | StateLogMessage | Down | Dra
 
 export interface CoordinatorInit {
   readonly codec: StateCodec;
+  /** How long a classic group that was empty waits for more members, ms. */
+  readonly initialRebalanceMs: number;
 }
 
 /** How exact sessions and waits are. Runs only while there are members, or somebody waits. */
@@ -98,7 +109,7 @@ class Coordinator implements Actor<Inbox>, StateMachine<GroupRecord> {
     this.#context = context;
     const nextRequest = (): number => ++this.#requests;
     this.#log = new StateLog(context, partition, this, init.codec, nextRequest);
-    this.#calls = new GroupCalls(context, this.#log, nextRequest);
+    this.#calls = new GroupCalls(context, this.#log, nextRequest, init.initialRebalanceMs);
     this.#log.start();
     this.#follow();
   }
@@ -137,6 +148,7 @@ class Coordinator implements Actor<Inbox>, StateMachine<GroupRecord> {
 
   loaded(): void {
     if (!this.#servable) return;
+    this.#calls.restore();
     if (this.#log.refusal === null) this.#calls.settleAll();
     for (const { message, from } of this.#early.splice(0)) this.#serve(message, from);
   }

@@ -3,18 +3,22 @@
  * answer until what it shows is committed. A plain class inside the coordinator, which owns the inbox and the life of it.
  */
 import type { Address, Context } from '../runtime/actor.ts';
-import { beat, expel, nudge, type Steps, settle } from '../src/group/beat.ts';
-import { stateOf } from '../src/group/describe.ts';
-import type { Group } from '../src/group/group.ts';
+import { beat, expel, nudge, settle, type Who } from '../src/group/beat.ts';
+import { summaries } from '../src/group/describe.ts';
+import { Group } from '../src/group/group.ts';
 import { Groups } from '../src/group/groups.ts';
-import { commit, emptyGroup, forgetTopics } from '../src/group/offsets.ts';
+import { inspect } from '../src/group/inspect.ts';
+import { type CommitDecision, commit, emptyGroup, forgetTopics, mayAsk } from '../src/group/offsets.ts';
 import { type PlaceKey, partitionOf, placeKey, topicOf } from '../src/group/places.ts';
+import { wants } from '../src/group/reconcile.ts';
 import type { GroupRecord } from '../src/group/record.ts';
+import { commitAsSaid, dropOffsets } from '../src/group/seeking.ts';
 import { overdue, touch } from '../src/group/timeouts.ts';
 import { unreachable } from '../src/model/assert.ts';
-import { type Fault, fault } from '../src/model/faults.ts';
+import { type Fault, fault, type Result } from '../src/model/faults.ts';
 import type { TopicId } from '../src/model/ids.ts';
 import type { Topic } from '../src/model/topic.ts';
+import type { InspectGroupRequest } from '../src/protocols/classic.ts';
 import type {
   CommitRequest,
   CommittedReply,
@@ -24,8 +28,10 @@ import type {
   GroupsReply,
   HeartbeatRequest,
   ResetGroupRequest,
-} from '../src/protocols/request.ts';
-import type { CoordinatorAnswer, CoordinatorRequest, GroupReply } from './coordinator.ts';
+} from '../src/protocols/groups.ts';
+import { ClassicCalls } from './classic-calls.ts';
+import type { CoordinatorRequest } from './coordinator.ts';
+import { GroupLog } from './group-log.ts';
 import { describeGroup } from './group-report.ts';
 import { planReset } from './group-reset.ts';
 import { GroupTopics } from './group-topics.ts';
@@ -36,15 +42,25 @@ import { Surveys } from './survey.ts';
 
 export class GroupCalls {
   readonly #context: Context<never>;
-  readonly #log: StateLog<GroupRecord>;
+  readonly #log: GroupLog;
+  readonly #classic: ClassicCalls;
+  readonly #initialRebalanceMs: number;
   readonly #surveys: Surveys;
-  #groups = new Groups();
+  #groups: Groups;
   #heartbeats = new Heartbeats();
   topics = new GroupTopics([]);
 
-  constructor(context: Context<never>, log: StateLog<GroupRecord>, nextRequest: () => number) {
+  constructor(
+    context: Context<never>,
+    log: StateLog<GroupRecord>,
+    nextRequest: () => number,
+    initialRebalanceMs: number,
+  ) {
     this.#context = context;
-    this.#log = log;
+    this.#log = new GroupLog(context, log);
+    this.#initialRebalanceMs = initialRebalanceMs;
+    this.#groups = new Groups(initialRebalanceMs);
+    this.#classic = new ClassicCalls(context, this.#log, this);
     this.#surveys = new Surveys(context, nextRequest);
   }
 
@@ -54,7 +70,8 @@ export class GroupCalls {
 
   /** Somebody waits for time to pass. */
   get waits(): boolean {
-    return this.#surveys.busy || this.#heartbeats.size > 0 || this.#groups.occupied > 0;
+    const { barriers, occupied } = this.#groups;
+    return this.#surveys.busy || this.#heartbeats.size > 0 || occupied > 0 || barriers.size > 0;
   }
 
   counts(): unknown {
@@ -65,21 +82,43 @@ export class GroupCalls {
   reset(): void {
     this.refuseHeld(fault('UNAVAILABLE', 'the groups are being read from their log again'));
     this.#heartbeats = new Heartbeats();
-    this.#groups = new Groups();
+    this.#groups = new Groups(this.#initialRebalanceMs);
     this.#surveys.reset();
   }
 
   refuseHeld(reason: Fault): void {
     for (const held of this.#heartbeats.all()) {
       this.#heartbeats.take(held.ask.group, held.member.id);
-      this.#refuse(held, reason);
+      this.#log.refuse(held, reason);
     }
+    this.#classic.refuseHeld(reason);
   }
 
-  serve({ request, ask, client }: CoordinatorRequest, from: Address): void {
+  serve({ request, ask, client, host }: CoordinatorRequest, from: Address): void {
     switch (ask.call) {
       case 'heartbeat':
-        this.#heartbeat({ request, ask, from }, client);
+        this.#heartbeat({ request, ask, from }, { client, host });
+        break;
+      case 'joinGroup':
+        this.#classic.join({ request, ask, from }, { client, host });
+        break;
+      case 'syncGroup':
+        this.#classic.sync({ request, ask, from });
+        break;
+      case 'keepAlive':
+        this.#classic.keepAlive({ request, ask, from });
+        break;
+      case 'leaveGroup':
+        this.#classic.leave({ request, ask, from });
+        break;
+      case 'commitOffsets':
+        this.#decided({ request, from }, 'commitOffsets', commitAsSaid(this.#groups, this.topics, ask, this.#now()));
+        break;
+      case 'dropOffsets':
+        this.#decided({ request, from }, 'dropOffsets', dropOffsets(this.#groups, this.topics, ask));
+        break;
+      case 'inspectGroup':
+        this.#inspect({ request, ask, from });
         break;
       case 'commit':
         this.#commit({ request, ask, from });
@@ -88,7 +127,7 @@ export class GroupCalls {
         this.#committed({ request, ask, from });
         break;
       case 'groups':
-        this.#answer({ request, from }, this.#list());
+        this.#log.answer({ request, from }, this.#list());
         break;
       case 'describeGroup':
         this.#describe({ request, ask, from });
@@ -110,6 +149,11 @@ export class GroupCalls {
 
   // ---- what happens by itself
 
+  /** The replay is over: members of classic groups go on, each with a new session. */
+  restore(): void {
+    this.#groups.barriers.restore(this.#groups.all(), this.#now());
+  }
+
   /** After a replay, and after a time in which nothing could be written. */
   settleAll(): void {
     for (const group of [...this.#groups.all()]) this.#adapt(group);
@@ -118,7 +162,7 @@ export class GroupCalls {
   topicChanged(topic: Topic): void {
     this.topics.add(topic);
     if (this.#log.refusal !== null) return;
-    for (const group of [...this.#groups.all()]) if (group.wants(topic.name)) this.#adapt(group);
+    for (const group of [...this.#groups.all()]) if (wants(group, this.topics, topic.name)) this.#adapt(group);
   }
 
   topicGone(topic: TopicId): void {
@@ -130,15 +174,18 @@ export class GroupCalls {
 
   tick(): void {
     this.#surveys.tick();
-    if (this.#log.refusal === null) for (const group of [...this.#groups.all()]) this.#expelOverdue(group);
+    if (this.#log.refusal === null) {
+      for (const group of [...this.#groups.all()]) this.#expelOverdue(group);
+      this.#classic.tick();
+    }
     const now = this.#context.monotonic();
     for (const held of this.#heartbeats.all()) if (now >= held.until) this.#answerHeld(held);
   }
 
   /** To the topics as they are now. */
   #adapt(group: Group): void {
-    this.#carryOut(forgetTopics(this.#groups, group, (topic) => this.topics.byId(topic) !== undefined));
-    this.#carryOut(settle(this.#groups, this.topics, group.name));
+    this.#log.carryOut(forgetTopics(this.#groups, group, (topic) => this.topics.byId(topic) !== undefined));
+    this.#log.carryOut(settle(this.#groups, this.topics, group.name));
     this.#wakeMembers(group.name);
   }
 
@@ -146,27 +193,31 @@ export class GroupCalls {
     const members = overdue(group, this.#context.monotonic());
     if (members.length === 0) return;
     this.#context.log.info({ group: group.name, members: members.length }, 'members out of time');
-    this.#carryOut(expel(this.#groups, this.topics, group, members));
+    this.#log.carryOut(expel(this.#groups, this.topics, group, members));
     this.#wakeMembers(group.name);
+  }
+
+  #now(): number {
+    return this.#context.monotonic();
   }
 
   // ---- heartbeats
 
-  #heartbeat(asked: Asked<HeartbeatRequest>, client: string): void {
+  #heartbeat(asked: Asked<HeartbeatRequest>, who: Who): void {
     const { ask } = asked;
     this.#supersede(ask.group, ask.member);
-    const refused = this.#carryOut(beat(this.#groups, this.topics, ask, client));
+    const refused = this.#log.carryOut(beat(this.#groups, this.topics, ask, who));
     const member = this.#groups.get(ask.group)?.members.get(ask.member);
     // A disk that is full does not make anybody dead.
     if (member !== undefined && refused !== null && refused === this.#log.refusal)
       touch(member, this.#context.monotonic());
-    if (refused !== null) this.#refuse(asked, refused);
-    else if (member === undefined || ask.epoch < 0) this.#answer(asked, farewell(ask));
+    if (refused !== null) this.#log.refuse(asked, refused);
+    else if (member === undefined || ask.epoch < 0) this.#log.answer(asked, farewell(ask));
     else {
       touch(member, this.#context.monotonic());
       if (ask.waitMs > 0 && !this.#heartbeats.news(asked, member))
         this.#heartbeats.hold(asked, member, this.#context.monotonic());
-      else this.#answer(asked, this.#heartbeats.reply(asked, member));
+      else this.#log.answer(asked, this.#heartbeats.reply(asked, member));
     }
     this.#wakeMembers(ask.group);
   }
@@ -182,7 +233,7 @@ export class GroupCalls {
     for (const held of this.#heartbeats.of(name)) {
       const group = this.#groups.get(name);
       if (group !== undefined && isMember(group, held) && this.#log.refusal === null)
-        this.#carryOut(nudge(group, held.member));
+        this.#log.carryOut(nudge(group, held.member));
       if (!isMember(group, held) || this.#heartbeats.news(held, held.member)) this.#answerHeld(held);
     }
   }
@@ -194,66 +245,84 @@ export class GroupCalls {
 
   #answerTaken(held: Held): void {
     if (!isMember(this.#groups.get(held.ask.group), held))
-      this.#refuse(held, fault('FENCED_MEMBER', `${held.member.id} is no longer a member of ${held.ask.group}`));
+      this.#log.refuse(held, fault('FENCED_MEMBER', `${held.member.id} is no longer a member of ${held.ask.group}`));
     else {
       // It was there all the time that it waited.
       touch(held.member, this.#context.monotonic());
-      this.#answer(held, this.#heartbeats.reply(held, held.member));
+      this.#log.answer(held, this.#heartbeats.reply(held, held.member));
     }
   }
 
   // ---- offsets
 
-  #commit(asked: Asked<CommitRequest>): void {
-    const decision = commit(this.#groups, this.topics, asked.ask);
+  #commit({ ask, ...asked }: Asked<CommitRequest>): void {
+    this.#decided(asked, 'commit', commit(this.#groups, this.topics, ask));
+  }
+
+  /** A change of committed offsets: its record, then the answer by partition. */
+  #decided(
+    asked: Pick<Asked<never>, 'request' | 'from'>,
+    call: 'commit' | 'commitOffsets' | 'dropOffsets',
+    decision: Result<CommitDecision>,
+  ): void {
     if (!decision.ok) {
-      this.#refuse(asked, decision.fault);
+      this.#log.refuse(asked, decision.fault);
       return;
     }
     const { record, parts } = decision.value;
-    const refused = record === null ? null : this.#carryOut([record]);
-    if (refused !== null) this.#refuse(asked, refused);
-    else this.#answer(asked, { call: 'commit', parts });
+    const refused = record === null ? null : this.#log.carryOut([record]);
+    if (refused !== null) this.#log.refuse(asked, refused);
+    else this.#log.answer(asked, { call, parts });
   }
 
   #committed(asked: Asked<CommittedRequest>): void {
     const { group, places } = asked.ask;
+    const stranger = mayAsk(this.#groups, asked.ask);
+    if (stranger !== null) {
+      this.#log.refuse(asked, stranger);
+      return;
+    }
     const offsets = this.#groups.get(group)?.offsets;
     const keys: Iterable<PlaceKey> =
       places?.map(({ topic, partition }) => placeKey(topic, partition)) ?? offsets?.keys() ?? [];
     const parts: CommittedReply['parts'][number][] = [];
     for (const key of keys) {
-      const { offset, metadata } = offsets?.get(key) ?? { offset: -1, metadata: '' };
-      parts.push({ topic: topicOf(key), partition: partitionOf(key), offset, metadata });
+      const { offset, metadata, leaderEpoch } = offsets?.get(key) ?? { offset: -1, metadata: '', leaderEpoch: -1 };
+      const part = { topic: topicOf(key), partition: partitionOf(key), offset, metadata };
+      parts.push(leaderEpoch < 0 ? part : { ...part, leaderEpoch });
     }
-    this.#answer(asked, { call: 'committed', parts });
+    this.#log.answer(asked, { call: 'committed', parts });
   }
 
   // ---- administration
 
   #list(): GroupsReply {
-    const groups = [...this.#groups.all()].map((group) => ({
-      group: group.name,
-      state: stateOf(group),
-      members: group.members.size,
-    }));
-    return { call: 'groups', groups };
+    return { call: 'groups', groups: [...summaries(this.#groups)] };
+  }
+
+  #inspect(asked: Asked<InspectGroupRequest>): void {
+    const report = inspect(this.#groups, this.topics, asked.ask.group);
+    if (report !== undefined) this.#log.answer(asked, { call: 'inspectGroup', report });
+    else this.#log.refuse(asked, fault('UNKNOWN_GROUP', `group ${asked.ask.group} does not exist`));
   }
 
   #describe(asked: Asked<DescribeGroupRequest>): void {
-    const group = this.#groups.get(asked.ask.group);
+    const { group: name } = asked.ask;
+    const barrier = this.#groups.barriers.get(name);
+    // Somebody may be joining a group of which there is no record yet.
+    const group = this.#groups.get(name) ?? (barrier === undefined ? undefined : new Group(name));
     if (group === undefined) {
-      this.#refuse(asked, fault('UNKNOWN_GROUP', `group ${asked.ask.group} does not exist`));
+      this.#log.refuse(asked, fault('UNKNOWN_GROUP', `group ${asked.ask.group} does not exist`));
       return;
     }
-    const { questions, reply } = describeGroup(group, this.topics);
-    this.#surveys.ask(questions, (answers) => this.#answer(asked, reply(answers, this.#context.now())));
+    const { questions, reply } = describeGroup(group, barrier, this.topics);
+    this.#surveys.ask(questions, (answers) => this.#log.answer(asked, reply(answers, this.#context.now())));
   }
 
   #reset(asked: Asked<ResetGroupRequest>): void {
     const group = emptyGroup(this.#groups, asked.ask.group);
     if (!group.ok) {
-      this.#refuse(asked, group.fault);
+      this.#log.refuse(asked, group.fault);
       return;
     }
     const { places, dryRun } = asked.ask;
@@ -262,52 +331,20 @@ export class GroupCalls {
       // Members may have come while the partitions were asked.
       const still = emptyGroup(this.#groups, asked.ask.group);
       if (!still.ok) {
-        this.#refuse(asked, still.fault);
+        this.#log.refuse(asked, still.fault);
         return;
       }
       const { record, parts } = plan.decide(still.value, answers);
-      const refused = record === null || dryRun ? null : this.#carryOut([record]);
-      if (refused !== null) this.#refuse(asked, refused);
-      else this.#answer(asked, { call: 'resetGroup', parts });
+      const refused = record === null || dryRun ? null : this.#log.carryOut([record]);
+      if (refused !== null) this.#log.refuse(asked, refused);
+      else this.#log.answer(asked, { call: 'resetGroup', parts });
     });
   }
 
   #delete(asked: Asked<DeleteGroupRequest>): void {
     const group = emptyGroup(this.#groups, asked.ask.group);
-    const refused = group.ok ? this.#carryOut([{ group: asked.ask.group, type: 'deleted' }]) : group.fault;
-    if (refused !== null) this.#refuse(asked, refused);
-    else this.#answer(asked, { call: 'deleteGroup', group: asked.ask.group });
-  }
-
-  // ---- the log
-
-  /** Applies step by step. When nothing can be written now, it stops before the first, and nothing has happened. */
-  #carryOut(steps: Steps | readonly GroupRecord[]): Fault | null {
-    const iterator = steps[Symbol.iterator]();
-    for (;;) {
-      const next = iterator.next();
-      if (next.done === true) return next.value ?? null;
-      const refusal = this.#log.refusal;
-      if (refusal !== null) return refusal;
-      this.#log.propose(next.value);
-    }
-  }
-
-  /** Once all that the answer may show is committed. */
-  #answer(asked: Pick<Asked<never>, 'request' | 'from'>, reply: GroupReply): void {
-    this.#log.whenCommitted((refused) => {
-      const answer: CoordinatorAnswer =
-        refused === null
-          ? { type: 'answered', request: asked.request, reply }
-          : { type: 'refused', request: asked.request, fault: refused };
-      this.#context.reply(asked.from, answer);
-    });
-  }
-
-  #refuse(asked: Pick<Asked<never>, 'request' | 'from'>, reason: Fault): void {
-    this.#log.whenCommitted((refused) => {
-      const answer: CoordinatorAnswer = { type: 'refused', request: asked.request, fault: refused ?? reason };
-      this.#context.reply(asked.from, answer);
-    });
+    const refused = group.ok ? this.#log.carryOut([{ group: asked.ask.group, type: 'deleted' }]) : group.fault;
+    if (refused !== null) this.#log.refuse(asked, refused);
+    else this.#log.answer(asked, { call: 'deleteGroup', group: asked.ask.group });
   }
 }

@@ -1,5 +1,14 @@
 /** The description of a group: what its state says, and the lag from what the partitions answer. Asks nothing itself. */
-import { type Lag, lagOf, type Measured, membersOf, placesOf, stateOf } from '../src/group/describe.ts';
+import type { Barrier } from '../src/group/classic/barrier.ts';
+import {
+  classicMembersOf,
+  type Lag,
+  lagOf,
+  type Measured,
+  membersOf,
+  placesOf,
+  stateOf,
+} from '../src/group/describe.ts';
 import type { Group } from '../src/group/group.ts';
 import { id } from '../src/model/ids.ts';
 import type { DescribeGroupReply } from '../src/protocols/request.ts';
@@ -15,7 +24,7 @@ export interface GroupDescription {
 type Row = Omit<DescribeGroupReply['partitions'][number], 'begin' | 'end' | 'lag'>;
 
 /** The state is taken now, the measures when they come. */
-export function describeGroup(group: Group, topics: GroupTopics): GroupDescription {
+export function describeGroup(group: Group, barrier: Barrier | undefined, topics: GroupTopics): GroupDescription {
   const rows: Row[] = [];
   const questions: Question[] = [];
   for (const { topic, partition, key } of placesOf(group)) {
@@ -28,15 +37,22 @@ export function describeGroup(group: Group, topics: GroupTopics): GroupDescripti
     const offset = id<never>(Math.max(0, committed));
     questions.push({ partition: partitionId, ask: (request) => ({ type: 'measure', request, offset }) });
   }
-  const { name, epoch, assignor } = group;
-  const head = { call: 'describeGroup', group: name, state: stateOf(group), epoch, assignor } as const;
-  const members = membersOf(group);
+  const head = { call: 'describeGroup', group: group.name, ...present(group, barrier) } as const;
   const reply = (answers: Answers, now: number): DescribeGroupReply => ({
     ...head,
-    members,
     partitions: rows.map((row, index) => ({ ...row, ...measures(row.committed, answers[index] ?? null, now) })),
   });
   return { questions, reply };
+}
+
+function present(
+  group: Group,
+  barrier: Barrier | undefined,
+): Pick<DescribeGroupReply, 'state' | 'epoch' | 'assignor' | 'members'> {
+  if (barrier === undefined || barrier.members.size === 0)
+    return { state: stateOf(group), epoch: group.epoch, assignor: group.assignor, members: membersOf(group) };
+  const { phase: state, generation: epoch, protocol: assignor } = barrier;
+  return { state, epoch, assignor, members: classicMembersOf(barrier) };
 }
 
 /** Begin and end are -1 where the partition did not answer in time. */

@@ -274,11 +274,12 @@ export class StateLog<Entry> {
   #load(): void {
     this.#phase = 'loading';
     this.#partition = { ...this.#partition, incarnation: 0 };
-    this.#machine.reset();
     this.#replay = null;
     this.#proposed = 0;
     this.#packed = 0;
     this.#committed = 0;
+    // Whom the machine refuses now has nothing to wait for any more.
+    this.#machine.reset();
     this.#entries = [];
     this.#outgoing = [];
     this.#inFlight = null;

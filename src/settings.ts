@@ -147,6 +147,11 @@ export const rules = {
   'topics.segmentBytes': topicDefault('segmentBytes', 'Size at which a segment is closed.'),
   'topics.segmentMs': topicDefault('segmentMs', 'Age at which a segment is closed.'),
   'topics.batchBytesMax': topicDefault('batchBytesMax', 'Largest record batch taken.'),
+  'groups.initialRebalanceMs': setting(
+    'How long an empty group whose members assign by themselves waits for more of them, ms; each that comes lengthens it.',
+    whole(0, 60_000),
+    500,
+  ),
   'limits.frameBytes': setting(
     'Largest frame; a longer one closes its connection.',
     bytes(64 * KIB, 256 * MIB),

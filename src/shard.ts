@@ -54,6 +54,7 @@ export const compose: Compose = (init, { shards }): Composition => {
     codec: { encode: encodeValue, decode: decodeValue, crc32c },
     defaults: { partitions: settings['topics.partitions'], settings: topicDefaults(settings) },
     autoCreate: settings['topics.autoCreate'],
+    initialRebalanceMs: settings['groups.initialRebalanceMs'],
     crc32c,
     ...journalSize(plan.arenaBytes),
     freeBytesMin: settings['disk.freeBytesMin'],

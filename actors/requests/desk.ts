@@ -29,6 +29,8 @@ export interface Desk {
   readonly longPolls: Set<number>;
   /** Bytes of answers that the client has not taken yet. */
   unsentBytes(): number;
+  /** Where the client is, for people. */
+  readonly host: string;
   /** Client id of the connection. */
   client(): string;
   /** Ms; never goes back. */

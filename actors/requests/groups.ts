@@ -16,11 +16,18 @@ type Answered = Extract<CoordinatorAnswer, { readonly type: 'answered' }>;
 
 /** All but `groups`. */
 export function groupCall(desk: Desk, request: Exclude<GroupRequest, { readonly call: 'groups' }>, done: Done): void {
-  const waitMs = request.call === 'heartbeat' ? request.waitMs : 0;
-  ask(desk, coordinatorOf(request.group), request, waitMs, (answer) => {
+  ask(desk, coordinatorOf(request.group), request, waitOf(request), (answer) => {
     if (answer.ok) done(answer.value, NO_HOLDS);
     else refuse(done, answer.fault);
   });
+}
+
+/** Members that wait for each other wait as long as the slowest of them may take; the coordinator sees to it. */
+const BARRIER_MS_MAX = 2 ** 31;
+
+function waitOf(request: GroupRequest): number {
+  if (request.call === 'joinGroup' || request.call === 'syncGroup') return BARRIER_MS_MAX;
+  return request.call === 'heartbeat' ? request.waitMs : 0;
 }
 
 /** One coordinator that does not answer fails the whole: a list with holes would look complete. */
@@ -50,7 +57,7 @@ function ask(
 ): void {
   const number = desk.asker.ask<CoordinatorRequest, Answered>(
     coordinatorAddress(desk.node, coordinator),
-    (asked) => ({ type: 'ask', request: asked, client: desk.client(), ask: request }),
+    (asked) => ({ type: 'ask', request: asked, client: desk.client(), host: desk.host, ask: request }),
     (answer) => {
       desk.longPolls.delete(number);
       then(answer.type === 'answered' ? { ok: true, value: answer.reply } : { ok: false, fault: answer.fault });

@@ -44,7 +44,7 @@ export class Requests {
   constructor(
     context: Context<AskerMessage>,
     services: RequestServices,
-    connection: { readonly client: () => string; readonly unsentBytes: () => number },
+    connection: { readonly host: string; readonly client: () => string; readonly unsentBytes: () => number },
   ) {
     const asker = new Asker(context);
     const monotonic = (): number => context.monotonic();
@@ -157,6 +157,13 @@ export class Requests {
       case 'describeGroup':
       case 'resetGroup':
       case 'deleteGroup':
+      case 'joinGroup':
+      case 'syncGroup':
+      case 'keepAlive':
+      case 'leaveGroup':
+      case 'commitOffsets':
+      case 'dropOffsets':
+      case 'inspectGroup':
         groupCall(desk, request, done);
         break;
       case 'node':

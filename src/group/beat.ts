@@ -3,14 +3,10 @@
  * decision sees the outcome of the one before. Stops before the first record where nothing may be written.
  */
 import { type Fault, fault } from '../model/faults.ts';
-import {
-  CLIENT_ID_CHARS_MAX,
-  GROUP_MEMBERS_MAX,
-  GROUPS_PER_COORDINATOR_MAX,
-  SUBSCRIPTIONS_MAX,
-} from '../model/limits.ts';
+import { CLIENT_ID_CHARS_MAX, GROUP_MEMBERS_MAX, SUBSCRIPTIONS_MAX } from '../model/limits.ts';
 import type { Group, Member } from './group.ts';
 import type { Groups, Topics } from './groups.ts';
+import { Pattern } from './pattern.ts';
 import { fromPlaces, isSubset, type PlaceKey, type Places } from './places.ts';
 import { reconcile, retarget } from './reconcile.ts';
 import { ASSIGNORS, type Assignor, type GroupRecord, type Subscription } from './record.ts';
@@ -24,6 +20,8 @@ export interface Beat {
   readonly epoch: number;
   readonly instance?: string;
   readonly topics?: readonly string[];
+  readonly pattern?: string;
+  readonly rack?: string;
   readonly assignor?: Assignor;
   readonly owned?: readonly Places[];
   readonly sessionMs?: number;
@@ -44,19 +42,24 @@ interface Bounds {
   readonly default: number;
 }
 
-/** @param client id of the hello, for people. */
-export function* beat(groups: Groups, topics: Topics, request: Beat, client: string): Steps {
+/** Who asks, for people: the client id of its connection, and where it is. */
+export interface Who {
+  readonly client: string;
+  readonly host: string;
+}
+
+export function* beat(groups: Groups, topics: Topics, request: Beat, who: Who): Steps {
   const wrong = check(request);
   if (wrong !== null) return wrong;
   switch (request.epoch) {
     case JOIN:
-      return yield* join(groups, topics, request, client);
+      return yield* join(groups, topics, request, who);
     case LEAVE:
       return yield* leave(groups, topics, request);
     case LEAVE_FOR_A_WHILE:
       return yield* leaveForAWhile(groups, topics, request);
     default:
-      return yield* report(groups, topics, request, client);
+      return yield* report(groups, topics, request, who);
   }
 }
 
@@ -70,8 +73,9 @@ export function* expel(groups: Groups, topics: Topics, group: Group, members: re
 /** Makes a new target where one is due; forgets a group that nobody would miss. */
 export function* settle(groups: Groups, topics: Topics, name: string): Steps {
   const group = groups.get(name);
-  if (group === undefined) return null;
-  if (group.forgettable) yield { group: name, type: 'deleted' };
+  // Groups whose members assign by themselves have no target.
+  if (group === undefined || groups.barriers.occupied(name)) return null;
+  if (groups.forgettable(name)) yield { group: name, type: 'deleted' };
   else {
     const target = retarget(group, topics);
     if (target !== null) yield target;
@@ -98,12 +102,14 @@ export function* nudge(group: Group, member: Member): Steps {
 
 // ---- join
 
-function* join(groups: Groups, topics: Topics, request: Beat, client: string): Steps {
+function* join(groups: Groups, topics: Topics, request: Beat, who: Who): Steps {
   const group = groups.get(request.group);
-  if (group === undefined && groups.size >= GROUPS_PER_COORDINATOR_MAX)
-    return fault('INVALID_REQUEST', `there are ${groups.size} groups beside ${request.group}; delete some`);
+  if (groups.barriers.occupied(request.group))
+    return fault('INCONSISTENT_PROTOCOL', `the members of ${request.group} assign their partitions themselves`);
+  if (group === undefined && groups.full)
+    return fault('INVALID_REQUEST', `there are too many groups beside ${request.group}; delete some`);
   const { group: name, member } = request;
-  const subscription = subscribe(request, client);
+  const subscription = subscribe(request, who);
   const existing = group?.members.get(member);
   const holder = request.instance === undefined ? undefined : group?.holder(request.instance);
   if (holder !== undefined && holder.id !== member && !holder.away)
@@ -126,10 +132,13 @@ function* step(groups: Groups, request: Beat): Steps {
   return yield* advance(group, member, request.owned === undefined ? undefined : fromPlaces(request.owned));
 }
 
-function subscribe(request: Beat, client: string, before?: Subscription): Subscription {
+function subscribe(request: Beat, { client, host }: Who, before?: Subscription): Subscription {
   return {
     instance: request.instance ?? before?.instance ?? null,
     client,
+    host,
+    rack: request.rack ?? before?.rack ?? '',
+    pattern: request.pattern ?? before?.pattern ?? '',
     topics: request.topics === undefined ? (before?.topics ?? []) : [...new Set(request.topics)],
     assignor: request.assignor ?? before?.assignor ?? null,
     sessionMs: request.sessionMs ?? before?.sessionMs ?? SESSION_MS.default,
@@ -160,7 +169,7 @@ function* leaveForAWhile(groups: Groups, topics: Topics, request: Beat): Steps {
 
 // ---- between
 
-function* report(groups: Groups, topics: Topics, request: Beat, client: string): Steps {
+function* report(groups: Groups, topics: Topics, request: Beat, who: Who): Steps {
   const found = find(groups, request);
   if (!('group' in found)) return found;
   const { group, member } = found;
@@ -168,7 +177,7 @@ function* report(groups: Groups, topics: Topics, request: Beat, client: string):
   const stale = checkEpoch(member, request, owned);
   if (stale !== null) return stale;
   if (changes(request, member)) {
-    const subscription = subscribe(request, client, member.subscription);
+    const subscription = subscribe(request, who, member.subscription);
     yield { group: group.name, type: 'member', member: member.id, subscription, replaces: null };
   }
   if (group.stale) yield* settle(groups, topics, group.name);
@@ -189,6 +198,8 @@ function checkEpoch(member: Member, request: Beat, owned: ReadonlySet<PlaceKey> 
 function changes(request: Beat, { subscription }: Member): boolean {
   if (request.topics !== undefined && !isSubset(new Set(request.topics), new Set(subscription.topics))) return true;
   if (request.topics !== undefined && new Set(request.topics).size !== subscription.topics.length) return true;
+  if (request.pattern !== undefined && request.pattern !== subscription.pattern) return true;
+  if (request.rack !== undefined && request.rack !== subscription.rack) return true;
   if (request.assignor !== undefined && request.assignor !== subscription.assignor) return true;
   if (request.sessionMs !== undefined && request.sessionMs !== subscription.sessionMs) return true;
   return request.rebalanceMs !== undefined && request.rebalanceMs !== subscription.rebalanceMs;
@@ -206,12 +217,14 @@ function find(groups: Groups, request: Beat): { readonly group: Group; readonly 
 function check(request: Beat): Fault | null {
   if (!Number.isSafeInteger(request.epoch) || request.epoch < LEAVE_FOR_A_WHILE)
     return fault('INVALID_REQUEST', `epoch ${request.epoch} is none`);
-  if (request.epoch === JOIN && request.topics === undefined)
-    return fault('INVALID_REQUEST', 'topics must be given with epoch 0');
+  if (request.epoch === JOIN && request.topics === undefined && request.pattern === undefined)
+    return fault('INVALID_REQUEST', 'topics, or a pattern of them, must be given with epoch 0');
   if (request.assignor !== undefined && !ASSIGNORS.includes(request.assignor))
     return fault('UNKNOWN_ASSIGNOR', `assignor ${String(request.assignor).slice(0, 40)} is not known`);
   if ((request.topics?.length ?? 0) > SUBSCRIPTIONS_MAX)
     return fault('INVALID_REQUEST', `topics has ${request.topics?.length} names, at most ${SUBSCRIPTIONS_MAX} may be`);
+  const pattern = Pattern.compile(request.pattern ?? '');
+  if (!pattern.ok) return pattern.fault;
   return (
     checkId('member', request.member) ??
     (request.instance === undefined ? null : checkId('instance', request.instance)) ??

@@ -1,11 +1,17 @@
 /** Groups as people see them: state, members, what is committed. Lag needs the partitions' own word and is computed here from it. */
 import type { PartitionIndex, TopicId } from '../model/ids.ts';
+import type { Barrier } from './classic/barrier.ts';
 import type { Group } from './group.ts';
+import type { Groups } from './groups.ts';
 import { type PlaceKey, type Places, partitionOf, toPlaces, topicOf } from './places.ts';
 import { settled } from './reconcile.ts';
+import type { GroupKind } from './record.ts';
 
-/** `assigning`: a new target is due. `reconciling`: members are on their way to it. */
-export type GroupState = 'empty' | 'assigning' | 'reconciling' | 'stable';
+/**
+ * `assigning`: a new target is due. `reconciling`: members are on their way to it. `preparing`, `completing`: members wait
+ * for each other, or for the one of them who assigns.
+ */
+export type GroupState = 'empty' | 'assigning' | 'reconciling' | 'preparing' | 'completing' | 'stable';
 
 export interface MemberReport {
   readonly member: string;
@@ -28,11 +34,52 @@ export interface Measured {
 /** `unknown` is a state of its own, never 0 or -1. */
 export type Lag = { readonly messages: number; readonly bytes: number; readonly seconds: number } | 'unknown';
 
-export function stateOf(group: Group): GroupState {
+export interface GroupSummary {
+  readonly group: string;
+  readonly state: GroupState;
+  readonly members: number;
+  readonly kind: GroupKind;
+  /** What its members say that they are; empty: there were none. */
+  readonly protocolType: string;
+}
+
+/** What all consumers say of themselves whose partitions the node assigns. */
+const CONSUMER = 'consumer';
+
+export function* summaries(groups: Groups): Generator<GroupSummary> {
+  for (const barrier of groups.barriers.all())
+    if (groups.get(barrier.group) === undefined && barrier.members.size > 0) yield summaryOf(barrier.group, barrier);
+  for (const group of groups.all()) {
+    const barrier = groups.barriers.get(group.name);
+    if (barrier !== undefined && barrier.members.size > 0) yield summaryOf(group.name, barrier);
+    else {
+      const { kind, generation, name } = group;
+      const protocolType = kind === 'consumer' ? CONSUMER : (generation?.protocolType ?? '');
+      yield { group: name, state: stateOf(group), members: group.members.size, kind, protocolType };
+    }
+  }
+}
+
+function summaryOf(group: string, { phase, members, protocolType }: Barrier): GroupSummary {
+  return { group, state: phase, members: members.size, kind: 'classic', protocolType };
+}
+
+/** Of a group whose partitions the node assigns. */
+export function stateOf(group: Group): Exclude<GroupState, 'preparing' | 'completing'> {
   if (group.members.size === 0) return 'empty';
   if (group.stale) return 'assigning';
   for (const member of group.members.values()) if (!settled(member)) return 'reconciling';
   return 'stable';
+}
+
+/** Members that assign by themselves keep what they hold to themselves. */
+export function classicMembersOf(barrier: Barrier): MemberReport[] {
+  return [...barrier.members.values()].map((member) => {
+    const { id, client, instance } = member;
+    const topics = barrier.protocolOf(member)?.topics ?? [];
+    const report = { member: id, client, epoch: barrier.generation, topics, owned: [], target: [] };
+    return instance === null ? report : { ...report, instance };
+  });
 }
 
 export function membersOf(group: Group): MemberReport[] {

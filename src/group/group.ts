@@ -5,8 +5,9 @@
  */
 import { assert, unreachable } from '../model/assert.ts';
 import type { Offset, TopicId } from '../model/ids.ts';
-import { type PlaceKey, packPlaces, placeKey, topicOf, unpackPlaces } from './places.ts';
-import type { Assignor, CommittedEntry, GroupRecord, Subscription } from './record.ts';
+import { Generation } from './generation.ts';
+import { type PlaceKey, packPlaces, partitionOf, placeKey, topicOf, unpackPlaces } from './places.ts';
+import type { Assignor, CommittedEntry, GroupKind, GroupRecord, Subscription } from './record.ts';
 
 export interface Member {
   readonly id: string;
@@ -34,6 +35,8 @@ export interface Member {
 export interface Committed {
   readonly offset: Offset;
   readonly metadata: string;
+  /** Of the record before the offset; -1: unknown. */
+  readonly leaderEpoch: number;
 }
 export interface GroupTopic {
   readonly name: string;
@@ -46,10 +49,15 @@ export class Group {
   readonly name: string;
   #epoch = 0;
   #stale = false;
+  /** Of the members that it has or had last; a group that only keeps offsets is none of a coordinator's assigning. */
+  #kind: GroupKind = 'classic';
+  #generation: Generation | null = null;
   #assignor: Assignor = 'sticky';
   readonly #members = new Map<string, Member>();
   /** Topics by name, with the number of members that want each. */
   readonly #wanted = new Map<string, number>();
+  /** As {@link Group.#wanted}, for patterns. */
+  readonly #patterns = new Map<string, number>();
   readonly #instances = new Map<string, string>();
   readonly #owners = new Map<PlaceKey, string>();
   readonly #offsets = new Map<PlaceKey, Committed>();
@@ -59,7 +67,16 @@ export class Group {
     this.name = name;
   }
 
-  /** Rises with every new target. */
+  get kind(): GroupKind {
+    return this.#kind;
+  }
+
+  /** The last whole one, while its members assign by themselves. */
+  get generation(): Generation | null {
+    return this.#generation;
+  }
+
+  /** Rises with every new target and every generation. */
   get epoch(): number {
     return this.#epoch;
   }
@@ -95,6 +112,11 @@ export class Group {
     return this.#wanted.has(topic);
   }
 
+  /** Patterns of names that anybody wants. */
+  patterns(): IterableIterator<string> {
+    return this.#patterns.keys();
+  }
+
   /** The member that holds an instance id. */
   holder(instance: string): Member | undefined {
     return this.#members.get(this.#instances.get(instance) ?? '');
@@ -105,9 +127,10 @@ export class Group {
     return this.#owners.get(key);
   }
 
-  /** Nobody would miss it. */
+  /** The log would miss nothing; somebody may be about to join all the same. */
   get forgettable(): boolean {
-    return this.#members.size === 0 && this.#offsets.size === 0;
+    const classic = this.#generation?.members.size ?? 0;
+    return this.#members.size === 0 && classic === 0 && this.#offsets.size === 0;
   }
 
   apply(record: GroupRecord): void {
@@ -134,9 +157,27 @@ export class Group {
       case 'forget':
         this.#forget(new Set(record.topics));
         break;
+      case 'dropped':
+        for (const key of unpackPlaces(record.places)) this.#offsets.delete(key);
+        break;
+      case 'generation':
+        assert(this.#members.size === 0, `group ${this.name} has members that do not assign`);
+        this.#kind = 'classic';
+        this.#generation = new Generation(record);
+        this.#epoch = Math.max(this.#epoch, record.generation);
+        break;
+      case 'assigned':
+        assert(this.#generation !== null, `group ${this.name} has no generation`);
+        this.#generation.apply(record);
+        break;
+      case 'epoch':
+        assert(record.epoch > this.#epoch, `epoch ${record.epoch} of group ${this.name} comes after ${this.#epoch}`);
+        this.#epoch = record.epoch;
+        break;
       case 'group':
         this.#epoch = record.epoch;
         this.#stale = record.stale;
+        this.#kind = record.kind;
         break;
       case 'deleted':
         assert(this.#members.size === 0, `group ${this.name} is deleted with members`);
@@ -154,11 +195,14 @@ export class Group {
     const topics = [...this.#topics].map(([id, { name, partitions }]) => [id, name, partitions] as const);
     yield { group, type: 'target', epoch: this.#epoch, assignor: this.#assignor, topics, targets };
     for (const member of this.#members.values()) yield* this.#memberSnapshot(member);
+    if (this.#generation !== null) yield* this.#generation.snapshot(group);
     const offsets: CommittedEntry[] = [];
-    for (const [key, { offset, metadata }] of this.#offsets)
-      offsets.push([topicOf(key), key - placeKey(topicOf(key), 0), offset, metadata]);
+    for (const [key, { offset, metadata, leaderEpoch }] of this.#offsets) {
+      const entry = [topicOf(key), partitionOf(key), offset, metadata] as const;
+      offsets.push(leaderEpoch < 0 ? entry : [...entry, leaderEpoch]);
+    }
     if (offsets.length > 0) yield { group, type: 'offsets', offsets };
-    yield { group, type: 'group', epoch: this.#epoch, stale: this.#stale };
+    yield { group, type: 'group', epoch: this.#epoch, stale: this.#stale, kind: this.#kind };
   }
 
   *#memberSnapshot(member: Member): Generator<GroupRecord> {
@@ -178,11 +222,13 @@ export class Group {
   }
 
   #welcome(id: string, subscription: Subscription, replaces: string | null): void {
+    this.#kind = 'consumer';
+    this.#generation = null;
     const before = this.#members.get(replaces ?? id);
     if (before === undefined || !sameWish(before.subscription, subscription)) this.#stale = true;
     if (before !== undefined && replaces === null) {
-      this.#want(before.subscription.topics, -1);
-      this.#want(subscription.topics, 1);
+      this.#want(before.subscription, -1);
+      this.#want(subscription, 1);
       before.subscription = subscription;
       return;
     }
@@ -191,22 +237,19 @@ export class Group {
     const fresh = { epoch: 0, previous: 0, away: false, moves: 0, seenAt: 0, revokingSince: 0 };
     const target = before?.target ?? NOTHING;
     this.#members.set(id, { id, subscription, assigned: new Set(), revoking: new Set(), target, ...fresh });
-    this.#want(subscription.topics, 1);
+    this.#want(subscription, 1);
     if (subscription.instance !== null) this.#instances.set(subscription.instance, id);
   }
 
-  #want(topics: readonly string[], by: 1 | -1): void {
-    for (const topic of topics) {
-      const count = (this.#wanted.get(topic) ?? 0) + by;
-      if (count > 0) this.#wanted.set(topic, count);
-      else this.#wanted.delete(topic);
-    }
+  #want({ topics, pattern }: Subscription, by: 1 | -1): void {
+    for (const topic of topics) count(this.#wanted, topic, by);
+    if (pattern !== '') count(this.#patterns, pattern, by);
   }
 
   #remove(member: Member): void {
     this.#putDown(member);
     this.#members.delete(member.id);
-    this.#want(member.subscription.topics, -1);
+    this.#want(member.subscription, -1);
     if (member.subscription.instance !== null) this.#instances.delete(member.subscription.instance);
   }
 
@@ -248,8 +291,8 @@ export class Group {
     member.previous = record.previous;
   }
 
-  #commit([topic, partition, offset, metadata]: CommittedEntry): void {
-    this.#offsets.set(placeKey(topic, partition), { offset: offset as Offset, metadata });
+  #commit([topic, partition, offset, metadata, leaderEpoch = -1]: CommittedEntry): void {
+    this.#offsets.set(placeKey(topic, partition), { offset: offset as Offset, metadata, leaderEpoch });
   }
 
   #forget(topics: ReadonlySet<TopicId>): void {
@@ -257,9 +300,15 @@ export class Group {
   }
 }
 
+function count(counts: Map<string, number>, name: string, by: 1 | -1): void {
+  const now = (counts.get(name) ?? 0) + by;
+  if (now > 0) counts.set(name, now);
+  else counts.delete(name);
+}
+
 /** Does the change of a subscription leave everybody's target as it is? */
 function sameWish(a: Subscription, b: Subscription): boolean {
-  if (a.assignor !== b.assignor || a.topics.length !== b.topics.length) return false;
+  if (a.assignor !== b.assignor || a.pattern !== b.pattern || a.topics.length !== b.topics.length) return false;
   const topics = new Set(a.topics);
   return b.topics.every((topic) => topics.has(topic));
 }

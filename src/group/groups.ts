@@ -1,11 +1,21 @@
 /** All groups of one coordinator, by name, and the topics that exist. State changes by `apply` alone. */
 import type { TopicId } from '../model/ids.ts';
+import { GROUPS_PER_COORDINATOR_MAX } from '../model/limits.ts';
+import { Barriers } from './classic/barriers.ts';
 import { Group } from './group.ts';
+import { Pattern } from './pattern.ts';
 import type { GroupRecord } from './record.ts';
 
 export class Groups {
   readonly #groups = new Map<string, Group>();
   #occupied = 0;
+  /** Memory: who waits for whom in groups whose members assign by themselves. */
+  readonly barriers: Barriers;
+
+  /** @param initialRebalanceMs how long a group that was empty waits for more members who assign by themselves. */
+  constructor(initialRebalanceMs = 0) {
+    this.barriers = new Barriers(initialRebalanceMs);
+  }
 
   get size(): number {
     return this.#groups.size;
@@ -14,6 +24,21 @@ export class Groups {
   /** Those with members. */
   get occupied(): number {
     return this.#occupied;
+  }
+
+  /** No more may come. */
+  get full(): boolean {
+    return Math.max(this.#groups.size, this.barriers.size) >= GROUPS_PER_COORDINATOR_MAX;
+  }
+
+  /** Nobody is in the group, of whichever kind. */
+  vacant(name: string): boolean {
+    return (this.#groups.get(name)?.members.size ?? 0) === 0 && !this.barriers.occupied(name);
+  }
+
+  /** Nobody would miss it. */
+  forgettable(name: string): boolean {
+    return this.#groups.get(name)?.forgettable === true && this.barriers.get(name) === undefined;
   }
 
   get(name: string): Group | undefined {
@@ -48,26 +73,50 @@ export interface KnownTopic {
   readonly partitions: number;
 }
 
+/** Patterns whose topics are remembered; those of others are looked for each time. */
+const PATTERNS_KEPT = 64;
+interface Matches {
+  readonly pattern: Pattern;
+  readonly topics: Map<TopicId, KnownTopic>;
+}
+
 /** The topics that exist. No state: told by the directory. */
 export class Topics {
+  readonly #matches = new Map<string, Matches>();
   readonly #byId = new Map<TopicId, KnownTopic>();
   readonly #byName = new Map<string, KnownTopic>();
 
   put(topic: KnownTopic): void {
     this.#byId.set(topic.id, topic);
     this.#byName.set(topic.name, topic);
+    for (const { pattern, topics } of this.#matches.values()) if (pattern.fits(topic.name)) topics.set(topic.id, topic);
   }
 
   drop(id: TopicId): void {
     const topic = this.#byId.get(id);
     if (topic === undefined) return;
     this.#byId.delete(id);
+    for (const { topics } of this.#matches.values()) topics.delete(id);
     // Its name may belong to a newer topic by now.
     if (this.#byName.get(topic.name) === topic) this.#byName.delete(topic.name);
   }
 
   byId(id: TopicId): KnownTopic | undefined {
     return this.#byId.get(id);
+  }
+
+  /** Those whose whole name a pattern fits: none, where it is no pattern. */
+  matching(text: string): ReadonlyMap<TopicId, KnownTopic> {
+    const known = this.#matches.get(text);
+    if (known !== undefined) return known.topics;
+    const pattern = Pattern.compile(text);
+    if (!pattern.ok) return new Map();
+    const topics = new Map<TopicId, KnownTopic>();
+    for (const topic of this.#byId.values()) if (pattern.value.fits(topic.name)) topics.set(topic.id, topic);
+    const oldest = this.#matches.keys().next().value;
+    if (this.#matches.size >= PATTERNS_KEPT && oldest !== undefined) this.#matches.delete(oldest);
+    this.#matches.set(text, { pattern: pattern.value, topics });
+    return topics;
   }
 
   byName(name: string): KnownTopic | undefined {

@@ -4,7 +4,7 @@
  */
 import { type Fault, failed, fault, ok, type Result } from '../model/faults.ts';
 import type { Offset, PartitionIndex, TopicId } from '../model/ids.ts';
-import { COMMIT_METADATA_CHARS_MAX, GROUPS_PER_COORDINATOR_MAX } from '../model/limits.ts';
+import { COMMIT_METADATA_CHARS_MAX } from '../model/limits.ts';
 import type { Steps } from './beat.ts';
 import type { Group, Member } from './group.ts';
 import type { Groups, Topics } from './groups.ts';
@@ -47,11 +47,24 @@ export function commit(groups: Groups, topics: Topics, request: Commit): Result<
   return ok({ record, parts });
 }
 
+/** Where a member asks for committed offsets, it is to be one at that epoch; groups that assign by themselves have none. */
+export function mayAsk(
+  groups: Groups,
+  { group: name, member: id, epoch }: { readonly group: string; readonly member?: string; readonly epoch?: number },
+): Fault | null {
+  const group = groups.get(name);
+  if (id === undefined || epoch === undefined || group === undefined || group.members.size === 0) return null;
+  const member = group.members.get(id);
+  if (member === undefined) return fault('UNKNOWN_MEMBER', `${name} has no member ${id}`);
+  if (member.epoch === epoch) return null;
+  return fault('STALE_MEMBER_EPOCH', `${id} is at epoch ${member.epoch}, not ${epoch}`);
+}
+
 /** The group, when it is there and nobody is in it. */
 export function emptyGroup(groups: Groups, name: string): Result<Group> {
   const group = groups.get(name);
+  if (!groups.vacant(name)) return failed('GROUP_NOT_EMPTY', `group ${name} has members`);
   if (group === undefined) return failed('UNKNOWN_GROUP', `group ${name} does not exist`);
-  if (group.members.size > 0) return failed('GROUP_NOT_EMPTY', `group ${name} has ${group.members.size} members`);
   return ok(group);
 }
 
@@ -60,17 +73,17 @@ export function* forgetTopics(groups: Groups, group: Group, exists: (topic: Topi
   const gone = new Set<TopicId>();
   for (const key of group.offsets.keys()) if (!exists(topicOf(key))) gone.add(topicOf(key));
   if (gone.size > 0) yield { group: group.name, type: 'forget', topics: [...gone] };
-  if (groups.get(group.name)?.forgettable === true) yield { group: group.name, type: 'deleted' };
+  if (groups.forgettable(group.name)) yield { group: group.name, type: 'deleted' };
   return null;
 }
 
 /** The member that commits, or null for one who is none. */
 function committer(groups: Groups, group: Group | undefined, request: Commit): Result<Member | null> {
   if (request.member === '' && request.epoch === -1) {
-    if (group === undefined && groups.size >= GROUPS_PER_COORDINATOR_MAX)
-      return failed('INVALID_REQUEST', `there are ${groups.size} groups beside ${request.group}; delete some`);
-    if (group === undefined || group.members.size === 0) return ok(null);
-    return failed('GROUP_NOT_EMPTY', `group ${group.name} has members; only they commit`);
+    if (group === undefined && groups.full)
+      return failed('INVALID_REQUEST', `there are too many groups beside ${request.group}; delete some`);
+    if (groups.vacant(request.group)) return ok(null);
+    return failed('GROUP_NOT_EMPTY', `group ${request.group} has members; only they commit`);
   }
   const member = group?.members.get(request.member);
   if (member === undefined) return failed('UNKNOWN_MEMBER', `${request.group} has no member ${request.member}`);

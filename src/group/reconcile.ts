@@ -5,7 +5,7 @@
 import type { TopicId } from '../model/ids.ts';
 import { assign, elect, type TopicShape } from './assignors/assign.ts';
 import type { Group, GroupTopic, Member } from './group.ts';
-import type { Topics } from './groups.ts';
+import type { KnownTopic, Topics } from './groups.ts';
 import { isSubset, type PlaceKey, packPlaces } from './places.ts';
 import type { GroupRecord } from './record.ts';
 
@@ -72,18 +72,33 @@ function isFree(group: Group, key: PlaceKey, member: Member): boolean {
 
 /** The topics that exist out of those that anybody wants, by rising id. */
 function viewOf(group: Group, topics: Topics): Map<TopicId, GroupTopic> {
-  const known = [...group.wanted()].map((name) => topics.byName(name)).filter((topic) => topic !== undefined);
-  known.sort((a, b) => a.id - b.id);
+  const known = [...named(group.wanted(), group.patterns(), topics)].sort((a, b) => a.id - b.id);
   return new Map(known.map(({ id, name, partitions }) => [id, { name, partitions }]));
 }
 
-function wishes(member: Member, topics: Topics): Set<TopicId> {
-  const wanted = new Set<TopicId>();
-  for (const name of member.subscription.topics) {
+function wishes({ subscription }: Member, topics: Topics): Set<TopicId> {
+  const patterns = subscription.pattern === '' ? [] : [subscription.pattern];
+  return new Set([...named(subscription.topics, patterns, topics)].map(({ id }) => id));
+}
+
+/** Those that exist, each once. */
+function named(names: Iterable<string>, patterns: Iterable<string>, topics: Topics): Set<KnownTopic> {
+  const known = new Set<KnownTopic>();
+  for (const name of names) {
     const topic = topics.byName(name);
-    if (topic !== undefined) wanted.add(topic.id);
+    if (topic !== undefined) known.add(topic);
   }
-  return wanted;
+  for (const pattern of patterns) for (const topic of topics.matching(pattern).values()) known.add(topic);
+  return known;
+}
+
+/** Does a topic of this name concern the group, as it comes or grows? */
+export function wants(group: Group, topics: Topics, name: string): boolean {
+  if (group.wants(name)) return true;
+  const topic = topics.byName(name);
+  if (topic !== undefined)
+    for (const pattern of group.patterns()) if (topics.matching(pattern).has(topic.id)) return true;
+  return false;
 }
 
 /** Static members keep their place in the order when they come back with another member id. */

@@ -15,6 +15,11 @@ export interface Subscription {
   /** For people. */
   readonly client: string;
   readonly topics: readonly string[];
+  /** Every topic whose whole name it fits; empty: none. */
+  readonly pattern: string;
+  /** Where the member is, for people; empty: it does not say. */
+  readonly rack: string;
+  readonly host: string;
   /** Null: whatever the others want. */
   readonly assignor: Assignor | null;
   readonly sessionMs: number;
@@ -58,11 +63,44 @@ export type GroupRecord = { readonly group: string } & (
   | { readonly type: 'offsets'; readonly offsets: readonly CommittedEntry[] }
   /** Committed offsets of topics that are gone. */
   | { readonly type: 'forget'; readonly topics: readonly TopicId[] }
+  /** Committed offsets that an admin has taken away. */
+  | { readonly type: 'dropped'; readonly places: PackedPlaces }
+  | {
+      /** A generation of members that assign by themselves; they follow, one record each. */
+      readonly type: 'generation';
+      readonly generation: number;
+      readonly protocolType: string;
+      readonly protocol: string;
+      readonly leader: string;
+    }
+  | {
+      readonly type: 'assigned';
+      readonly member: string;
+      readonly instance: string | null;
+      readonly client: string;
+      readonly host: string;
+      readonly sessionMs: number;
+      readonly rebalanceMs: number;
+      readonly metadata: Uint8Array;
+      readonly topics: readonly string[];
+      readonly assignment: Uint8Array;
+    }
+  /** A generation has begun with this number, whatever becomes of it. */
+  | { readonly type: 'epoch'; readonly epoch: number }
   | { readonly type: 'deleted' }
   /** In snapshots, behind the records of a group: what they do not say. */
-  | { readonly type: 'group'; readonly epoch: number; readonly stale: boolean }
+  | { readonly type: 'group'; readonly epoch: number; readonly stale: boolean; readonly kind: GroupKind }
 );
-export type CommittedEntry = readonly [topic: number, partition: number, offset: number, metadata: string];
+/** `leaderEpoch` of the record before the offset; absent: unknown. */
+export type CommittedEntry = readonly [
+  topic: number,
+  partition: number,
+  offset: number,
+  metadata: string,
+  leaderEpoch?: number,
+];
+/** Who assigns: `consumer`: the coordinator; `classic`: the members themselves. */
+export type GroupKind = 'consumer' | 'classic';
 
 const TYPES: readonly string[] = [
   'member',
@@ -72,6 +110,10 @@ const TYPES: readonly string[] = [
   'step',
   'offsets',
   'forget',
+  'dropped',
+  'generation',
+  'assigned',
+  'epoch',
   'deleted',
   'group',
 ] satisfies GroupRecord['type'][];

@@ -59,6 +59,14 @@ export const WAIT_MS_MAX = 60_000;
 export const GROUPS_PER_COORDINATOR_MAX = 10_000;
 /** Members of one group. */
 export const GROUP_MEMBERS_MAX = 10_000;
+/** Bytes that the members of one coordinator's classic groups tell each other, metadata and assignments together. */
+export const GROUP_BYTES_MAX = 16 * MIB;
+/** Of that, what one member may tell: thousands of partitions by name. */
+export const MEMBER_BYTES_MAX = MIB;
+/** Ways of assigning that one member may offer. */
+export const MEMBER_PROTOCOLS_MAX = 32;
+/** Length of a pattern of topic names. */
+export const PATTERN_CHARS_MAX = 1_000;
 /** Topics one member may subscribe to. */
 export const SUBSCRIPTIONS_MAX = 1_000;
 /** Metadata string kept with a committed offset. */

@@ -13,6 +13,25 @@ import type {
   TopicId,
 } from '../model/ids.ts';
 import type { Topic, TopicSettings } from '../model/topic.ts';
+import type { ClassicReply, ClassicRequest } from './classic.ts';
+import type {
+  CommitReply,
+  CommitRequest,
+  CommittedReply,
+  CommittedRequest,
+  DeleteGroupReply,
+  DeleteGroupRequest,
+  DescribeGroupReply,
+  DescribeGroupRequest,
+  GroupsReply,
+  GroupsRequest,
+  HeartbeatReply,
+  HeartbeatRequest,
+  ResetGroupReply,
+  ResetGroupRequest,
+} from './groups.ts';
+
+export type * from './groups.ts';
 
 /** `none`: no answer. `leader`: durable by the topic's promise on the leader. `all`: committed. */
 export type Acks = 'none' | 'leader' | 'all';
@@ -169,131 +188,6 @@ export interface ProducerReply {
   readonly epoch: ProducerEpoch;
 }
 
-// ---- groups (shaped like KIP-848)
-
-export interface GroupPlaces {
-  readonly topic: TopicId;
-  readonly partitions: readonly PartitionIndex[];
-}
-export interface HeartbeatRequest {
-  readonly call: 'heartbeat';
-  readonly group: string;
-  /** Chosen by the member, unique: a UUID. */
-  readonly member: string;
-  /** 0 joins, -1 leaves, -2 a static member goes and will be back; else the epoch of the last answer. */
-  readonly epoch: number;
-  /** Static member: takes over its partitions when it is back within the session time-out. */
-  readonly instance?: string;
-  /** With epoch 0 and when they change. */
-  readonly topics?: readonly string[];
-  /** Given with epoch 0: range, roundrobin or sticky. */
-  readonly assignor?: 'range' | 'roundrobin' | 'sticky';
-  /** What the member holds now: given with every answer to a revocation, and when it changed. */
-  readonly owned?: readonly GroupPlaces[];
-  /** Given with epoch 0; ms without heartbeat after which the member is out, 1,000..1,800,000; default 45,000. */
-  readonly sessionMs?: number;
-  /** Given with epoch 0; ms to give up revoked partitions, 1,000..3,600,000; default 300,000. */
-  readonly rebalanceMs?: number;
-  /** The node may hold the answer so long while nothing changes; 0 answers at once. */
-  readonly waitMs: number;
-}
-export interface HeartbeatReply {
-  readonly call: 'heartbeat';
-  readonly member: string;
-  readonly epoch: number;
-  readonly heartbeatMs: number;
-  /** Present when it changed since the last answer, and after a join: hold exactly this, give up all else. */
-  readonly assignment?: readonly GroupPlaces[];
-}
-/** Committed offsets never go back: a lower one than is there is answered as done and changes nothing; see {@link ResetGroupRequest}. */
-export interface CommitRequest {
-  readonly call: 'commit';
-  readonly group: string;
-  /** Empty with epoch -1: an admin or a reader without membership; refused while the group has members. */
-  readonly member: string;
-  readonly epoch: number;
-  readonly offsets: readonly (Place & { readonly offset: Offset; readonly metadata?: string })[];
-}
-export interface CommitReply {
-  readonly call: 'commit';
-  readonly parts: readonly (Place & { readonly fault?: Fault })[];
-}
-export interface CommittedRequest {
-  readonly call: 'committed';
-  readonly group: string;
-  /** Absent: all that the group has. */
-  readonly places?: readonly Place[];
-}
-export interface CommittedReply {
-  readonly call: 'committed';
-  /** `offset` is -1 where the group has committed none. */
-  readonly parts: readonly (Place & { readonly offset: number; readonly metadata: string })[];
-}
-export interface GroupsRequest {
-  readonly call: 'groups';
-}
-export type GroupState = 'empty' | 'assigning' | 'reconciling' | 'stable';
-export interface GroupSummary {
-  readonly group: string;
-  readonly state: GroupState;
-  readonly members: number;
-}
-export interface GroupsReply {
-  readonly call: 'groups';
-  readonly groups: readonly GroupSummary[];
-}
-export interface DescribeGroupRequest {
-  readonly call: 'describeGroup';
-  readonly group: string;
-}
-/** `unknown` is a state of its own, never 0 or -1. */
-export type Lag = { readonly messages: number; readonly bytes: number; readonly seconds: number } | 'unknown';
-export interface DescribeGroupReply {
-  readonly call: 'describeGroup';
-  readonly group: string;
-  readonly state: GroupState;
-  readonly epoch: number;
-  readonly assignor: string;
-  readonly members: readonly {
-    readonly member: string;
-    readonly instance?: string;
-    readonly client: string;
-    readonly epoch: number;
-    readonly topics: readonly string[];
-    readonly owned: readonly GroupPlaces[];
-    readonly target: readonly GroupPlaces[];
-  }[];
-  readonly partitions: readonly (Place & {
-    readonly topicName: string;
-    /** -1: nothing committed. */
-    readonly committed: number;
-    readonly begin: number;
-    readonly end: number;
-    /** Empty: nobody. */
-    readonly member: string;
-    readonly lag: Lag;
-  })[];
-}
-export interface ResetGroupRequest {
-  readonly call: 'resetGroup';
-  readonly group: string;
-  readonly places: readonly (Place & { readonly to: OffsetAt | { readonly offset: Offset } })[];
-  /** Answer what would be, change nothing. */
-  readonly dryRun: boolean;
-}
-export interface ResetGroupReply {
-  readonly call: 'resetGroup';
-  readonly parts: readonly (Place & ({ readonly from: number; readonly to: Offset } | { readonly fault: Fault }))[];
-}
-export interface DeleteGroupRequest {
-  readonly call: 'deleteGroup';
-  readonly group: string;
-}
-export interface DeleteGroupReply {
-  readonly call: 'deleteGroup';
-  readonly group: string;
-}
-
 // ---- node
 
 export interface NodeRequest {
@@ -345,6 +239,7 @@ export type Request =
   | DescribeGroupRequest
   | ResetGroupRequest
   | DeleteGroupRequest
+  | ClassicRequest
   | NodeRequest;
 
 export type Reply =
@@ -365,11 +260,14 @@ export type Reply =
   | DescribeGroupReply
   | ResetGroupReply
   | DeleteGroupReply
+  | ClassicReply
   | NodeReply
   | RefusedReply;
 
 /** Name of a call. */
 export type CallName = Request['call'];
+/** Calls that the native protocol has frames for; the others are asked by other dialects alone. */
+export type NativeCallName = Exclude<CallName, ClassicRequest['call']>;
 export type RequestOf<C extends CallName> = Extract<Request, { readonly call: C }>;
 /** What answers a call when it is not refused. */
 export type ReplyOf<C extends CallName> = Extract<Reply, { readonly call: C }>;

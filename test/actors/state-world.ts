@@ -74,7 +74,12 @@ export class Asker {
   }
 }
 
-const asking = (ask: GroupRequest): Message & Record<string, unknown> => ({ type: 'ask', client: 'test', ask });
+const asking = (ask: GroupRequest): Message & Record<string, unknown> => ({
+  type: 'ask',
+  client: 'test',
+  host: '127.0.0.1',
+  ask,
+});
 export const coordinatorName = (group: string): string => coordinatorAddress(NODE, coordinatorOf(group)).name;
 
 export interface StateWorldOptions {
@@ -169,7 +174,7 @@ export class StateWorld {
       },
       coordinator: {
         ...supervised,
-        make: (context: never, key: string) => makeCoordinator(context, key, { codec }),
+        make: (context: never, key: string) => makeCoordinator(context, key, { codec, initialRebalanceMs: 500 }),
         place: (key, shards) => Number(key) % shards,
         begins: 'demand',
         stops: 3,

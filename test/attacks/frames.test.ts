@@ -6,13 +6,13 @@ import type { FaultCode } from '../../src/model/faults.ts';
 import { FIELDS_BYTES_MAX, FRAME_BYTES_MAX, KIB, MIB } from '../../src/model/limits.ts';
 import { HELLO_KIND } from '../../src/protocols/native/calls/hello.ts';
 import { calls } from '../../src/protocols/native/calls.ts';
-import type { CallName } from '../../src/protocols/request.ts';
+import type { NativeCallName } from '../../src/protocols/request.ts';
 import { sized } from '../long.ts';
 import { codeOf, frame, HELLO, Hostile } from './hostile.ts';
 import { attacks, SMALL, targetOf } from './target.ts';
 
 const target = targetOf(test);
-const names = Object.keys(calls) as readonly CallName[];
+const names = Object.keys(calls) as readonly NativeCallName[];
 
 /** The first 16 bytes of a frame, which may say anything. */
 function head(length: number, { version = 1, kind = 1, flags = 0, fields = 0 } = {}): Buffer {

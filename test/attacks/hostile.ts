@@ -8,7 +8,7 @@ import type { FaultCode } from '../../src/model/faults.ts';
 import { HELLO_KIND } from '../../src/protocols/native/calls/hello.ts';
 import { calls } from '../../src/protocols/native/calls.ts';
 import { HEADER_BYTES, REFUSED_KIND } from '../../src/protocols/native/frame.ts';
-import type { CallName } from '../../src/protocols/request.ts';
+import type { NativeCallName } from '../../src/protocols/request.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 export interface Answer {
@@ -104,7 +104,7 @@ export class Hostile {
   }
 
   /** A call, and its answer. */
-  ask(call: CallName, fields: unknown, raw?: Uint8Array): Promise<Answer> {
+  ask(call: NativeCallName, fields: unknown, raw?: Uint8Array): Promise<Answer> {
     return this.say(calls[call].kind, fields, raw);
   }
 
@@ -120,7 +120,7 @@ export class Hostile {
   }
 
   /** Sends and does not wait. */
-  shout(call: CallName, fields: unknown, raw?: Uint8Array): void {
+  shout(call: NativeCallName, fields: unknown, raw?: Uint8Array): void {
     this.send(frame(calls[call].kind, ++this.#correlation, fields, raw));
   }
 

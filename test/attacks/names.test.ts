@@ -5,7 +5,7 @@
 import { readdirSync } from 'node:fs';
 import test from 'ava';
 import { calls } from '../../src/protocols/native/calls.ts';
-import type { CallName } from '../../src/protocols/request.ts';
+import type { NativeCallName } from '../../src/protocols/request.ts';
 import { codeOf, type Fields, Hostile, partsOf } from './hostile.ts';
 import { attacks, SMALL, targetOf } from './target.ts';
 
@@ -42,7 +42,7 @@ const FORBIDDEN = [
 ];
 
 /** What each call that takes names asks, with the name in every field that takes one. */
-const withTopic: Readonly<Partial<Record<CallName, (name: unknown) => Fields>>> = {
+const withTopic: Readonly<Partial<Record<NativeCallName, (name: unknown) => Fields>>> = {
   createTopic: (name) => ({ name, settings: {} }),
   alterTopic: (name) => ({ name, settings: {} }),
   deleteTopic: (name) => ({ name }),
@@ -50,7 +50,7 @@ const withTopic: Readonly<Partial<Record<CallName, (name: unknown) => Fields>>> 
   resolve: (name) => ({ names: [name], create: true }),
   heartbeat: (name) => ({ group: 'g', member: 'm', epoch: 0, topics: [name], waitMs: 0 }),
 };
-const withGroup: Readonly<Partial<Record<CallName, (name: unknown) => Fields>>> = {
+const withGroup: Readonly<Partial<Record<NativeCallName, (name: unknown) => Fields>>> = {
   heartbeat: (group) => ({ group, member: 'm', epoch: 0, topics: [], waitMs: 0 }),
   commit: (group) => ({ group, member: '', epoch: -1, offsets: [] }),
   committed: (group) => ({ group }),
@@ -66,11 +66,11 @@ test.serial(
     for (const table of [withTopic, withGroup]) {
       for (const [call, fieldsOf] of Object.entries(table)) {
         for (const name of FORBIDDEN) {
-          const answer = await hostile.ask(call as CallName, fieldsOf(name));
+          const answer = await hostile.ask(call as NativeCallName, fieldsOf(name));
           t.is(codeOf(answer), 'INVALID_NAME', `${call} of ${JSON.stringify(name).slice(0, 40)}`);
         }
         for (const name of [0, null, true, [], {}, ['orders']])
-          t.regex(codeOf(await hostile.ask(call as CallName, fieldsOf(name))), /^INVALID_(NAME|REQUEST)$/);
+          t.regex(codeOf(await hostile.ask(call as NativeCallName, fieldsOf(name))), /^INVALID_(NAME|REQUEST)$/);
       }
     }
     await hostile.close();
@@ -135,7 +135,7 @@ test.serial(
   attacks(target, SMALL, async (t, { port }) => {
     const hostile = await Hostile.greeted(port);
     for (const key of ['__proto__', 'constructor', 'toString']) {
-      for (const call of Object.keys(calls) as CallName[]) {
+      for (const call of Object.keys(calls) as NativeCallName[]) {
         const kept = hostile.ended ? await Hostile.greeted(port) : hostile;
         const fields = Object.defineProperty({}, key, { value: { polluted: true }, enumerable: true });
         const code = await Promise.race([kept.ask(call, fields).then(codeOf), kept.closed.then(() => 'closed')]);

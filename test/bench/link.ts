@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { msgpack } from '../../src/edges/client/msgpack.ts';
 import { decodeAnswer, encodeHello, encodeRequest } from '../../src/protocols/native/codec.ts';
 import { type Frame, HEADER_BYTES, openFrame, REFUSED_KIND } from '../../src/protocols/native/frame.ts';
-import type { CallName, ReplyOf, Request } from '../../src/protocols/request.ts';
+import type { NativeCallName, ReplyOf, Request } from '../../src/protocols/request.ts';
 
 const READ_BYTES = 256 * 1024;
 /** Correlation of requests that are asked one at a time; load has those below. */
@@ -57,7 +57,7 @@ export class Link {
   }
 
   /** Asks one question while there is no load; a refusal is an error. */
-  async ask<C extends CallName>(request: Request & { readonly call: C }): Promise<ReplyOf<C>> {
+  async ask<C extends NativeCallName>(request: Request & { readonly call: C }): Promise<ReplyOf<C>> {
     const frame = await this.#exchange(encodeRequest(msgpack, ASK, request));
     const answer = decodeAnswer(msgpack, frame);
     if (!answer.ok) throw new Error(answer.fault.message);

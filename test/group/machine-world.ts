@@ -59,7 +59,9 @@ export class MachineWorld {
   }
 
   beat(request: Omit<Beat, 'group'>): Fault | null {
-    const refused = this.carryOut(beat(this.groups, this.topics, { group: GROUP, ...request }, 'test'));
+    const refused = this.carryOut(
+      beat(this.groups, this.topics, { group: GROUP, ...request }, { client: 'test', host: '' }),
+    );
     const member = this.group?.members.get(request.member);
     if (refused === null && member !== undefined) touch(member, this.now);
     return refused;

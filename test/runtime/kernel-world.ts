@@ -192,6 +192,7 @@ export interface WorldOptions {
 }
 
 export class World {
+  #drawn = 0;
   readonly clock = new TestClock();
   readonly disk = new HeldDisk();
   readonly network = new TestNetwork();
@@ -238,7 +239,8 @@ export class World {
     const logger: Logger = { debug: log, info: log, warn: log, error: log };
     return {
       clock,
-      random: { next: () => 0.5, below: () => 0, bytes: (length) => new Uint8Array(length) },
+      // No two ids are the same.
+      random: { next: () => 0.5, below: () => 0, bytes: (length) => new Uint8Array(length).fill(++this.#drawn) },
       disk: this.disk.port,
       network: {
         listen: (options, accept, done) => network.listen(options, accept, done, clock),

@@ -1,5 +1,5 @@
 /** What a call's file says of it: its kind, and how request and answer become fields and raw bytes, and back. */
-import type { CallName, ReplyOf, RequestOf } from '../request.ts';
+import type { NativeCallName, ReplyOf, RequestOf } from '../request.ts';
 import type { Reading, Shape } from './shape.ts';
 
 /** A value as it goes into a frame. */
@@ -15,7 +15,7 @@ export interface Direction<T> {
   read(fields: unknown, raw: Uint8Array, reading: Reading): T | undefined;
 }
 
-export interface Call<C extends CallName> {
+export interface Call<C extends NativeCallName> {
   readonly kind: number;
   readonly request: Direction<RequestOf<C>>;
   readonly reply: Direction<ReplyOf<C>>;
@@ -24,7 +24,7 @@ export interface Call<C extends CallName> {
 const NO_RAW: readonly Uint8Array[] = [];
 
 /** All of the value but `call` goes into fields of the same names; no raw bytes. */
-export function plain<C extends CallName, T extends { readonly call: C }>(
+export function plain<C extends NativeCallName, T extends { readonly call: C }>(
   call: C,
   shape: Shape<Omit<T, 'call'>>,
 ): Direction<T> {

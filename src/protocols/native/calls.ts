@@ -1,5 +1,5 @@
 /** The table of calls: every call of the common language has a kind of its own in this dialect. */
-import type { CallName } from '../request.ts';
+import type { NativeCallName } from '../request.ts';
 import type { Call } from './call.ts';
 import { alterTopic } from './calls/alter-topic.ts';
 import { commit } from './calls/commit.ts';
@@ -20,7 +20,7 @@ import { resetGroup } from './calls/reset-group.ts';
 import { resolve } from './calls/resolve.ts';
 import { topics } from './calls/topics.ts';
 
-export const calls: { readonly [C in CallName]: Call<C> } = {
+export const calls: { readonly [C in NativeCallName]: Call<C> } = {
   produce,
   fetch,
   offsets,
@@ -41,11 +41,11 @@ export const calls: { readonly [C in CallName]: Call<C> } = {
   node,
 };
 
-const byKind: ReadonlyMap<number, CallName> = new Map(
-  (Object.keys(calls) as CallName[]).map((name) => [calls[name].kind, name]),
+const byKind: ReadonlyMap<number, NativeCallName> = new Map(
+  (Object.keys(calls) as NativeCallName[]).map((name) => [calls[name].kind, name]),
 );
 
 /** The call of a request's kind; `undefined` when there is none. */
-export function callOfKind(kind: number): CallName | undefined {
+export function callOfKind(kind: number): NativeCallName | undefined {
   return byKind.get(kind);
 }

@@ -3,7 +3,7 @@
  * round. Keeps nothing between two calls; who may say what when is session.ts's.
  */
 import { type Fault, failed, ok, type Result } from '../../model/faults.ts';
-import type { CallName, Reply, Request } from '../request.ts';
+import type { NativeCallName, Reply, ReplyOf, Request, RequestOf } from '../request.ts';
 import type { Call, Direction } from './call.ts';
 import { HELLO_KIND, type Hello, type HelloAnswer, hello, helloAnswer } from './calls/hello.ts';
 import { callOfKind, calls } from './calls.ts';
@@ -27,8 +27,8 @@ export function encodeHello(codec: FieldsCodec, correlation: number, value: Hell
 }
 
 export function encodeRequest(codec: FieldsCodec, correlation: number, request: Request): readonly Uint8Array[] {
-  const call: Call<CallName> = calls[request.call] as never;
-  const { fields, raw } = call.request.write(request);
+  const call: Call<NativeCallName> = calls[request.call as NativeCallName] as never;
+  const { fields, raw } = call.request.write(request as RequestOf<NativeCallName>);
   return buildFrame(call.kind, correlation, codec.encode(fields), raw);
 }
 
@@ -81,8 +81,8 @@ export function encodeHelloAnswer(codec: FieldsCodec, correlation: number, value
 /** Views to write in order; those behind the first are the reply's own bytes, where they lie. */
 export function encodeReply(codec: FieldsCodec, correlation: number, reply: Reply): readonly Uint8Array[] {
   if (reply.call === 'refused') return encodeFault(codec, correlation, reply.fault);
-  const call: Call<CallName> = calls[reply.call] as never;
-  const { fields, raw } = call.reply.write(reply);
+  const call: Call<NativeCallName> = calls[reply.call as NativeCallName] as never;
+  const { fields, raw } = call.reply.write(reply as ReplyOf<NativeCallName>);
   return buildFrame(call.kind | ANSWER_BIT, correlation, codec.encode(fields), raw);
 }
 

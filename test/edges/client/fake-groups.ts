@@ -43,7 +43,7 @@ export class FakeGroups {
   }
 
   #beat(request: HeartbeatRequest): Reply {
-    const refusal = this.#apply(beat(this.#groups, this.#topics, request, 'test'));
+    const refusal = this.#apply(beat(this.#groups, this.#topics, request, { client: 'test', host: '' }));
     if (refusal !== null) return { call: 'refused', fault: refusal };
     const member = this.#groups.get(request.group)?.members.get(request.member);
     const base = { call: 'heartbeat', member: request.member, heartbeatMs: 1_000 } as const;

@@ -4,7 +4,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { fault, faultCodes } from '../../../src/model/faults.ts';
 import { calls } from '../../../src/protocols/native/calls.ts';
-import type { CallName, Request } from '../../../src/protocols/request.ts';
+import type { NativeCallName, Request } from '../../../src/protocols/request.ts';
 import { anyRequest } from './values.ts';
 
 const page = readFileSync(new URL('../../../src/protocols/native/README.md', import.meta.url), 'utf8');
@@ -30,7 +30,7 @@ test('the table of faults is the one of the model', (t) => {
 });
 
 test('every field of every request is named', (t) => {
-  for (const name of Object.keys(calls) as CallName[])
+  for (const name of Object.keys(calls) as NativeCallName[])
     for (const request of fc.sample(anyRequest[name] as fc.Arbitrary<Request>, 20)) {
       const { fields } = calls[name].request.write(request as never);
       for (const field of Object.keys(fields as object)) t.true(page.includes(`\`${field}\``), `${name}.${field}`);

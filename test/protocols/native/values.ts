@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { fault, faultCodes } from '../../../src/model/faults.ts';
 import type { Hello, HelloAnswer } from '../../../src/protocols/native/calls/hello.ts';
-import type { CallName, ReplyOf, RequestOf } from '../../../src/protocols/request.ts';
+import type { NativeCallName, ReplyOf, RequestOf } from '../../../src/protocols/request.ts';
 
 /** Brands are the type checker's alone; values here are plain. */
 type Arb<T> = fc.Arbitrary<T>;
@@ -49,14 +49,14 @@ const topic = record({
   version: safe,
 });
 const someSettings = record(settings, Object.keys(settings));
-const call = <C extends CallName>(
+const call = <C extends NativeCallName>(
   name: C,
   shape: Record<string, fc.Arbitrary<unknown>>,
   optional?: readonly string[],
 ) => record({ call: fc.constant(name), ...shape }, optional);
-const groupState = fc.constantFrom('empty', 'assigning', 'reconciling', 'stable');
+const groupState = fc.constantFrom('empty', 'assigning', 'reconciling', 'preparing', 'completing', 'stable');
 
-export const anyRequest: { readonly [C in CallName]: Arb<RequestOf<C>> } = {
+export const anyRequest: { readonly [C in NativeCallName]: Arb<RequestOf<C>> } = {
   produce: call('produce', {
     acks: fc.constantFrom('none', 'leader', 'all'),
     timeoutMs: fc.integer({ min: 1, max: 60_000 }),
@@ -100,12 +100,14 @@ export const anyRequest: { readonly [C in CallName]: Arb<RequestOf<C>> } = {
       instance: words,
       topics: fc.array(topicOrGroup, { maxLength: 4 }),
       assignor: fc.constantFrom('range', 'roundrobin', 'sticky'),
+      pattern: fc.oneof(fc.constant(''), words),
+      rack: words,
       owned: groupPlaces,
       sessionMs: fc.integer({ min: 1_000, max: 1_800_000 }),
       rebalanceMs: fc.integer({ min: 1_000, max: 3_600_000 }),
       waitMs: fc.nat(60_000),
     },
-    ['instance', 'topics', 'assignor', 'owned', 'sessionMs', 'rebalanceMs'],
+    ['instance', 'topics', 'assignor', 'pattern', 'rack', 'owned', 'sessionMs', 'rebalanceMs'],
   ),
   commit: call('commit', {
     group: topicOrGroup,
@@ -113,7 +115,11 @@ export const anyRequest: { readonly [C in CallName]: Arb<RequestOf<C>> } = {
     epoch: safeOrNone,
     offsets: parts({ offset: safe, metadata: words }, ['metadata']),
   }),
-  committed: call('committed', { group: topicOrGroup, places: parts({}) }, ['places']),
+  committed: call('committed', { group: topicOrGroup, places: parts({}), member: words, epoch: safe }, [
+    'places',
+    'member',
+    'epoch',
+  ]),
   groups: call('groups', {}),
   describeGroup: call('describeGroup', { group: topicOrGroup }),
   resetGroup: call('resetGroup', {
@@ -125,7 +131,7 @@ export const anyRequest: { readonly [C in CallName]: Arb<RequestOf<C>> } = {
   node: call('node', {}),
 };
 
-export const anyReply: { readonly [C in CallName]: Arb<ReplyOf<C>> } = {
+export const anyReply: { readonly [C in NativeCallName]: Arb<ReplyOf<C>> } = {
   produce: call('produce', { parts: orFault({ baseOffset: safe, beginOffset: safe }) }),
   fetch: call('fetch', {
     session: fc.nat(2 ** 31 - 1),
@@ -166,9 +172,20 @@ export const anyReply: { readonly [C in CallName]: Arb<ReplyOf<C>> } = {
     ['assignment'],
   ),
   commit: call('commit', { parts: parts({ fault: anyFault }, ['fault']) }),
-  committed: call('committed', { parts: parts({ offset: safeOrNone, metadata: words }) }),
+  committed: call('committed', {
+    parts: parts({ offset: safeOrNone, metadata: words, leaderEpoch: safe }, ['leaderEpoch']),
+  }),
   groups: call('groups', {
-    groups: fc.array(record({ group: topicOrGroup, state: groupState, members: safe }), { maxLength: 4 }),
+    groups: fc.array(
+      record({
+        group: topicOrGroup,
+        state: groupState,
+        members: safe,
+        kind: fc.constantFrom('consumer', 'classic'),
+        protocolType: fc.string(),
+      }),
+      { maxLength: 4 },
+    ),
   }),
   describeGroup: call('describeGroup', {
     group: topicOrGroup,

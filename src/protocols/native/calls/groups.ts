@@ -4,7 +4,14 @@ import { type Call, plain } from '../call.ts';
 import { nothing } from '../nouns.ts';
 import { list, natural, oneOf, prose, type Shape, struct } from '../shape.ts';
 
-export const groupState: Shape<GroupState> = oneOf('empty', 'assigning', 'reconciling', 'stable');
+export const groupState: Shape<GroupState> = oneOf(
+  'empty',
+  'assigning',
+  'reconciling',
+  'preparing',
+  'completing',
+  'stable',
+);
 
 export const groups: Call<'groups'> = {
   kind: 14,
@@ -13,7 +20,13 @@ export const groups: Call<'groups'> = {
     'groups',
     struct({
       groups: list(
-        struct<GroupSummary>({ group: prose, state: groupState, members: natural() }),
+        struct<GroupSummary>({
+          group: prose,
+          state: groupState,
+          members: natural(),
+          kind: oneOf('consumer', 'classic'),
+          protocolType: prose,
+        }),
         Number.MAX_SAFE_INTEGER,
       ),
     }),
