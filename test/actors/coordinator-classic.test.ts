@@ -1,5 +1,6 @@
 /** Groups whose members wait for each other, through the real kernel: answers that are held, restarts, full disks, the end. */
 import test from 'ava';
+import type { Topic } from '../../src/model/topic.ts';
 import type {
   InspectGroupReply,
   JoinGroupReply,
@@ -28,6 +29,7 @@ const join = (name: string, member = ''): JoinGroupRequest => ({
 });
 
 interface Running {
+  readonly orders: Topic;
   readonly it: GroupWorld;
   readonly a: JoinGroupReply;
   readonly b: JoinGroupReply;
@@ -36,7 +38,7 @@ interface Running {
 /** Two members in a generation that has been assigned. */
 function running(shards = 1): Running {
   const it = new GroupWorld({ shards });
-  it.topic('orders', 4);
+  const orders = it.topic('orders', 4);
   const [first, second] = [it.asker.sendCall(join('a')), it.asker.sendCall(join('b'))];
   it.advance(INITIAL_MS + INITIAL_MS + 1_000);
   const [a, b] = [it.asker.reply(first) as JoinGroupReply, it.asker.reply(second) as JoinGroupReply];
@@ -44,7 +46,7 @@ function running(shards = 1): Running {
   it.settle();
   it.call(sync(a, [a, b]));
   it.asker.reply(waiting);
-  return { it, a, b };
+  return { it, orders, a, b };
 }
 
 const sync = (of: JoinGroupReply, all: readonly JoinGroupReply[] = []) =>
@@ -139,9 +141,8 @@ test('a group has members of one kind at a time, and takes the other kind when t
 });
 
 test('what members commit and hold is shown; topics that they read keep their offsets', (t) => {
-  const { it, a } = running();
+  const { it, orders, a } = running();
   const topic = it.topic('payments', 1);
-  const orders = it.topic('orders', 4);
   const commit = (of: { id: unknown }, offset: number) =>
     ({
       ...alive(a),
@@ -149,7 +150,7 @@ test('what members commit and hold is shown; topics that they read keep their of
       offsets: [{ topic: of.id, partition: 0, offset, leaderEpoch: 3, metadata: 'm' }],
     }) as never;
   it.call(commit(topic, 7));
-  it.call(commit({ id: orders?.id ?? 1 }, 9));
+  it.call(commit(orders, 9));
   const report = it.call<InspectGroupReply>({ call: 'inspectGroup', group: GROUP }).report;
   t.like(report, { kind: 'classic', state: 'stable', protocolType: 'consumer', protocol: 'range' });
   t.is(report.members.length, 2);
