@@ -3,6 +3,7 @@
  * same path after a crash of the actor, of its thread and of the node. Decides what is taken, what was a torn tail and
  * what is damage; reads nothing itself.
  */
+import { assert } from '../model/assert.ts';
 import type { Offset } from '../model/ids.ts';
 import { Chunk, NO_MEMORY } from './chunk.ts';
 import { DAMAGED_FLAG, DIRECT_FLAG, type Entry } from './entry.ts';
@@ -81,6 +82,7 @@ export class Replay {
 
   /** Is there anything to do for this batch? False for what the segments have, and behind a torn one. */
   wants(entry: Entry): boolean {
+    assert(entry.partition === this.#log.partition, 'the journal gives a partition what is its own');
     const listedTo = this.#log.listedTo();
     if (entry.base < this.#log.end && this.#log.end > listedTo)
       this.#supersede(Math.max(entry.base, listedTo) as Offset);

@@ -57,12 +57,12 @@ export const bugs: readonly PlantedBug[] = [
     why: 'a partition comes back with the batches of its neighbours',
   },
   {
-    name: 'memory freed while it is written',
-    file: 'actors/partition-writer.ts',
-    old: 'const holds = work.memories.map((memory) => memory.retain());',
+    name: 'slot freed while it is written',
+    file: 'actors/outbox.ts',
+    old: '    this.#writing = this.#queue.splice(0, count);\n',
     planted:
-      'const holds = work.memories.map((memory) => memory.retain());\n    for (const memory of work.memories) memory.bytes.fill(0);',
-    why: 'whoever is leased the slot next writes into what the disk still reads',
+      '    this.#writing = this.#queue.splice(0, count).map(({ view, holds }) => ({ view, holds: holds.filter((hold) => hold.release()) }));\n',
+    why: 'whoever is leased the slot next writes into what the socket still sends',
   },
   {
     name: 'fetch beyond the committed offset',
