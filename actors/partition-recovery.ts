@@ -18,6 +18,7 @@ import { Sidecar } from '../src/log/sidecar.ts';
 import { BATCH_HEADER_BYTES, readBaseOffset, readBatchBytes, readNextOffset } from '../src/model/batch.ts';
 import type { Offset } from '../src/model/ids.ts';
 import { type JournalAnswer, journalAddress } from './journal.ts';
+import { rebuildManifest } from './manifest-rebuild.ts';
 import { rewrite } from './rewrite.ts';
 import { type Step, step } from './step.ts';
 
@@ -33,6 +34,8 @@ export class PartitionRecovery {
   readonly #log: PartitionLog;
   readonly #done: (manifest: Manifest | null) => void;
   producers = new Producers();
+  /** The manifest did not hold, and is to be written anew. */
+  rebuilt = false;
   #manifest: Manifest | null = null;
   #replay: Replay | null = null;
   /** Everything below was fed to the producers' state. */
@@ -60,15 +63,26 @@ export class PartitionRecovery {
       step(() => {
         if (error?.code === 'ENOENT') this.#sidecar(null);
         else if (bytes === undefined) this.#fail(path, error);
-        else this.#sidecar(this.#decode(path, bytes));
+        else this.#decode(path, bytes);
       }),
     );
   }
 
-  #decode(path: string, bytes: Uint8Array): Manifest {
-    const manifest = decodeManifest(bytes, this.#log.tools.crc32c);
-    if (typeof manifest === 'string') throw new Error(`${path}: ${manifest}`);
-    return manifest;
+  #decode(path: string, bytes: Uint8Array): void {
+    const { partition, tools } = this.#log;
+    const manifest = decodeManifest(bytes, tools.crc32c);
+    if (typeof manifest !== 'string') {
+      this.#sidecar(manifest);
+      return;
+    }
+    this.#context.log.error(
+      { file: path, reason: manifest },
+      'the manifest is damaged: the sidecars tell what there is',
+    );
+    rebuildManifest(this.#context, partition, tools.crc32c, (rebuilt) => {
+      this.rebuilt = true;
+      this.#sidecar(rebuilt);
+    });
   }
 
   #fail(path: string, error: DiskError | null): never {

@@ -155,7 +155,9 @@ class PartitionActor implements Actor<Inbox> {
     }
     this.#context.watch(journalAddress(this.#context.node, this.#context.shard));
     const recovery = new PartitionRecovery(this.#context, this.#log, (manifest) => {
-      if (this.#log !== null && this.#state === 'starting') this.#ready(this.#log, manifest, recovery.producers);
+      if (this.#log === null || this.#state !== 'starting') return;
+      this.#ready(this.#log, manifest, recovery.producers);
+      if (recovery.rebuilt) this.#parts?.flushing.manifestDue();
     });
     this.#recovery = recovery;
     recovery.begin();

@@ -1,5 +1,7 @@
 /** What the disk does to a partition: full, failing, torn, flipped. Nothing acknowledged is lost, nothing damaged is served. */
+import { crc32c } from '@node-rs/crc32';
 import test from 'ava';
+import { decodeManifest } from '../../src/log/manifest.ts';
 import { KIB } from '../../src/model/limits.ts';
 import { batch, StorageWorld } from './storage-world.ts';
 
@@ -150,6 +152,27 @@ test('a flipped bit in a segment is found by the read that meets it', (t) => {
     world.described(P).damaged.map((range) => range.map(Number)),
     [[2, 2]],
   );
+});
+
+test('a partition whose manifest is damaged comes back from its sidecars, and writes it anew', (t) => {
+  for (const [kind, settings] of [
+    ['power', { segmentBytes: 20 * KIB }],
+    ['process', {}],
+  ] as const) {
+    const world = new StorageWorld({ settings });
+    const kept = fill(world, 30, 2_000);
+    flush(world);
+    kept.push(...fill(world, 20, 2_000));
+    world.crash(kind);
+    world.disk.flip('partitions/64/manifest', 40, 1);
+    world.start();
+    t.deepEqual(world.readAll(P), kept, kind);
+    t.is(world.appended(P, batch(['still here'])), 50);
+    world.run(1_000);
+    t.is(typeof decodeManifest(world.disk.peek('partitions/64/manifest'), crc32c), 'object', 'it is whole again');
+    world.restart('power');
+    t.is((world.readAll(P) as unknown[]).length, 51);
+  }
 });
 
 test('a flipped bit in a sidecar hides its own batch alone, wherever it is', (t) => {
