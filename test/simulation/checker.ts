@@ -87,6 +87,9 @@ export class Checker {
   readonly #misdirected: number[] = [];
   /** Partitions with bits flipped at rest. */
   readonly #flipped = new Set<number>();
+  /** And those whose producers may be forgotten. */
+  readonly #forgetful = new Set<number>();
+  #ownFlipped = false;
   readonly #places = new Map<string, PlaceHistory>();
   readonly #sent = new Map<string, Sent>();
   /** Producer ids that were given out, and to whom. */
@@ -112,8 +115,25 @@ export class Checker {
     this.#misdirected.push(this.#now());
   }
 
-  flipped(partition: number): void {
+  /** @param forgetful a producer's past may go with it. */
+  flipped(partition: number, forgetful: boolean): void {
     this.#flipped.add(partition);
+    if (forgetful) this.#forgetful.add(partition);
+  }
+
+  /** Bits flipped in the node's own logs, of which there is one copy: it may refuse to serve, and must not make things up. */
+  ownFlipped(): void {
+    this.#ownFlipped = true;
+  }
+
+  /** The node cannot be held to be there any more. */
+  get excusesSilence(): boolean {
+    return this.#ownFlipped || this.astray;
+  }
+
+  /** May it say of this partition that its data is damaged? */
+  excusesDamage(place: PlaceHistory): boolean {
+    return this.#flipped.has(place.id) || this.excusesSilence;
   }
 
   /** An actor, a thread or the process has ended: what it held in memory alone is gone, and counts from 0 again. */
@@ -129,6 +149,7 @@ export class Checker {
   /** May acked records of a topic by interval have gone lately? A producer's sequence goes with them. */
   excusesLoss(place: PlaceHistory): boolean {
     if (place.inMemory) return place.forgottenAt >= 0;
+    if (this.#flipped.has(place.id)) return true;
     return (place.topic.settings.durability === 'interval' && this.#losses.length > 0) || this.#misdirected.length > 0;
   }
 
@@ -202,7 +223,7 @@ export class Checker {
 
   damage(place: PlaceHistory, offset: number): void {
     place.damaged.add(offset);
-    if (!this.#flipped.has(place.id) && this.#misdirected.length === 0)
+    if (!this.excusesDamage(place))
       this.violate(`${place.name} ${offset}: is called damaged, and nothing was flipped there`);
   }
 
@@ -229,7 +250,8 @@ export class Checker {
       if (known?.record !== record || this.#excused(place, known)) sent.at.delete(other);
     }
     sent.at.add(offset);
-    if (sent.at.size > (sent.idempotent ? 1 : sent.sends))
+    const once = sent.idempotent && !this.#forgetful.has(place.id);
+    if (sent.at.size > (once ? 1 : sent.sends))
       this.violate(`${place.name}: ${record} is at ${[...sent.at].join(' and ')}, and was sent ${sent.sends} times`);
   }
 

@@ -170,8 +170,9 @@ export class IdempotentProducer extends AnyProducer {
       if (!lane.place.deleted)
         this.checker.violate(`${lane.place.name}: ${why} to a producer of a topic that is there`);
       lane.batches = [];
-    } else if (why === 'OUT_OF_ORDER_SEQUENCE') this.#outOfOrder(lane, batch);
-    else if (!PASSING.has(why)) this.checker.violate(`${lane.place.name}: ${why} to ${batch.records[0]}`);
+    } else if (why === 'OUT_OF_ORDER_SEQUENCE' || why === 'UNKNOWN_PRODUCER') this.#outOfOrder(lane, batch);
+    else if (!PASSING.has(why) && !(why === 'DATA_DAMAGED' && this.checker.excusesDamage(lane.place)))
+      this.checker.violate(`${lane.place.name}: ${why} to ${batch.records[0]}`);
   }
 
   /** Behind a batch that failed that is what must be said; of the first one it means that the ones before are gone. */
@@ -220,7 +221,11 @@ export class PlainProducer extends AnyProducer {
       this.#flying -= 1;
       const verdict = this.verdict(outcome);
       if (typeof verdict === 'number') this.checker.acknowledged(place, verdict, records, asked);
-      else if (!PASSING.has(verdict) && !(GONE.has(verdict) && place.deleted))
+      else if (
+        !PASSING.has(verdict) &&
+        !(GONE.has(verdict) && place.deleted) &&
+        !(verdict === 'DATA_DAMAGED' && this.checker.excusesDamage(place))
+      )
         this.checker.violate(`${place.name}: ${verdict} to ${records[0]}`);
     });
   }

@@ -170,11 +170,11 @@ export class Simulation {
     }
   }
 
-  /** Where a write has hit the only copy of the node's own logs, nobody can bring them back. */
+  /** Where the only copy of the node's own logs was hit, nobody can bring them back. */
   #late(why: string): void {
-    if (this.checker.astray) {
+    if (this.checker.excusesSilence) {
       this.#over = true;
-      this.mark('unavailable after a misdirected write');
+      this.mark('unavailable after damage to its only copy');
     } else this.checker.violate(why);
   }
 

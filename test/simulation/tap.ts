@@ -86,7 +86,10 @@ export class Tap {
     tapped.replace = (path, bytes, done) => {
       events.effect('replace', path);
       this.digest.bytes(bytes);
-      disk.replace(path, bytes, done);
+      const gap = events.astray(path) * BLOCK_BYTES;
+      const written = gap === 0 ? bytes : new Uint8Array(gap + bytes.length);
+      if (gap > 0) written.set(bytes, gap);
+      disk.replace(path, written, done);
     };
     tapped.remove = (path, done) => {
       events.effect('remove', path);

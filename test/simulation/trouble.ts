@@ -8,7 +8,8 @@ import type { DiskOperation } from '../../runtime/simulated/faults.ts';
 import type { SeededRandom } from '../../runtime/simulated/random.ts';
 import type { World } from '../../runtime/simulated/world.ts';
 import { GIB, KIB } from '../../src/model/limits.ts';
-import type { Checker, PlaceHistory } from './checker.ts';
+import type { Checker } from './checker.ts';
+import { Damage } from './damage.ts';
 import { Hostile } from './hostile.ts';
 import { HOST, type SimulatedNode } from './node.ts';
 import type { Party } from './party.ts';
@@ -57,7 +58,8 @@ export class Trouble {
     'full disk': () => this.#diskError('full disk', ['write', 'truncate'], 'ENOSPC'),
     'disk without room': () => this.#fill(),
     'slow disk': () => this.#slowDisk(),
-    'bit flip': () => this.#flip(),
+    'bit flip': () => this.#damage.flipInPartition(),
+    'bit flip in the journal': () => this.#damage.flipInJournal(),
     'misdirected write': () => this.#setMisdirect(),
     'clock jump': () => this.#jump(),
     'network cut': () => this.#cut(true),
@@ -69,10 +71,17 @@ export class Trouble {
   };
 
   readonly #hostile: Hostile;
+  readonly #damage: Damage;
 
   constructor(scene: Scene, random: SeededRandom) {
     this.#scene = scene;
     this.#random = random;
+    this.#damage = new Damage(() => scene.world.disk(HOST), scene.checker, random.fork(), {
+      flipped: (where) => {
+        scene.meet(where === 'journal' ? 'bit flip in the journal' : 'bit flip');
+        scene.mark(`bit flip in ${where}`);
+      },
+    });
     this.#hostile = new Hostile(scene.world, scene.checker, (what) => scene.mark(what));
     const count = random.chance(0.1) ? 0 : 1 + random.below(6);
     const left = Object.keys(this.#kinds);
@@ -124,7 +133,7 @@ export class Trouble {
 
   /** Another position for a write, in blocks; 0 for its own. */
   astray(path: string): number {
-    if (this.#misdirect === 0 || !/^journal\/|^partitions\/\d\d+\/.*log$/.test(path)) return 0;
+    if (this.#misdirect === 0 || !/^journal\/|^partitions\/\d+\/(.*log|manifest)$/.test(path)) return 0;
     this.#misdirect -= 1;
     if (this.#misdirect > 0) return 0;
     this.#scene.meet('misdirected write');
@@ -225,25 +234,6 @@ export class Trouble {
 
   #setMisdirect(): void {
     this.#misdirect = 1 + this.#random.below(60);
-  }
-
-  /** In a segment of somebody's topic: what is there and not named by the sidecar yet is in the journal, too. */
-  #flip(): void {
-    const { world, checker } = this.#scene;
-    const place = checker.places[this.#random.below(checker.places.length)] as PlaceHistory;
-    const folder = `partitions/${place.id}`;
-    const disk = world.disk(HOST);
-    disk.list(folder, (error, entries = []) => {
-      const files = entries.filter(({ name }) => /\.(log|entries)$/.test(name));
-      if (error !== null || files.length === 0 || place.deleted) return;
-      const path = `${folder}/${files[this.#random.below(files.length)]?.name}`;
-      const { length } = disk.peek(path);
-      if (length === 0) return;
-      this.#scene.meet('bit flip');
-      this.#scene.mark(`bit flip in ${path.endsWith('.log') ? 'a segment' : 'a sidecar'}`);
-      checker.flipped(place.id);
-      disk.flip(path, this.#random.below(length), this.#random.below(8));
-    });
   }
 
   // ---- its network
