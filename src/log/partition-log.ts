@@ -71,8 +71,8 @@ export class PartitionLog {
   era = 1;
   cacheBytesMax = CACHE_BYTES_FIRST;
   #chunkBytes = CHUNK_BYTES_FIRST;
-  /** The last, partial block of a segment whose chunk is not in memory. */
-  #prefix: Uint8Array | null = null;
+  /** The last, partial block of a segment whose chunk is not in memory: what is there when the segment has `end` bytes. */
+  #prefix: { readonly end: number; readonly bytes: Uint8Array } | null = null;
 
   constructor(partition: PartitionId, settings: TopicSettings, tools: Tools) {
     this.partition = partition;
@@ -171,7 +171,9 @@ export class PartitionLog {
     const last = this.chunks.at(-1);
     if (last?.segment === segment && last.room >= length) return last;
     const fits = last?.segment === segment && !last.bare;
-    const prefix = segment.bytes % BLOCK_BYTES === 0 ? NO_BYTES : fits ? last.lastBlock : this.#prefix;
+    // Known at one end of the segment: a replay goes on behind it with batches that it leaves on disk.
+    const known = this.#prefix?.end === segment.bytes ? this.#prefix.bytes : null;
+    const prefix = segment.bytes % BLOCK_BYTES === 0 ? NO_BYTES : fits ? last.lastBlock : known;
     if (prefix === null) return PREFIX_NEEDED;
     const chunk = this.openChunk(segment, length, prefix);
     this.#prefix = null;
@@ -203,7 +205,8 @@ export class PartitionLog {
 
   /** The block at the end of the last segment, as read from the file. */
   givePrefix(block: Uint8Array): void {
-    this.#prefix = block.slice(0, (this.active?.bytes ?? 0) % BLOCK_BYTES);
+    const end = this.active?.bytes ?? 0;
+    this.#prefix = { end, bytes: block.slice(0, end % BLOCK_BYTES) };
   }
 
   // ---- durable, committed
@@ -308,7 +311,7 @@ export class PartitionLog {
     segment.synced = Math.min(segment.synced, chunk.used);
     this.end = chunk.next;
     if (chunk.count > 0) return;
-    if (this.chunks.at(-2)?.segment !== segment) this.#prefix = chunk.lastBlock.slice();
+    this.#prefix = chunk.bare ? null : { end: chunk.used, bytes: chunk.lastBlock.slice() };
     this.#dropChunk();
   }
 
