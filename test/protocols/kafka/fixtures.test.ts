@@ -94,6 +94,20 @@ function asked<C extends AnyCall>(
   return opened.value;
 }
 
+test('calls are in use in just the versions that Kafka lists', (t) => {
+  const exchange = exchangesOf(files.find((one) => one.startsWith('kafka-clients')) ?? '').find(
+    ({ call }) => call === apiVersions,
+  );
+  const answer = exchange?.answer ?? new Uint8Array(0);
+  const { apiKeys } = apiVersions.response.at(5).read(new Reading(answer, 8));
+  for (const { key, name, versions } of calls) {
+    // Kafka lists these only where a receiver of metrics was configured.
+    if (name === 'GetTelemetrySubscriptions' || name === 'PushTelemetry') continue;
+    const listed = apiKeys.find(({ apiKey }) => apiKey === key);
+    t.deepEqual([listed?.minVersion, listed?.maxVersion], [...versions], name);
+  }
+});
+
 test('clients say who they are', (t) => {
   const { client, request } = asked('kafka-clients', apiVersions);
   t.is(client, 'java');
