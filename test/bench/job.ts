@@ -19,6 +19,8 @@ export interface ProduceJob {
   readonly recordBytes: number;
   readonly warmSeconds: number;
   readonly seconds: number;
+  /** A node that was given little memory may refuse for want of it: the request is sent again, and not counted. */
+  readonly mayOverload?: boolean;
   /** The topic stays. */
   readonly keeps?: boolean;
 }

@@ -156,6 +156,11 @@ function copyOf(frame: Frame): Frame {
 }
 
 const FAULT = Buffer.from('fault');
+const OVERLOADED = Buffer.from('OVERLOADED');
+
+export function isOverloaded({ fields }: Frame): boolean {
+  return Buffer.from(fields.buffer, fields.byteOffset, fields.length).includes(OVERLOADED);
+}
 
 /** Throws for an answer that refuses, wholly or in a part: load is only counted where all went well. */
 export function assertDone(frame: Frame): void {

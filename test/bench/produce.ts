@@ -5,7 +5,7 @@ import { encodeRequest } from '../../src/protocols/native/codec.ts';
 import type { Frame } from '../../src/protocols/native/frame.ts';
 import { type Batch, batchOfSize } from './batches.ts';
 import type { ProduceJob } from './job.ts';
-import { assertDone, Link } from './link.ts';
+import { assertDone, isOverloaded, Link } from './link.ts';
 import { type Meter, measured } from './meter.ts';
 
 /** Head of a produce request of one batch: everything but the batch. */
@@ -16,11 +16,15 @@ export function produceHead(correlation: number, topic: TopicId, partition: numb
   return head;
 }
 
+/** Before a request is sent again. */
+const AGAIN_MS = 5;
+
 /** One connection with its window. A slot is a place in the window; its number is the correlation. */
 export class Producer {
   readonly #link: Link;
   readonly #batch: Batch;
   readonly #meter: Meter;
+  readonly #mayOverload: boolean;
   /** By slot, then by turn. */
   readonly #heads: readonly (readonly Uint8Array[])[];
   #turn = 0;
@@ -30,13 +34,19 @@ export class Producer {
   /** @param partitions of this connection, in the order of their turns. */
   constructor(
     link: Link,
-    plan: { readonly topic: TopicId; readonly partitions: readonly number[]; readonly window: number },
+    plan: {
+      readonly topic: TopicId;
+      readonly partitions: readonly number[];
+      readonly window: number;
+      readonly mayOverload?: boolean;
+    },
     batch: Batch,
     meter: Meter,
   ) {
     this.#link = link;
     this.#batch = batch;
     this.#meter = meter;
+    this.#mayOverload = plan.mayOverload === true;
     this.#heads = Array.from({ length: plan.window }, (_, slot) =>
       plan.partitions.map((partition) => produceHead(slot, plan.topic, partition, batch.bytes)),
     );
@@ -56,10 +66,19 @@ export class Producer {
   }
 
   answer(frame: Frame): void {
-    assertDone(frame);
     this.#inFlight--;
+    if (this.#mayOverload && isOverloaded(frame)) {
+      const { correlation } = frame;
+      setTimeout(() => this.#next(correlation), AGAIN_MS);
+      return;
+    }
+    assertDone(frame);
     this.#meter.count(this.#batch.bytes.length, this.#batch.records);
-    if (this.#stopped === null) this.#send(frame.correlation);
+    this.#next(frame.correlation);
+  }
+
+  #next(slot: number): void {
+    if (this.#stopped === null) this.#send(slot);
     else if (this.#inFlight === 0) this.#stopped();
   }
 
@@ -85,7 +104,12 @@ export async function produce(job: ProduceJob): Promise<void> {
   await measured(job, (meter) => {
     const producers = links.map((link, index) => {
       const partitions = partitionsOf(index, job.connections, job.topic.partitions);
-      return new Producer(link, { topic: topic.id, partitions, window: job.window }, batch, meter);
+      return new Producer(
+        link,
+        { topic: topic.id, partitions, window: job.window, mayOverload: job.mayOverload === true },
+        batch,
+        meter,
+      );
     });
     for (const producer of producers) producer.start();
     return async () => {

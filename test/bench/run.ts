@@ -76,7 +76,7 @@ class Bench {
       began: this.#began.toISOString(),
       minutes: (Date.now() - this.#began.getTime()) / 60_000,
       missing: this.#left,
-      options: `${shards === 1 ? '1 shard' : `${shards} shards`}; ${rounds.join(' or ')}, alternating`,
+      options: `${shards === 1 ? '1 shard' : `${shards} shards`}${rounds.length === 0 ? '' : `; ${rounds.join(' or ')}, alternating`}`,
       syncMs: percentiles(new Float64Array(this.#syncs)),
       results: this.#results,
       rows: this.#rows,
