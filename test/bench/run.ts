@@ -126,7 +126,8 @@ function tell(figures: Figures): void {
 
 async function measure(): Promise<void> {
   const below = mkdtempSync(join(options.data, 'bench-'));
-  process.once('exit', () => rmSync(below, { recursive: true, force: true }));
+  // Candidates that were just killed may still make files.
+  process.once('exit', () => rmSync(below, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
   const bench = new Bench(below);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
