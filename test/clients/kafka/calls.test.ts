@@ -1,8 +1,5 @@
 /** Kafka's calls by hand, where clients never go: versions, order, sessions, errors, against a node in this process. */
-import { crc32c } from '@node-rs/crc32';
 import test from 'ava';
-import type { BatchProducer } from '../../../src/model/batch.ts';
-import { BatchBuilder } from '../../../src/model/batch-builder.ts';
 import { id } from '../../../src/model/ids.ts';
 import { type RunningNode, startNode } from '../../../src/node.ts';
 import { apiVersions } from '../../../src/protocols/kafka/calls/api-versions.ts';
@@ -16,6 +13,7 @@ import { offsetForLeaderEpoch } from '../../../src/protocols/kafka/calls/offset-
 import { produce } from '../../../src/protocols/kafka/calls/produce.ts';
 import { errors } from '../../../src/protocols/kafka/faults.ts';
 import { NO_UUID } from '../../../src/protocols/kafka/reading.ts';
+import { append, asked, batch, fetched, fetching, newTopic, produced, told } from './asking.ts';
 import { Wire } from './wire.ts';
 
 let node: RunningNode;
@@ -29,80 +27,6 @@ async function wire(t: { teardown(run: () => void): void }): Promise<Wire> {
   t.teardown(() => opened.end());
   return opened;
 }
-
-interface Batch {
-  readonly values?: readonly string[];
-  readonly time?: number;
-  readonly producer?: BatchProducer;
-}
-function batch({ values = ['value'], time = Date.now(), producer }: Batch = {}): Uint8Array {
-  const builder = new BatchBuilder();
-  for (const value of values) builder.add(time, null, value);
-  return builder.finish(crc32c, producer === undefined ? {} : { producer });
-}
-
-const produced = (name: string, records: Uint8Array | null, index = 0, acks = -1) => ({
-  transactionalId: null,
-  acks,
-  timeoutMs: 10_000,
-  topicData: [{ name, topicId: NO_UUID, partitionData: [{ index, records }] }],
-});
-
-/** Appends to partition 0 and answers what came of it. */
-async function append(to: Wire, name: string, records: Uint8Array | null, version = 9) {
-  const answer = await to.ask(produce, version, produced(name, records));
-  return answer?.responses[0]?.partitionResponses[0];
-}
-
-let topics = 0;
-const newName = (): string => `topic-${++topics}`;
-async function newTopic(by: Wire, numPartitions = 1, name = newName()): Promise<string> {
-  const asked = { name, numPartitions, replicationFactor: -1, assignments: [], configs: [] };
-  const made = await by.ask(createTopics, 7, { topics: [asked], timeoutMs: 1_000, validateOnly: false });
-  if (made?.topics[0]?.errorCode !== 0) throw new Error(`${name} was not made`);
-  return name;
-}
-
-interface Position {
-  readonly partition: number;
-  readonly fetchOffset: number;
-  readonly partitionMaxBytes?: number;
-}
-const asked = (topic: string, positions: readonly Position[]) => ({
-  topic,
-  topicId: NO_UUID,
-  partitions: positions.map(({ partition, fetchOffset, partitionMaxBytes = 1_000_000 }) => ({
-    partition,
-    fetchOffset,
-    partitionMaxBytes,
-  })),
-});
-interface Fetching {
-  readonly sessionId?: number;
-  readonly sessionEpoch?: number;
-  readonly maxWaitMs?: number;
-  readonly minBytes?: number;
-  readonly maxBytes?: number;
-  readonly forget?: readonly number[];
-}
-const fetching = (topic: string, positions: readonly Position[], how: Fetching = {}) => ({
-  maxWaitMs: how.maxWaitMs ?? 0,
-  minBytes: how.minBytes ?? 1,
-  maxBytes: how.maxBytes ?? 10_000_000,
-  isolationLevel: 0,
-  sessionId: how.sessionId ?? 0,
-  sessionEpoch: how.sessionEpoch ?? -1,
-  topics: positions.length === 0 ? [] : [asked(topic, positions)],
-  forgottenTopicsData: how.forget === undefined ? [] : [{ topic, topicId: NO_UUID, partitions: how.forget }],
-});
-/** Of version 12, the last that names topics. */
-async function fetched(by: Wire, ...request: Parameters<typeof fetching>) {
-  const answer = await by.ask(fetch, 12, fetching(...request));
-  const parts = (answer?.responses ?? []).flatMap(({ partitions }) => partitions);
-  return { errorCode: answer?.errorCode, sessionId: answer?.sessionId ?? -1, parts };
-}
-const told = (parts: readonly { readonly partitionIndex: number; readonly records: Uint8Array | null }[]) =>
-  parts.map(({ partitionIndex, records }) => [partitionIndex, records?.length ?? -1]);
 
 test('who asks for versions in a version that there is not learns those that there are', async (t) => {
   const client = await wire(t);
@@ -249,107 +173,6 @@ test('a topic that was deleted and made anew is another one, also for a connecti
   const first = await append(client, name, batch());
   const second = first?.errorCode === errors.NONE ? first : await append(client, name, batch());
   t.like(second, { errorCode: 0, baseOffset: 0 });
-});
-
-test('a session tells once what there is, then only what is new', async (t) => {
-  const client = await wire(t);
-  const name = await newTopic(client, 3);
-  await append(client, name, batch());
-  const start = [0, 1, 2].map((partition) => ({ partition, fetchOffset: 0 }));
-  const opened = await fetched(client, name, start, { sessionEpoch: 0 });
-  const { sessionId } = opened;
-  t.true(sessionId > 0);
-  t.is(opened.parts.length, 3);
-  t.deepEqual(opened.parts.map((part) => [part.partitionIndex, part.highWatermark]).sort(), [
-    [0, 1],
-    [1, 0],
-    [2, 0],
-  ]);
-  const size = batch().length;
-  const moved = await fetched(client, name, [{ partition: 0, fetchOffset: 1 }], { sessionId, sessionEpoch: 1 });
-  t.deepEqual(moved.parts, []);
-  await client.ask(produce, 9, produced(name, batch(), 2));
-  t.deepEqual(told((await fetched(client, name, [], { sessionId, sessionEpoch: 2 })).parts), [[2, size]]);
-  const repeated = await fetched(client, name, [], { sessionId, sessionEpoch: 3 });
-  t.deepEqual(told(repeated.parts), [[2, size]], 'who does not go on is given the same again');
-  const forgotten = await fetched(client, name, [], { sessionId, sessionEpoch: 4, forget: [2] });
-  t.deepEqual(forgotten.parts, []);
-  t.is((await fetched(client, name, [], { sessionId, sessionEpoch: 9 })).errorCode, errors.INVALID_FETCH_SESSION_EPOCH);
-  t.is(
-    (await fetched(client, name, [], { sessionId: sessionId + 1, sessionEpoch: 5 })).errorCode,
-    errors.FETCH_SESSION_ID_NOT_FOUND,
-  );
-  const other = await wire(t);
-  t.is((await fetched(other, name, [], { sessionId, sessionEpoch: 5 })).errorCode, errors.FETCH_SESSION_ID_NOT_FOUND);
-  const back = await fetched(client, name, [{ partition: 2, fetchOffset: 0 }], { sessionId, sessionEpoch: 5 });
-  t.deepEqual(told(back.parts), [[2, size]]);
-  const closed = await fetched(client, name, [{ partition: 0, fetchOffset: 0 }], { sessionId, sessionEpoch: -1 });
-  t.is(closed.sessionId, 0);
-  t.deepEqual(told(closed.parts), [[0, size]]);
-  t.is((await fetched(client, name, [], { sessionId, sessionEpoch: 6 })).errorCode, errors.FETCH_SESSION_ID_NOT_FOUND);
-});
-
-test('a fetch gives the first batch however long it is, and stops behind what was asked for', async (t) => {
-  const client = await wire(t);
-  const name = await newTopic(client, 2);
-  const long = batch({ values: ['x'.repeat(50_000)] });
-  for (let count = 0; count < 3; count++) await append(client, name, long);
-  const one = await fetched(client, name, [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1 }]);
-  t.deepEqual(told(one.parts), [[0, long.length]]);
-  const bounded = await fetched(client, name, [{ partition: 0, fetchOffset: 1 }], { maxBytes: 1 });
-  t.deepEqual(told(bounded.parts), [[0, long.length]]);
-  const all = await fetched(client, name, [{ partition: 0, fetchOffset: 0 }]);
-  t.deepEqual(told(all.parts), [[0, 3 * long.length]]);
-});
-
-test('a fetch waits for as many bytes as it wants, and no longer than it says', async (t) => {
-  const [client, other] = [await wire(t), await wire(t)];
-  const name = await newTopic(client);
-  const begin = Date.now();
-  const empty = await fetched(client, name, [{ partition: 0, fetchOffset: 0 }], { maxWaitMs: 300 });
-  t.true(Date.now() - begin >= 290);
-  t.deepEqual(told(empty.parts), [[0, 0]]);
-  const size = batch().length;
-  const waiting = fetched(client, name, [{ partition: 0, fetchOffset: 0 }], { maxWaitMs: 15_000, minBytes: 2 * size });
-  await append(other, name, batch());
-  await append(other, name, batch());
-  t.deepEqual(told((await waiting).parts), [[0, 2 * size]]);
-  t.true(Date.now() - begin < 10_000);
-});
-
-test('a fetch from where nothing is says so', async (t) => {
-  const client = await wire(t);
-  const name = await newTopic(client);
-  const codeAt = async (fetchOffset: number, partition = 0): Promise<number | undefined> =>
-    (await fetched(client, name, [{ partition, fetchOffset }])).parts[0]?.errorCode;
-  t.is(await codeAt(0), errors.NONE);
-  t.is(await codeAt(1), errors.OFFSET_OUT_OF_RANGE);
-  t.is(await codeAt(-1), errors.OFFSET_OUT_OF_RANGE);
-  t.is(await codeAt(0, 5), errors.UNKNOWN_TOPIC_OR_PARTITION);
-  t.is(await codeAt(0, -5), errors.UNKNOWN_TOPIC_OR_PARTITION);
-  const nowhere = await fetched(client, 'no-such-topic', [{ partition: 0, fetchOffset: 0 }]);
-  t.is(nowhere.parts[0]?.errorCode, errors.UNKNOWN_TOPIC_OR_PARTITION);
-});
-
-test('a topic that is made after a session asked for it is found by the session', async (t) => {
-  const client = await wire(t);
-  const name = newName();
-  const opened = await fetched(client, name, [{ partition: 0, fetchOffset: 0 }], { sessionEpoch: 0 });
-  t.is(opened.parts[0]?.errorCode, errors.UNKNOWN_TOPIC_OR_PARTITION);
-  const other = await wire(t);
-  await newTopic(other, 1, name);
-  await append(other, name, batch());
-  const { sessionId } = opened;
-  t.deepEqual(told((await fetched(client, name, [], { sessionId, sessionEpoch: 1 })).parts), [[0, batch().length]]);
-});
-
-test('who says that it is a replica is refused', async (t) => {
-  const client = await wire(t);
-  const name = await newTopic(client);
-  const request = fetching(name, [{ partition: 0, fetchOffset: 0 }]);
-  t.is((await client.ask(fetch, 12, { ...request, replicaId: 1 }))?.errorCode, errors.CLUSTER_AUTHORIZATION_FAILED);
-  const state = { ...request, topics: [], replicaState: { replicaId: 2, replicaEpoch: 1 } };
-  t.is((await client.ask(fetch, 15, state))?.errorCode, errors.CLUSTER_AUTHORIZATION_FAILED);
 });
 
 test('offsets are found at the begin, the end, and by time', async (t) => {
