@@ -12,6 +12,7 @@ import { FRAME_MS_MAX, HELLO_MS_MAX, IDLE_MS_MAX, OUTBOX_BYTES_MAX, WRITE_MS_MAX
 import type { Conversation, Move } from '../src/protocols/conversation.ts';
 import type { Reply } from '../src/protocols/request.ts';
 import type { FrameRoom } from './frame-room.ts';
+import { CONNECTION_BYTES, type HeapRoom } from './heap-room.ts';
 import { Intake, type IntakeMessage } from './intake.ts';
 import { Outbox } from './outbox.ts';
 import { NO_HOLDS } from './requests/desk.ts';
@@ -61,6 +62,7 @@ class Connection implements Actor<Inbox> {
   readonly #socket: Socket;
   readonly #conversation: Conversation;
   readonly #requests: Requests;
+  readonly #heapRoom: HeapRoom;
   readonly #outbox: Outbox;
   readonly #intake: Intake;
   #state: State = 'open';
@@ -88,6 +90,7 @@ class Connection implements Actor<Inbox> {
     this.#socket = socket;
     this.#conversation = conversation;
     this.#outbox = new Outbox((views) => this.#write(views));
+    this.#heapRoom = services.heapRoom;
     this.#requests = new Requests(context, services, {
       host: socket.remote.replace(/:\d+$/, ''),
       client: () => conversation.client,
@@ -156,9 +159,11 @@ class Connection implements Actor<Inbox> {
     this.#arm();
   }
 
-  /** However it ends: what it claimed for a frame that did not come is for others. */
+  /** However it ends: what it claimed, for a frame that did not come and for itself, is for others. */
   stopped(): void {
     this.#intake.end();
+    this.#requests.forfeit();
+    this.#heapRoom.give(CONNECTION_BYTES);
   }
 
   inspect(): unknown {

@@ -23,6 +23,7 @@ import { NativeSession } from '../src/protocols/native/session.ts';
 import type { ConnectionInit } from './connection.ts';
 import type { Dialect } from './counters.ts';
 import { FrameRoom } from './frame-room.ts';
+import { CONNECTION_BYTES } from './heap-room.ts';
 import type { RequestServices } from './requests/requests.ts';
 
 /** A dialect that the node speaks, with its first words. */
@@ -141,7 +142,8 @@ class Listener implements Actor<Inbox> {
 
   #accept(socket: Socket): void {
     const conversation: Conversation = dialects[this.#dialect](this.#init, this.#context.node, socket);
-    if (this.#draining || this.#connections >= this.#init.connectionsMax) {
+    const full = this.#connections >= this.#init.connectionsMax;
+    if (this.#draining || full || !this.#init.requests.heapRoom.take(CONNECTION_BYTES)) {
       this.#refuse(socket, conversation);
       return;
     }

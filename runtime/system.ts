@@ -56,6 +56,9 @@ export const shardSupervision: Supervision = {
   backoffMs: [50, 5_000],
 };
 
+/** Beyond the deadline of a stop: what a thread needs to answer at all. One that hangs is ended. */
+const ANSWER_MS_MAX = 1_000;
+
 interface Slot {
   incarnation: number;
   /** Null while it is dead. */
@@ -150,7 +153,14 @@ export class System {
   async #stop(deadlineMs: number): Promise<string[]> {
     this.#stopping = true;
     this.#askToStop();
-    const deadline = performance.now() + deadlineMs;
+    const tooLate = setTimeout(deadlineMs + ANSWER_MS_MAX, ['a shard that does not answer'], { ref: false });
+    const left = await Promise.race([this.#stopInOrder(performance.now() + deadlineMs), tooLate]);
+    await this.#endAll();
+    if (left.length > 0) this.#options.logger.warn({ actors: left }, 'stopped before these actors were done');
+    return left;
+  }
+
+  async #stopInOrder(deadline: number): Promise<string[]> {
     const remaining = (): number => Math.max(0, deadline - performance.now());
     await this.#replacing;
     const left: string[] = [];
@@ -159,8 +169,6 @@ export class System {
       this.#options.logger.debug({ phase, remainingMs: remaining() }, 'a phase of the stop is over');
     }
     left.push(...(await this.#askAll((thread) => thread.control.stop(remaining()))).flat());
-    await this.#endAll();
-    if (left.length > 0) this.#options.logger.warn({ actors: left }, 'stopped before these actors were done');
     return left;
   }
 

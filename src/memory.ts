@@ -14,6 +14,8 @@ export interface MemoryPlan {
   readonly oldHeapMib: number;
   /** Where objects are born: three halves of it, as the engine counts. */
   readonly youngHeapMib: number;
+  /** Of the old generation: what connections may make it hold. The rest is for topics, partitions and groups. */
+  readonly heapRoomBytes: number;
   /** Of each ring, a power of two. */
   readonly ringBytes: number;
 }
@@ -33,6 +35,8 @@ const HEAP_BYTES_LEAST = 64 * MIB;
 const ARENA_BYTES_LEAST = 32 * MIB;
 /** Of what the shards share out: heaps; the rest is arenas. */
 const HEAP_SHARE = 0.4;
+/** Of a shard's heap: for connections and what they follow. */
+const ROOM_SHARE = 0.5;
 /** Words of an arena's table for each block, beside one a shard (runtime/arena-memory.ts). */
 const TABLE_WORDS = 2;
 const WORD_BYTES = 4;
@@ -60,6 +64,7 @@ export function planMemory(memory: number, shards: number): MemoryPlan {
     arenaBytes: Math.floor((share - heap) / withTable(shards) / MIB) * MIB,
     oldHeapMib: Math.floor((heap - YOUNG_HEAP_BYTES) / MIB),
     youngHeapMib: YOUNG_HEAP_BYTES / MIB,
+    heapRoomBytes: Math.floor((heap - YOUNG_HEAP_BYTES) * ROOM_SHARE),
     ringBytes: ringBytesOf(shards),
   };
 }

@@ -162,6 +162,7 @@ async function serve(plan: ShardPlan, system: System, failure: Promise<Error>): 
 }
 
 async function planOf(folder: DataFolder, settings: Settings): Promise<ShardPlan> {
+  const { arenaBytes, heapRoomBytes } = planMemory(settings.memory, settings.shards);
   const refusal = await new Promise<string | null>((resolve) => probeDirect(folder.path, resolve));
   return {
     settings,
@@ -172,7 +173,8 @@ async function planOf(folder: DataFolder, settings: Settings): Promise<ShardPlan
     direct: refusal === null,
     nativePort: await findPort(settings, 'native'),
     kafkaPort: settings['kafka.enabled'] ? await findPort(settings, 'kafka') : null,
-    arenaBytes: planMemory(settings.memory, settings.shards).arenaBytes,
+    arenaBytes,
+    heapRoomBytes,
   };
 }
 

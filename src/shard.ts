@@ -4,6 +4,7 @@
  */
 import { crc32c } from '@node-rs/crc32';
 import type { Dialect } from '../actors/counters.ts';
+import { HeapRoom } from '../actors/heap-room.ts';
 import { journalSize } from '../actors/journal.ts';
 import { type NodeInit, nodeTree } from '../actors/node.ts';
 import { decodeValue, encodeValue, fieldsCodec } from '../runtime/envelope.ts';
@@ -27,6 +28,7 @@ export interface ShardPlan {
   /** Likewise; null: no Kafka clients are served. */
   readonly kafkaPort: number | null;
   readonly arenaBytes: number;
+  readonly heapRoomBytes: number;
 }
 
 /** Where Kafka clients are told to find the node; empty: where they came to. */
@@ -66,7 +68,7 @@ export const compose: Compose = (init, { shards }): Composition => {
     // The other half stays for the log, whatever clients claim.
     frameRoomBytes: plan.arenaBytes / 2,
     fields: fieldsCodec,
-    requests: { crc32c, facts },
+    requests: { crc32c, facts, heapRoom: new HeapRoom(plan.heapRoomBytes) },
   };
   return { tree: nodeTree(() => accepting, Object.keys(listeners) as Dialect[]), init: nodeInit };
 };

@@ -3,6 +3,7 @@ import type { Address, Lease } from '../../runtime/actor.ts';
 import type { Crc32c } from '../../src/model/crc.ts';
 import type { Fault } from '../../src/model/faults.ts';
 import type { NodeReply, Reply } from '../../src/protocols/request.ts';
+import type { HeapRoom } from '../heap-room.ts';
 import type { Asker } from './asker.ts';
 import type { Topics } from './topics.ts';
 
@@ -25,6 +26,7 @@ export interface Desk {
   readonly topics: Topics;
   readonly crc32c: Crc32c;
   readonly facts: NodeFacts;
+  readonly heapRoom: HeapRoom;
   /** Questions that are held open on purpose, to be given up when the connection ends. */
   readonly longPolls: Set<number>;
   /** Bytes of answers that the client has not taken yet. */

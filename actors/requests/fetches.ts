@@ -8,6 +8,7 @@ import { fault } from '../../src/model/faults.ts';
 import { FETCH_SESSIONS_MAX, OUTBOX_BYTES_MAX, PARTITIONS_PER_REQUEST_MAX } from '../../src/model/limits.ts';
 import { type FetchEffect, FetchSession, type Followed } from '../../src/protocols/fetching.ts';
 import type { FetchRequest } from '../../src/protocols/request.ts';
+import { FOLLOWED_BYTES } from '../heap-room.ts';
 import type { PartitionAnswer, PartitionRequest } from '../partition.ts';
 import { ANSWER_MS_MAX, type Desk, type Done, NO_HOLDS, refuse } from './desk.ts';
 import { partitionAt } from './topics.ts';
@@ -29,6 +30,8 @@ class Following {
   /** Numbers of the watches at partitions. */
   readonly watches = new Map<Followed, number>();
   busy = false;
+  /** Bytes of the shard's room that it has taken for what it follows, or is about to. */
+  roomTaken = 0;
 
   constructor(number: number) {
     this.number = number;
@@ -54,6 +57,7 @@ export class Fetches {
   start(request: FetchRequest, done: Done): void {
     const session = this.#session(request, done);
     if (session === undefined) return;
+    session.roomTaken += request.add.length * FOLLOWED_BYTES;
     if (request.close === true) {
       this.#close(session);
       done({ call: 'fetch', session: session.number, parts: [] }, NO_HOLDS);
@@ -87,14 +91,35 @@ export class Fetches {
       refuse(done, fault('INVALID_REQUEST', `add: a session follows ${PARTITIONS_PER_REQUEST_MAX} partitions at most`));
       return undefined;
     }
-    if (session !== undefined) return session;
+    if (session !== undefined) return this.#takeRoom(request, done) ? session : undefined;
     if (this.#sessions.size >= FETCH_SESSIONS_MAX) {
       refuse(done, fault('TOO_MANY_REQUESTS', `this connection has ${FETCH_SESSIONS_MAX} fetch sessions; close one`));
       return undefined;
     }
+    if (!this.#takeRoom(request, done)) return undefined;
     const opened = new Following(++this.#lastSession);
     this.#sessions.set(opened.number, opened);
     return opened;
+  }
+
+  #takeRoom({ add }: FetchRequest, done: Done): boolean {
+    if (this.#desk.heapRoom.take(add.length * FOLLOWED_BYTES)) return true;
+    refuse(done, fault('OVERLOADED', `clients follow too many partitions here for ${add.length} more; drop some`));
+    return false;
+  }
+
+  /** Gives back what was taken for partitions that were followed already, are dropped or have failed. */
+  #giveRoom(session: Following): void {
+    const bytes = session.machine.wanted * FOLLOWED_BYTES;
+    if (bytes >= session.roomTaken) return;
+    this.#desk.heapRoom.give(session.roomTaken - bytes);
+    session.roomTaken = bytes;
+  }
+
+  /** Nothing is carried out any more: only the room goes back. */
+  forfeit(): void {
+    for (const session of this.#sessions.values()) this.#desk.heapRoom.give(session.roomTaken);
+    this.#sessions.clear();
   }
 
   #close(session: Following): void {
@@ -115,6 +140,7 @@ export class Fetches {
     }
     effects.length = 0;
     session.busy = false;
+    this.#giveRoom(session);
   }
 
   #perform(session: Following, effect: FetchEffect<Lease>): void {

@@ -11,6 +11,7 @@ import type { Request } from '../../src/protocols/request.ts';
 import type { CatalogAnswer } from '../catalog.ts';
 import type { CoordinatorAnswer } from '../coordinator.ts';
 import { type DirectoryAnswer, directoryAddress } from '../directory.ts';
+import type { HeapRoom } from '../heap-room.ts';
 import type { PartitionAnswer } from '../partition.ts';
 import { Asker, type AskerMessage } from './asker.ts';
 import { changeTopic, describeTopic, offsets, producer, resolve, topics } from './catalog.ts';
@@ -25,6 +26,8 @@ import { Topics } from './topics.ts';
 export interface RequestServices {
   readonly crc32c: Crc32c;
   readonly facts: NodeFacts;
+  /** What clients make the shard remember. */
+  readonly heapRoom: HeapRoom;
 }
 
 type DirectoryNews = Extract<DirectoryAnswer, { readonly type: 'topicChanged' | 'topicGone' }>;
@@ -111,6 +114,11 @@ export class Requests {
     this.#fetches.closeAll();
     const why = fault('SHUTTING_DOWN', 'the connection is being closed');
     for (const request of [...this.#desk.longPolls]) this.#desk.asker.giveUp(request, why);
+  }
+
+  /** The connection is over, however it ended: what it held of the shard's room is given back. */
+  forfeit(): void {
+    this.#fetches.forfeit();
   }
 
   #down(message: Down): void {

@@ -105,6 +105,11 @@ export class FetchSession<Hold> {
     return this.#followed.size;
   }
 
+  /** Those, and what the queued fetch will add. */
+  get wanted(): number {
+    return this.#followed.size + (this.#queued?.request.add.length ?? 0);
+  }
+
   /**
    * Starts a fetch; `token` comes back with its answer. One that waits is answered at once with what it has. False:
    * another one waits for that already.

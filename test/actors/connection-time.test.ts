@@ -1,6 +1,7 @@
 /** What a connection does when time goes by and the client does not do its part: on a clock that is told to go on. */
 import test from 'ava';
 import { makeConnection } from '../../actors/connection.ts';
+import { HeapRoom } from '../../actors/heap-room.ts';
 import { type ListenerInit, makeListener } from '../../actors/listener.ts';
 import type { Kind } from '../../runtime/actor.ts';
 import { fieldsCodec } from '../../runtime/envelope.ts';
@@ -22,6 +23,7 @@ const init: ListenerInit = {
   fields: fieldsCodec,
   requests: {
     crc32c: () => 0,
+    heapRoom: new HeapRoom(MIB),
     facts: { version: '', cluster: '', startedAt: id(0), folder: '', direct: false },
   },
 };

@@ -9,6 +9,7 @@ import { makeCensus } from '../../actors/census.ts';
 import { makeConnection } from '../../actors/connection.ts';
 import type { CoordinatorRequest } from '../../actors/coordinator.ts';
 import type { DirectoryRequest } from '../../actors/directory.ts';
+import { HeapRoom } from '../../actors/heap-room.ts';
 import { type ListenerInit, makeListener } from '../../actors/listener.ts';
 import type { PartitionAnswer, PartitionRequest } from '../../actors/partition.ts';
 import type { Actor, Address, Context, Kind, Tree } from '../../runtime/actor.ts';
@@ -50,6 +51,12 @@ const kindOf = (make: (context: Context, key: string, init: unknown) => Actor, r
   ...rest,
 });
 
+interface Options {
+  readonly connectionsMax?: number;
+  readonly arenaBytes?: number;
+  readonly heapRoomBytes?: number;
+}
+
 export class ConnectionWorld {
   readonly topics = [topicOf(1, 'orders', [64, 65]), topicOf(2, 'silent', [66]), topicOf(3, 'fragile', [67])];
   readonly logs = new Map<number, FakeLog>();
@@ -59,10 +66,13 @@ export class ConnectionWorld {
   readonly failures: string[] = [];
   leasesFull = false;
   readonly shards: InProcessShards;
+  /** Of all shards together. */
+  readonly heapRoom: HeapRoom;
   readonly #init: ListenerInit;
   readonly #clients: Client[] = [];
 
-  constructor(options: { readonly connectionsMax?: number; readonly arenaBytes?: number } = {}) {
+  constructor(options: Options = {}) {
+    this.heapRoom = new HeapRoom(options.heapRoomBytes ?? 64 * MIB);
     const listen = { host: '127.0.0.1', port: 0, shared: false };
     const facts = { version: '1.2.3', cluster: 'test', startedAt: id<never>(5), folder: '/data', direct: true };
     this.#init = {
@@ -74,7 +84,7 @@ export class ConnectionWorld {
       frameBytesMax: 4 * MIB,
       frameRoomBytes: 64 * 1024 * 1024,
       fields: fieldsCodec,
-      requests: { crc32c: (bytes, seed) => crc32c(bytes as Buffer, seed), facts },
+      requests: { crc32c: (bytes, seed) => crc32c(bytes as Buffer, seed), facts, heapRoom: this.heapRoom },
     };
     this.shards = new InProcessShards({
       node: id<NodeId>(1),

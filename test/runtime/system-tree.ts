@@ -6,7 +6,7 @@ import type { Actor, Address, Context, Message, Tree } from '../../runtime/actor
 import { deadLetters } from '../../runtime/dead-letters.ts';
 import type { Composition } from '../../runtime/shard-host.ts';
 
-export type Sabotage = 'exit' | 'uncaught' | 'memory' | 'escalate' | 'crash' | 'none';
+export type Sabotage = 'exit' | 'uncaught' | 'memory' | 'escalate' | 'crash' | 'hang' | 'none';
 export interface TestInit {
   readonly sabotage: Sabotage;
   /** Word 0: sabotages so far. Word 1: a bound on them. Shared by all shards and their replacements. */
@@ -118,6 +118,8 @@ function sabotage(context: Context, { sabotage, words }: TestInit): Actor {
           throw new Error('sabotage');
         });
       if (sabotage === 'escalate' || sabotage === 'crash') throw new Error('sabotage');
+      // It never ends by itself, as a loop that lost its bound.
+      if (sabotage === 'hang') Atomics.wait(counts, 0, Atomics.load(counts, 0));
       const hoard: number[][] = [];
       while (sabotage === 'memory') hoard.push(new Array(100_000).fill(hoard.length));
     },

@@ -141,6 +141,14 @@ test.serial('a clean stop leaves nobody behind', async (t) => {
   t.false(system.ready);
 });
 
+test.serial('a shard that hangs does not keep a stop waiting', async (t) => {
+  const { system, words } = await start(t, 'hang');
+  await until(t, 'one hangs', async () => words[0] === 1);
+  const began = performance.now();
+  t.deepEqual(await system.stop(200), ['a shard that does not answer']);
+  t.true(performance.now() - began < 10_000);
+});
+
 test.serial('two of three shards that die together are both replaced', async (t) => {
   const { system, words } = await start(t, 'exit', { shards: 3, times: 2 });
   await until(t, 'both have died', async () => words[0] === 2);

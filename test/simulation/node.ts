@@ -20,6 +20,7 @@ export const HOST = 'node';
 export const PORT = 7625;
 const NODE: NodeId = id(1);
 const ARENA_BYTES = 32 * MIB;
+const HEAP_ROOM_BYTES = 32 * MIB;
 const STOP_MS_MAX = 20_000;
 
 export interface NodeEvents {
@@ -218,5 +219,6 @@ function planOf(shards: number, now: number, reserve: boolean): ShardPlan {
     nativePort: PORT,
     kafkaPort: null,
     arenaBytes: ARENA_BYTES,
+    heapRoomBytes: HEAP_ROOM_BYTES,
   };
 }
