@@ -14,6 +14,7 @@ import type { Reply } from '../src/protocols/request.ts';
 import type { FrameRoom } from './frame-room.ts';
 import { CONNECTION_BYTES, type HeapRoom } from './heap-room.ts';
 import { Intake, type IntakeMessage } from './intake.ts';
+import { journalAddress } from './journal.ts';
 import { Outbox } from './outbox.ts';
 import { NO_HOLDS } from './requests/desk.ts';
 import { type RequestServices, Requests, type RequestsMessage } from './requests/requests.ts';
@@ -121,7 +122,7 @@ class Connection implements Actor<Inbox> {
         this.#watchFrame();
         break;
       case 'starved':
-        if (message.of === 'memory') this.#context.whenLeasable({ type: 'leasable' });
+        if (message.of === 'memory') this.#awaitMemory();
         else this.#askForRoomAgain();
         break;
       case 'retry':
@@ -177,6 +178,13 @@ class Connection implements Actor<Inbox> {
   }
 
   // ---- frames in, answers out
+
+  /** What the journal alone has is held in memory, and nobody need write who would find that it is short. */
+  #awaitMemory(): void {
+    this.#context.whenLeasable({ type: 'leasable' });
+    const { node, shard } = this.#context;
+    this.#context.send(journalAddress(node, shard), { type: 'hurry' });
+  }
 
   /** The room tells when there is some; asking makes it shed who holds it without need. */
   #askForRoomAgain(): void {

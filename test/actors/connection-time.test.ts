@@ -28,7 +28,10 @@ const init: ListenerInit = {
   },
 };
 
-function start(directory: () => void = () => {}): {
+function start(
+  directory: () => void = () => {},
+  journal: (message: { readonly type: string }) => void = () => {},
+): {
   world: World;
   socket: TestSocket;
   write(...views: readonly Uint8Array[]): void;
@@ -43,6 +46,7 @@ function start(directory: () => void = () => {}): {
     },
     connection: { make: makeConnection as Kind['make'], supervision: restart, begins: 'spawn', mailboxMax: 10 },
     directory: kind(directory, { begins: 'start', keys: () => ['0'] }),
+    journal: kind(journal as () => void, { begins: 'start', keys: () => ['0'] }),
   });
   const socket = world.network.connect();
   world.clock.settle();
@@ -114,6 +118,17 @@ test('what a closed connection had claimed for its frame is for others', (t) => 
   }
   world.clock.settle();
   t.is(lastFault(other), 'BAD_FRAME', 'the whole frame was taken and read');
+});
+
+test('a frame that finds no memory has the journal let go of what it can', (t) => {
+  const heard: string[] = [];
+  const { world, write } = start(undefined, (message) => heard.push(message.type));
+  write(...hello);
+  const claim = new Uint8Array(HEADER_BYTES);
+  claim.set([0, 0x3f, 0, 0, 1, 1], 0);
+  write(claim);
+  world.clock.settle();
+  t.deepEqual(heard, ['hurry']);
 });
 
 test('a client that always has a frame under way, and ends each in time, goes on', (t) => {

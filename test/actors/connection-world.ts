@@ -31,6 +31,13 @@ import type { Reply, Request } from '../../src/protocols/request.ts';
 import { FakeLog } from './fake-partition.ts';
 
 const SHARDS = 2;
+export const SOME_GROUP = {
+  group: 'g',
+  state: 'empty',
+  members: 0,
+  kind: 'consumer',
+  protocolType: 'consumer',
+} as const;
 export const topicOf = (number: number, name: string, partitions: readonly number[]): Topic => ({
   id: id<TopicId>(number),
   name,
@@ -260,7 +267,7 @@ export class ConnectionWorld {
         const answer = (reply: object): void => context.reply(from, { type: 'answered', request, reply } as never);
         if (ask.call === 'groups') {
           const key = context.self.name.split('/')[1];
-          answer({ call: 'groups', groups: key === '3' ? [{ group: 'g', state: 'empty', members: 0 }] : [] });
+          answer({ call: 'groups', groups: key === '3' ? [SOME_GROUP] : [] });
         } else this.asked.push({ message, answer });
       },
     } as Actor;

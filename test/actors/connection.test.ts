@@ -19,7 +19,7 @@ import type {
   RefusedReply,
   ResolveReply,
 } from '../../src/protocols/request.ts';
-import { batchOf, ConnectionWorld } from './connection-world.ts';
+import { batchOf, ConnectionWorld, SOME_GROUP } from './connection-world.ts';
 
 const place = (partition: number, topic = 1) => ({ topic: id<never>(topic), partition: id<never>(partition) });
 const produce = (
@@ -216,7 +216,7 @@ test('the other calls reach who can answer them', async (t) => {
       ] as never,
     );
     const groups = await client.ask<GroupsReply>({ call: 'groups' });
-    t.deepEqual(groups.groups, [{ group: 'g', state: 'empty', members: 0 }]);
+    t.deepEqual(groups.groups, [SOME_GROUP]);
     const node = await client.ask<NodeReply>({ call: 'node' });
     t.like(node, { version: '1.2.3', topics: 3, partitions: 4, storage: { freeBytes: 10, direct: true } });
     t.deepEqual(
