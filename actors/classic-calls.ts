@@ -19,6 +19,7 @@ import type {
 import type { GroupLog } from './group-log.ts';
 import type { GroupTopics } from './group-topics.ts';
 import type { Asked } from './heartbeats.ts';
+import { freshUuid } from './uuid.ts';
 
 /** The state, which a replay makes anew. */
 interface State {
@@ -44,7 +45,7 @@ export class ClassicCalls {
 
   join(asked: Asked<JoinGroupRequest>, who: Who): void {
     const { ask } = asked;
-    const freshId = `${ask.instance ?? who.client}-${this.#uuid()}`;
+    const freshId = `${ask.instance ?? who.client}-${freshUuid(this.#context.random)}`;
     this.#wait(asked, (request) => join(this.#state.groups, ask, { ...who, request, freshId }, this.#now));
   }
 
@@ -136,10 +137,5 @@ export class ClassicCalls {
     assert(asked !== undefined, 'an answer that nobody waits for');
     this.#waiting.delete(request);
     return asked;
-  }
-
-  #uuid(): string {
-    const hex = [...this.#context.random.bytes(16)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-    return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
   }
 }

@@ -3,7 +3,7 @@
  * answer until what it shows is committed. A plain class inside the coordinator, which owns the inbox and the life of it.
  */
 import type { Address, Context } from '../runtime/actor.ts';
-import { beat, expel, nudge, settle, type Who } from '../src/group/beat.ts';
+import { beat, expel, JOIN, nudge, settle, type Who } from '../src/group/beat.ts';
 import { summaries } from '../src/group/describe.ts';
 import { Group } from '../src/group/group.ts';
 import { Groups } from '../src/group/groups.ts';
@@ -39,6 +39,7 @@ import { type Asked, farewell, Heartbeats, type Held, isMember } from './heartbe
 import type { PartitionAnswer } from './partition.ts';
 import type { StateLog } from './state-log.ts';
 import { Surveys } from './survey.ts';
+import { freshUuid } from './uuid.ts';
 
 export class GroupCalls {
   readonly #context: Context<never>;
@@ -203,7 +204,8 @@ export class GroupCalls {
 
   // ---- heartbeats
 
-  #heartbeat(asked: Asked<HeartbeatRequest>, who: Who): void {
+  #heartbeat(beaten: Asked<HeartbeatRequest>, who: Who): void {
+    const asked = this.#named(beaten);
     const { ask } = asked;
     this.#supersede(ask.group, ask.member);
     const refused = this.#log.carryOut(beat(this.#groups, this.topics, ask, who));
@@ -220,6 +222,13 @@ export class GroupCalls {
       else this.#log.answer(asked, this.#heartbeats.reply(asked, member));
     }
     this.#wakeMembers(ask.group);
+  }
+
+  /** Members of some dialects have no id until they are given one. */
+  #named(asked: Asked<HeartbeatRequest>): Asked<HeartbeatRequest> {
+    const { ask } = asked;
+    if (ask.member !== '' || ask.epoch !== JOIN) return asked;
+    return { ...asked, ask: { ...ask, member: freshUuid(this.#context.random) } };
   }
 
   /** A member has one heartbeat at a time: the older one is answered with what it knows. */

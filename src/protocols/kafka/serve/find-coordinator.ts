@@ -1,7 +1,7 @@
 /** FindCoordinator: this node looks after every group. */
-import { checkName } from '../../../model/topic.ts';
 import { findCoordinator } from '../calls/find-coordinator.ts';
 import { errors } from '../faults.ts';
+import { checkGroup } from '../group-names.ts';
 import { known, type Peer } from '../service.ts';
 
 const GROUP = 0;
@@ -18,7 +18,7 @@ function find(key: string, type: number, { broker: { node, host, port } }: Peer)
     const errorMessage = 'this node has coordinators for groups alone, and no transactions';
     return { ...NOWHERE, errorCode: errors.INVALID_REQUEST, errorMessage };
   }
-  const name = checkName('group', key);
-  if (!name.ok) return { ...NOWHERE, errorCode: errors.INVALID_GROUP_ID, errorMessage: name.fault.message };
+  const wrong = checkGroup(key);
+  if (wrong !== null) return { ...NOWHERE, errorCode: errors.INVALID_GROUP_ID, errorMessage: wrong.message };
   return { nodeId: node, host, port, errorCode: errors.NONE, errorMessage: null };
 }

@@ -4,21 +4,33 @@ import { errors } from '../faults.ts';
 import type { Service } from '../service.ts';
 import { serveAlterConfigs, serveIncrementalAlterConfigs } from './alter-configs.ts';
 import { apiVersionsOf, keysOf } from './api-versions.ts';
+import { serveConsumerGroupDescribe } from './consumer-group-describe.ts';
+import { serveConsumerGroupHeartbeat } from './consumer-group-heartbeat.ts';
 import { serveCreatePartitions } from './create-partitions.ts';
 import { serveCreateTopics } from './create-topics.ts';
+import { serveDeleteGroups } from './delete-groups.ts';
 import { serveDeleteTopics } from './delete-topics.ts';
 import { serveDescribeCluster } from './describe-cluster.ts';
 import { serveDescribeConfigs } from './describe-configs.ts';
+import { serveDescribeGroups } from './describe-groups.ts';
 import { serveDescribeLogDirs } from './describe-log-dirs.ts';
 import { serveDescribeTopicPartitions } from './describe-topic-partitions.ts';
 import { serveFetch } from './fetch.ts';
 import { serveFindCoordinator } from './find-coordinator.ts';
+import { serveHeartbeat } from './heartbeat.ts';
 import { serveInitProducerId } from './init-producer-id.ts';
+import { serveJoinGroup } from './join-group.ts';
+import { serveLeaveGroup } from './leave-group.ts';
 import { serveListConfigResources } from './list-config-resources.ts';
+import { serveListGroups } from './list-groups.ts';
 import { serveListOffsets } from './list-offsets.ts';
 import { serveMetadata } from './metadata.ts';
+import { serveOffsetCommit } from './offset-commit.ts';
+import { serveOffsetDelete } from './offset-delete.ts';
+import { serveOffsetFetch } from './offset-fetch.ts';
 import { serveOffsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { serveProduce } from './produce.ts';
+import { serveSyncGroup } from './sync-group.ts';
 
 const services: readonly Service[] = [
   serveProduce,
@@ -39,6 +51,18 @@ const services: readonly Service[] = [
   serveDescribeLogDirs,
   serveDescribeTopicPartitions,
   serveListConfigResources,
+  serveOffsetCommit,
+  serveOffsetFetch,
+  serveOffsetDelete,
+  serveJoinGroup,
+  serveSyncGroup,
+  serveHeartbeat,
+  serveLeaveGroup,
+  serveDescribeGroups,
+  serveListGroups,
+  serveDeleteGroups,
+  serveConsumerGroupHeartbeat,
+  serveConsumerGroupDescribe,
 ];
 
 const byKey: ReadonlyMap<number, Service> = new Map(services.map((one) => [one.call.key, one]));

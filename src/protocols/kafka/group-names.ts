@@ -1,0 +1,20 @@
+/**
+ * Names of groups as Kafka's clients give them: any text, where Callboard's own are narrower. What would move a terminal's
+ * cursor, or is longer than any name, is refused.
+ */
+import { type Fault, fault } from '../../model/faults.ts';
+import { CLIENT_ID_CHARS_MAX } from '../../model/limits.ts';
+
+const CONTROL_CHARACTER = /\p{Cc}/u;
+
+export function checkGroup(name: string): Fault | null {
+  if (name !== '' && name.length <= CLIENT_ID_CHARS_MAX && !CONTROL_CHARACTER.test(name)) return null;
+  return fault(
+    'INVALID_NAME',
+    `a group's name has 1 to ${CLIENT_ID_CHARS_MAX} characters, none of them a control character`,
+  );
+}
+
+/** An optional field, left out where Kafka has null. */
+export const named = (instance: string | null): { readonly instance?: string } =>
+  instance === null ? {} : { instance };

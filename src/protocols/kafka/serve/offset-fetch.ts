@@ -1,0 +1,123 @@
+/**
+ * OffsetFetch: what groups have committed, of the topics that are named or of all. Nothing is ever unstable: there are no
+ * transactions that could have commits pending.
+ */
+import type { Result } from '../../../model/faults.ts';
+import type { PartitionIndex, TopicId } from '../../../model/ids.ts';
+import type { CommittedReply, CommittedRequest } from '../../groups.ts';
+import { type OffsetFetchRequest, type OffsetFetchResponse, offsetFetch } from '../calls/offset-fetch.ts';
+import { coordinatorErrorOf, type ErrorCode, errors } from '../faults.ts';
+import { checkGroup } from '../group-names.ts';
+import { NO_UUID } from '../reading.ts';
+import { ask, type Peer, resultOf, type Serving, service } from '../service.ts';
+
+const SEVERAL_SINCE = 8;
+const BY_ID_SINCE = 10;
+
+type Group = OffsetFetchRequest['groups'][number];
+type Topic = NonNullable<Group['topics']>[number];
+type GroupAnswer = NonNullable<OffsetFetchResponse['groups']>[number];
+type TopicAnswer = GroupAnswer['topics'][number];
+type PartitionAnswer = TopicAnswer['partitions'][number];
+type Committed = CommittedReply['parts'][number];
+
+export const serveOffsetFetch = service(offsetFetch, function* (request, peer, version) {
+  const groups = version >= SEVERAL_SINCE ? request.groups : [single(request)];
+  const answers = yield* fetchAll(groups, peer, version >= BY_ID_SINCE);
+  if (version >= SEVERAL_SINCE) return { groups: answers };
+  const [answer] = answers;
+  const topics = answer?.topics.map(({ name = '', partitions }) => ({ name, partitions })) ?? [];
+  return { topics, errorCode: answer?.errorCode ?? errors.NONE };
+});
+
+/** How one group was asked for before there could be several. */
+function single({ groupId, topics }: OffsetFetchRequest): Group {
+  const all = topics?.map(({ name, partitionIndexes }) => ({ name, topicId: NO_UUID, partitionIndexes })) ?? null;
+  return { groupId, memberId: null, memberEpoch: -1, topics: all };
+}
+
+function* fetchAll(groups: readonly Group[], peer: Peer, byId: boolean): Serving<GroupAnswer[]> {
+  const named = groups.flatMap(({ topics }) => topics ?? []);
+  const found = yield* peer.topics.locate(
+    named.map(({ name, topicId }) => ({ name, id: topicId })),
+    byId,
+  );
+  const located = new Map<Topic, Result<TopicId>>();
+  named.forEach((topic, index) => {
+    const result = found[index];
+    if (result !== undefined) located.set(topic, result);
+  });
+  const sound = groups.filter(({ groupId }) => checkGroup(groupId) === null);
+  const replies = sound.length === 0 ? [] : yield sound.map((group) => requestOf(group, located));
+  const results = new Map(sound.map((group, index) => [group, resultOf<'committed'>('committed', replies[index])]));
+  const names = groups.some(({ topics }) => topics === null) ? yield* namesOfAll() : new Map<TopicId, string>();
+  return groups.map((group) => {
+    const { groupId, topics } = group;
+    const result = results.get(group);
+    if (result === undefined) return { groupId, topics: [], errorCode: errors.INVALID_GROUP_ID };
+    if (!result.ok) return { groupId, topics: [], errorCode: coordinatorErrorOf(result.fault.code) };
+    const { parts } = result.value;
+    const answers = topics === null ? all(parts, names, peer) : asked(topics, located, parts, peer, byId);
+    return { groupId, topics: answers, errorCode: errors.NONE };
+  });
+}
+
+function requestOf(group: Group, located: ReadonlyMap<Topic, Result<TopicId>>): CommittedRequest {
+  const { groupId, memberId, memberEpoch, topics } = group;
+  const member = memberId === null || memberEpoch < 0 ? {} : { member: memberId, epoch: memberEpoch };
+  if (topics === null) return { call: 'committed', group: groupId, ...member };
+  const places = topics.flatMap((topic) => {
+    const result = located.get(topic);
+    if (result?.ok !== true) return [];
+    const indexes = topic.partitionIndexes.filter((index) => index >= 0);
+    return indexes.map((index) => ({ topic: result.value, partition: index as PartitionIndex }));
+  });
+  return { call: 'committed', group: groupId, places, ...member };
+}
+
+function* namesOfAll(): Serving<ReadonlyMap<TopicId, string>> {
+  const listed = yield* ask<'topics'>({ call: 'topics' });
+  return new Map(listed.ok ? listed.value.topics.map(({ id, name }) => [id, name]) : []);
+}
+
+/** Topics that were deleted a moment ago are left out: nobody can ask for them any more. */
+function all(parts: readonly Committed[], names: ReadonlyMap<TopicId, string>, { topics }: Peer): TopicAnswer[] {
+  const answers = new Map<TopicId, TopicAnswer & { readonly partitions: PartitionAnswer[] }>();
+  for (const part of parts) {
+    const name = names.get(part.topic);
+    if (name === undefined) continue;
+    const answer = answers.get(part.topic) ?? { name, topicId: topics.ids.digitsOf(part.topic), partitions: [] };
+    answers.set(part.topic, answer);
+    answer.partitions.push(partitionOf(part.partition, part, errors.NONE));
+  }
+  return [...answers.values()];
+}
+
+/** In the order in which they were asked for. */
+function asked(
+  topics: readonly Topic[],
+  located: ReadonlyMap<Topic, Result<TopicId>>,
+  parts: readonly Committed[],
+  peer: Peer,
+  byId: boolean,
+): TopicAnswer[] {
+  let next = 0;
+  return topics.map((topic) => {
+    const result = located.get(topic);
+    const { name, topicId } = topic;
+    // By name nobody has committed anything for what is not there; an id that is not there is an error.
+    const unknown: ErrorCode = byId ? errors.UNKNOWN_TOPIC_ID : errors.NONE;
+    if (result !== undefined && !result.ok) peer.topics.errorOf(result.fault, { name, id: topicId }, byId);
+    const partitions = topic.partitionIndexes.map((index) =>
+      result?.ok === true && index >= 0
+        ? partitionOf(index, parts[next++], errors.NONE)
+        : partitionOf(index, undefined, unknown),
+    );
+    return { name, topicId, partitions };
+  });
+}
+
+function partitionOf(partitionIndex: number, part: Committed | undefined, errorCode: ErrorCode): PartitionAnswer {
+  const { offset = -1, leaderEpoch = -1, metadata = '' } = part ?? {};
+  return { partitionIndex, committedOffset: offset, committedLeaderEpoch: leaderEpoch, metadata, errorCode };
+}
