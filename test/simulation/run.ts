@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { MARKS } from './marks.ts';
 import { type SimulationResult, simulate } from './simulation.ts';
 
 /** What a simulated hour must have to count. */
@@ -148,6 +149,8 @@ function report(results: readonly SimulationResult[], ms: number): boolean {
   const faults = sum(results.flatMap((result) => Object.values(result.faults)));
   console.log(`\nfaults met\n${table(results.map((result) => result.faults))}`);
   console.log(`\nwhat came of them\n${table(results.map(({ marks }) => marks))}`);
+  const unmet = MARKS.filter((mark) => !results.some(({ marks }) => (marks[mark] ?? 0) > 0));
+  console.log(`\nnever met: ${unmet.join('; ') || 'none'}`);
   const rates = `${Math.round(acked / hours)} acknowledged operations and ${Math.round(faults / hours)} faults an hour`;
   console.log(
     `\n${results.length} seeds, ${hours.toFixed(1)} simulated hours in ${(ms / 1_000).toFixed(0)} s: ${rates}`,
