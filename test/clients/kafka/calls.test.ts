@@ -51,7 +51,7 @@ test('a call that is not served, or not in that version, ends the connection', a
     [4, 0],
     [999, 0],
     [-1, 0],
-    [0, 2],
+    [0, -1],
     [0, 14],
     [3, 14],
   ] as const) {
