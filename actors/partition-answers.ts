@@ -4,7 +4,7 @@
  */
 import type { Address, Context } from '../runtime/actor.ts';
 import type { PartitionLog } from '../src/log/partition-log.ts';
-import { bytesFrom, locate, segmentOfTime, timeInChunks } from '../src/log/reading.ts';
+import { bytesFrom, locate, newestTime, segmentOfTime, timeInChunks } from '../src/log/reading.ts';
 import type { Segment } from '../src/log/segment.ts';
 import { codecOf, readAttributes, readBaseOffset, readMaxTimestamp } from '../src/model/batch.ts';
 import { type Fault, failed } from '../src/model/faults.ts';
@@ -141,7 +141,14 @@ export class PartitionAnswers {
       this.#answer(from, { type: 'found', request, offset, timestamp });
     if (at === 'begin') found(this.#log.begin, -1);
     else if (at === 'end') found(this.#log.committed, -1);
+    else if (at === 'newest') this.#findNewest(found, (problem) => this.#refuse(from, request, problem));
     else this.#findTime(at, found, (problem) => this.#refuse(from, request, problem));
+  }
+
+  #findNewest(found: (offset: Offset, timestamp: number) => void, refuse: (fault: Fault) => void): void {
+    const newest = newestTime(this.#log);
+    if (newest < 0) found(this.#log.committed, -1);
+    else this.#findTime(newest, found, refuse);
   }
 
   #findTime(time: number, found: (offset: Offset, timestamp: number) => void, refuse: (fault: Fault) => void): void {

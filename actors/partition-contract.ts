@@ -23,14 +23,14 @@ export type PartitionRequest =
   | { readonly type: 'watch'; readonly request: number; readonly offset: Offset }
   | { readonly type: 'unwatch'; readonly request: number }
   /** → `found` */
-  | { readonly type: 'find'; readonly request: number; readonly at: 'begin' | 'end' | Timestamp }
+  | { readonly type: 'find'; readonly request: number; readonly at: 'begin' | 'end' | 'newest' | Timestamp }
   /** Bytes from an offset on and the time of its record, for lag; outside of begin..end the nearer one counts → `measured` */
   | { readonly type: 'measure'; readonly request: number; readonly offset: Offset }
   /** → `described` */
   | { readonly type: 'describe'; readonly request: number }
   /** From the janitor: reads and checks all sealed segments, slowly → `scrubbed` */
   | { readonly type: 'scrub'; readonly request: number }
-  /** Forgets what lies before `offset` (a batch boundary at or below it), for logs that snapshot themselves → `trimmed` */
+  /** Forgets what lies before `offset`, which is committed → `trimmed` */
   | { readonly type: 'trim'; readonly request: number; readonly offset: Offset };
 
 export type PartitionAnswer =

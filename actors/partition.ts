@@ -259,12 +259,21 @@ class PartitionActor implements Actor<Inbox> {
         upkeep.scrub(message.request, from);
         break;
       case 'trim':
-        upkeep.forget(trim(log, message.offset), true);
-        this.#context.reply(from, { type: 'trimmed', request: message.request, begin: log.begin } as PartitionAnswer);
+        this.#trim(log, upkeep, message, from);
         break;
       default:
         unreachable(message);
     }
+  }
+
+  #trim(log: PartitionLog, upkeep: Parts['upkeep'], message: PartitionRequest & { type: 'trim' }, from: Address): void {
+    const { request, offset } = message;
+    if (offset > log.committed) {
+      this.#refuse(message, from, fault('OFFSET_OUT_OF_RANGE', `offset ${offset} is behind the end, ${log.committed}`));
+      return;
+    }
+    upkeep.forget(trim(log, offset), true);
+    this.#context.reply(from, { type: 'trimmed', request, begin: log.begin } as PartitionAnswer);
   }
 
   #refuse(message: PartitionRequest, from: Address, reason: Fault): void {

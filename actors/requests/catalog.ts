@@ -5,6 +5,8 @@ import type { Topic } from '../../src/model/topic.ts';
 import type {
   AlterTopicRequest,
   CreateTopicRequest,
+  DeleteRecordsReply,
+  DeleteRecordsRequest,
   DeleteTopicRequest,
   DescribeTopicReply,
   OffsetsReply,
@@ -23,6 +25,7 @@ import { partitionAt } from './topics.ts';
 type Changed = Extract<CatalogAnswer, { readonly type: 'changed' }>;
 type Producer = Extract<CatalogAnswer, { readonly type: 'producer' }>;
 type Found = Extract<PartitionAnswer, { readonly type: 'found' }>;
+type Trimmed = Extract<PartitionAnswer, { readonly type: 'trimmed' }>;
 type Described = Extract<PartitionAnswer, { readonly type: 'described' }>;
 
 export function resolve(desk: Desk, names: readonly string[], create: boolean, done: Done): void {
@@ -106,6 +109,30 @@ export function offsets(desk: Desk, { parts }: OffsetsRequest, done: Done): void
         (answer) => {
           if (answer.type === 'refused') settle(index, { topic, partition, fault: answer.fault });
           else settle(index, { topic, partition, offset: answer.offset, timestamp: answer.timestamp });
+        },
+        desk.monotonic() + ANSWER_MS_MAX,
+      );
+    });
+  });
+}
+
+export function deleteRecords(desk: Desk, { parts }: DeleteRecordsRequest, done: Done): void {
+  const settle = gather<DeleteRecordsReply['parts'][number]>(parts.length, (deleted) =>
+    done({ call: 'deleteRecords', parts: deleted }, NO_HOLDS),
+  );
+  parts.forEach(({ topic, partition, before }, index) => {
+    desk.topics.lookUp(topic, (known) => {
+      const where = known.ok ? partitionAt(known.value, { topic, partition }) : known;
+      if (!where.ok) {
+        settle(index, { topic, partition, fault: where.fault });
+        return;
+      }
+      desk.asker.ask<PartitionRequest, Trimmed>(
+        desk.topics.addressOf(where.value),
+        (request) => ({ type: 'trim', request, offset: before }),
+        (answer) => {
+          if (answer.type === 'refused') settle(index, { topic, partition, fault: answer.fault });
+          else settle(index, { topic, partition, begin: answer.begin });
         },
         desk.monotonic() + ANSWER_MS_MAX,
       );

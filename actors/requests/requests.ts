@@ -14,7 +14,7 @@ import { type DirectoryAnswer, directoryAddress } from '../directory.ts';
 import type { HeapRoom } from '../heap-room.ts';
 import type { PartitionAnswer } from '../partition.ts';
 import { Asker, type AskerMessage } from './asker.ts';
-import { changeTopic, describeTopic, offsets, producer, resolve, topics } from './catalog.ts';
+import { changeTopic, deleteRecords, describeTopic, offsets, producer, resolve, topics } from './catalog.ts';
 import type { Desk, Done, NodeFacts } from './desk.ts';
 import { Fetches } from './fetches.ts';
 import { groupCall, groups } from './groups.ts';
@@ -138,6 +138,9 @@ export class Requests {
         break;
       case 'offsets':
         offsets(desk, request, done);
+        break;
+      case 'deleteRecords':
+        deleteRecords(desk, request, done);
         break;
       case 'resolve':
         resolve(desk, request.names, request.create, done);

@@ -5,7 +5,7 @@
 import { failed, ok, type Result } from '../model/faults.ts';
 import type { Offset } from '../model/ids.ts';
 import type { Chunk } from './chunk.ts';
-import { mismatch } from './entry.ts';
+import { ENTRY_BYTES, mismatch, readEntryMaxTimestamp } from './entry.ts';
 import type { PartitionLog } from './partition-log.ts';
 import type { Segment } from './segment.ts';
 import { findTime, type Sidecar } from './sidecar.ts';
@@ -145,6 +145,20 @@ export function timeInChunks(log: PartitionLog, segment: Segment, timestamp: num
     if (index < chunk.count) return chunk.nextAt(index) <= log.committed ? chunk.baseAt(index) : null;
   }
   return null;
+}
+
+/**
+ * The latest timestamp that readers may see; -1 where there is none. A segment that is not committed to its end counts
+ * as far as it is in memory.
+ */
+export function newestTime(log: PartitionLog): number {
+  let newest = -1;
+  for (const segment of log.segments)
+    if (segment.end > log.begin && segment.end <= log.committed) newest = Math.max(newest, segment.maxTimestamp);
+  for (const chunk of log.chunks)
+    for (let index = chunk.indexOf(log.begin); index < chunk.count && chunk.nextAt(index) <= log.committed; index++)
+      newest = Math.max(newest, readEntryMaxTimestamp(chunk.entries, index * ENTRY_BYTES));
+  return newest;
 }
 
 /** Bytes of the batches from `offset` to the committed end, as far as memory tells; segments count in proportion. */

@@ -100,13 +100,27 @@ export interface FetchReply {
 export type OffsetAt = 'begin' | 'end' | { readonly timestamp: Timestamp };
 export interface OffsetsRequest {
   readonly call: 'offsets';
-  readonly parts: readonly (Place & { readonly at: OffsetAt })[];
+  /** `newest`: the first record with the latest timestamp that there is. */
+  readonly parts: readonly (Place & { readonly at: OffsetAt | 'newest' })[];
 }
 export interface OffsetsReply {
   readonly call: 'offsets';
   /** By time: the first record with that timestamp or a later one; the end when there is none. `timestamp` is that record's, else -1. */
   readonly parts: readonly (Place &
     ({ readonly offset: Offset; readonly timestamp: number } | { readonly fault: Fault }))[];
+}
+
+/**
+ * Forgets what lies before an offset; readers begin there from now on. Not fsynced before it is answered: after a power
+ * cut some of it may be there again, until it is asked for once more.
+ */
+export interface DeleteRecordsRequest {
+  readonly call: 'deleteRecords';
+  readonly parts: readonly (Place & { readonly before: Offset })[];
+}
+export interface DeleteRecordsReply {
+  readonly call: 'deleteRecords';
+  readonly parts: readonly (Place & ({ readonly begin: Offset } | { readonly fault: Fault }))[];
 }
 
 // ---- topics
@@ -225,6 +239,7 @@ export type Request =
   | ProduceRequest
   | FetchRequest
   | OffsetsRequest
+  | DeleteRecordsRequest
   | ResolveRequest
   | TopicsRequest
   | CreateTopicRequest
@@ -246,6 +261,7 @@ export type Reply =
   | ProduceReply
   | FetchReply
   | OffsetsReply
+  | DeleteRecordsReply
   | ResolveReply
   | TopicsReply
   | TopicReply<'createTopic'>
@@ -267,7 +283,7 @@ export type Reply =
 /** Name of a call. */
 export type CallName = Request['call'];
 /** Calls that the native protocol has frames for; the others are asked by other dialects alone. */
-export type NativeCallName = Exclude<CallName, ClassicRequest['call']>;
+export type NativeCallName = Exclude<CallName, ClassicRequest['call'] | 'deleteRecords'>;
 export type RequestOf<C extends CallName> = Extract<Request, { readonly call: C }>;
 /** What answers a call when it is not refused. */
 export type ReplyOf<C extends CallName> = Extract<Reply, { readonly call: C }>;

@@ -4,6 +4,7 @@ import { id } from '../../../src/model/ids.ts';
 import { type RunningNode, startNode } from '../../../src/node.ts';
 import { apiVersions } from '../../../src/protocols/kafka/calls/api-versions.ts';
 import { createTopics } from '../../../src/protocols/kafka/calls/create-topics.ts';
+import { deleteRecords } from '../../../src/protocols/kafka/calls/delete-records.ts';
 import { deleteTopics } from '../../../src/protocols/kafka/calls/delete-topics.ts';
 import { fetch } from '../../../src/protocols/kafka/calls/fetch.ts';
 import { initProducerId } from '../../../src/protocols/kafka/calls/init-producer-id.ts';
@@ -193,6 +194,7 @@ test('offsets are found at the begin, the end, and by time', async (t) => {
   t.deepEqual(await at(-1), [0, 6, -1]);
   t.deepEqual(await at(-2), [0, 0, -1]);
   t.deepEqual(await at(-4), [0, 0, -1]);
+  t.deepEqual(await at(-3), [0, 4, now - 1_000]);
   t.deepEqual(await at(-5), [0, -1, -1]);
   t.deepEqual(await at(now - 2_500), [0, 2, now - 2_000]);
   t.deepEqual(await at(now), [0, -1, -1]);
@@ -201,6 +203,32 @@ test('offsets are found at the begin, the end, and by time', async (t) => {
   const partitions = [{ partition: 0, currentLeaderEpoch: -1, leaderEpoch: 0 }];
   const epoch = await client.ask(offsetForLeaderEpoch, 4, { replicaId: -1, topics: [{ topic: name, partitions }] });
   t.like(epoch?.topics[0]?.partitions[0], { errorCode: 0, leaderEpoch: 0, endOffset: 6 });
+});
+
+test('records before an offset are deleted, never those that are not there yet', async (t) => {
+  const client = await wire(t);
+  const name = await newTopic(client);
+  for (let count = 0; count < 3; count++) await append(client, name, batch({ values: ['a', 'b'] }));
+  const upTo = async (offset: number, partitionIndex = 0) => {
+    const topics = [{ name, partitions: [{ partitionIndex, offset }] }];
+    const answer = await client.ask(deleteRecords, 2, { topics, timeoutMs: 1_000 });
+    const { errorCode, lowWatermark } = answer?.topics[0]?.partitions[0] ?? {};
+    return [errorCode, lowWatermark];
+  };
+  t.deepEqual(await upTo(3), [errors.NONE, 3]);
+  t.is(
+    (await fetched(client, name, [{ partition: 0, fetchOffset: 2 }])).parts[0]?.errorCode,
+    errors.OFFSET_OUT_OF_RANGE,
+  );
+  t.like((await fetched(client, name, [{ partition: 0, fetchOffset: 3 }])).parts[0], {
+    errorCode: 0,
+    logStartOffset: 3,
+  });
+  t.deepEqual(await upTo(1), [errors.NONE, 3], 'never back');
+  t.deepEqual(await upTo(7), [errors.OFFSET_OUT_OF_RANGE, -1]);
+  t.deepEqual(await upTo(-2), [errors.OFFSET_OUT_OF_RANGE, -1]);
+  t.deepEqual(await upTo(0, 9), [errors.UNKNOWN_TOPIC_OR_PARTITION, -1]);
+  t.deepEqual(await upTo(-1), [errors.NONE, 6]);
 });
 
 test('what an idempotent producer sends again is answered with its place and stored once', async (t) => {

@@ -9,6 +9,7 @@ import { serveConsumerGroupHeartbeat } from './consumer-group-heartbeat.ts';
 import { serveCreatePartitions } from './create-partitions.ts';
 import { serveCreateTopics } from './create-topics.ts';
 import { serveDeleteGroups } from './delete-groups.ts';
+import { serveDeleteRecords } from './delete-records.ts';
 import { serveDeleteTopics } from './delete-topics.ts';
 import { serveDescribeCluster } from './describe-cluster.ts';
 import { serveDescribeConfigs } from './describe-configs.ts';
@@ -41,6 +42,7 @@ const services: readonly Service[] = [
   apiVersionsOf(() => byKey.values()),
   serveInitProducerId,
   serveOffsetForLeaderEpoch,
+  serveDeleteRecords,
   serveCreateTopics,
   serveDeleteTopics,
   serveCreatePartitions,

@@ -1,7 +1,7 @@
 /** ListOffsets: where partitions begin and end, and where a time is. */
 import type { Fault } from '../../../model/faults.ts';
 import type { PartitionIndex, Timestamp } from '../../../model/ids.ts';
-import type { OffsetAt, OffsetsReply, OffsetsRequest } from '../../request.ts';
+import type { OffsetsReply, OffsetsRequest } from '../../request.ts';
 import { type ListOffsetsRequest, type ListOffsetsResponse, listOffsets } from '../calls/list-offsets.ts';
 import { type ErrorCode, errors } from '../faults.ts';
 import { ask, type Peer, type Serving, service } from '../service.ts';
@@ -10,10 +10,15 @@ import { LEADER_EPOCH } from '../standing.ts';
 type Answer = ListOffsetsResponse['topics'][number]['partitions'][number];
 type Asked = ListOffsetsRequest['topics'][number]['partitions'][number];
 
+const NEWEST = -3;
+
+type At = Part['at'] | 'tiered';
+
 /** What stands for times that are none. `tiered`: of records that were moved away, and there are none. */
-const specials: Readonly<Record<number, { readonly at: OffsetAt | 'tiered'; readonly since: number }>> = {
+const specials: Readonly<Record<number, { readonly at: At; readonly since: number }>> = {
   [-1]: { at: 'end', since: 0 },
   [-2]: { at: 'begin', since: 0 },
+  [NEWEST]: { at: 'newest', since: 7 },
   // Nothing is moved away: what is here begins where everything begins.
   [-4]: { at: 'begin', since: 8 },
   [-5]: { at: 'tiered', since: 9 },
@@ -80,8 +85,8 @@ class LookUps {
 
   #answer(name: string, asked: Asked, part: OffsetsReply['parts'][number] | { readonly fault: Fault }): Answer {
     if ('fault' in part) return failure(asked, this.#peer.topics.errorOf(part.fault, { name, id: '' }, false));
-    // No record is that young.
-    if (asked.timestamp >= 0 && part.timestamp < 0) return nowhere(asked);
+    // No record is that young, or there is none at all.
+    if ((asked.timestamp >= 0 || asked.timestamp === NEWEST) && part.timestamp < 0) return nowhere(asked);
     const { timestamp, offset } = part;
     return {
       partitionIndex: asked.partitionIndex,
@@ -93,13 +98,13 @@ class LookUps {
   }
 }
 
-function atOf(timestamp: number, version: number): OffsetAt | 'tiered' | undefined {
+function atOf(timestamp: number, version: number): At | undefined {
   if (timestamp >= 0) return { timestamp: timestamp as Timestamp };
   const special = specials[timestamp];
   return special !== undefined && version >= special.since ? special.at : undefined;
 }
 
-function judge({ partitionIndex, currentLeaderEpoch }: Asked, at: OffsetAt | 'tiered' | undefined): ErrorCode | null {
+function judge({ partitionIndex, currentLeaderEpoch }: Asked, at: At | undefined): ErrorCode | null {
   if (partitionIndex < 0) return errors.UNKNOWN_TOPIC_OR_PARTITION;
   if (currentLeaderEpoch > LEADER_EPOCH) return errors.UNKNOWN_LEADER_EPOCH;
   return at === undefined ? errors.UNSUPPORTED_VERSION : null;
