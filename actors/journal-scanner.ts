@@ -11,6 +11,7 @@ import {
   type GroupReport,
   reportGroup,
   WINDOW_BYTES,
+  WINDOW_BYTES_MIN,
 } from '../src/log/journal-scan.ts';
 import { JOURNAL_FOLDER } from '../src/log/paths.ts';
 import type { Crc32c } from '../src/model/crc.ts';
@@ -80,7 +81,7 @@ export class JournalScanner {
   }
 
   #windows(file: DiskFile, size: number, scan: FileScan, position: number, take: TakeWindow, done: () => void): void {
-    const lease = this.#context.lease(WINDOW_BYTES);
+    const lease = this.#context.lease(WINDOW_BYTES) ?? this.#context.lease(WINDOW_BYTES_MIN);
     if (lease === null) {
       this.#context.whenLeasable(step(() => this.#windows(file, size, scan, position, take, done)));
       return;

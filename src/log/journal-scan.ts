@@ -19,7 +19,9 @@ import { GROUP_BYTES_MAX } from './journal.ts';
 import type { TailBatch } from './replay.ts';
 
 /** A window holds a whole group wherever it begins, and whatever shows that a bad one has a successor. */
-export const WINDOW_BYTES = 3 * GROUP_BYTES_MAX;
+export const WINDOW_BYTES_MIN = 3 * GROUP_BYTES_MAX;
+/** Two groups' worth at the end of a window are read once more with the next one: of a longer window that is less. */
+export const WINDOW_BYTES = 8 * GROUP_BYTES_MAX;
 
 export interface FoundGroup {
   readonly header: GroupHeader;
