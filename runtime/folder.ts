@@ -4,6 +4,8 @@
  */
 import * as fs from 'node:fs';
 import { join, resolve } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { checkedText, readChecked } from '../src/model/checked-text.ts';
 import { type FolderLock, isLockName, type LockHolder, takeLock } from './lock.ts';
 import type { Clock, Random } from './ports.ts';
 
@@ -109,14 +111,10 @@ function readIdentity(folder: string): FolderIdentity | null {
   const path = join(folder, IDENTITY_FILE);
   if (!fs.existsSync(path)) return null;
   const text = fs.readFileSync(path, 'utf8');
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new FolderError('UNREADABLE', `${path} is no JSON (${(error as Error).message}). Restore it from a backup.`);
-  }
-  const { format, clusterId, nodeId, created } = (value ?? {}) as Partial<Record<keyof FolderIdentity, unknown>>;
+  const { value, wrong } = readChecked(text, crc32);
+  const { format, clusterId, nodeId, created } = value as Partial<Record<keyof FolderIdentity, unknown>>;
   if (typeof format === 'number' && format > FOLDER_FORMAT) throw newerFormat(folder, format);
+  if (wrong !== null) throw new FolderError('UNREADABLE', `${path}: ${wrong}. Restore it from a backup.`);
   const sound =
     format === FOLDER_FORMAT &&
     typeof clusterId === 'string' &&
@@ -161,7 +159,7 @@ function createIdentity(
     created: new Date(clock.now()).toISOString(),
   };
   const path = join(folder, IDENTITY_FILE);
-  fs.writeFileSync(`${path}.new`, `${JSON.stringify(identity, null, 2)}\n`, { mode: FILE_MODE, flush: true });
+  fs.writeFileSync(`${path}.new`, checkedText({ ...identity }, crc32), { mode: FILE_MODE, flush: true });
   fs.renameSync(`${path}.new`, path);
   syncFolder(folder);
   return identity;

@@ -11,9 +11,10 @@ import type { SegmentRecord } from './manifest.ts';
 export interface Finding {
   /**
    * `damage`: bytes are not as they were written. `torn`: the end of what was written last, as a crash leaves it; nothing
-   * acked is in it. `note`: nothing is wrong with it, but somebody should know.
+   * acked is in it. `unclear`: nothing tells which of the two it is; the node takes it for torn when it starts. `note`:
+   * nothing is wrong with it, but somebody should know.
    */
-  readonly kind: 'damage' | 'torn' | 'note';
+  readonly kind: 'damage' | 'torn' | 'unclear' | 'note';
   /** Path below the data folder. */
   readonly file: string;
   /** Byte in the file where the unit that does not match begins. */
@@ -24,6 +25,8 @@ export interface Finding {
   readonly next?: Offset;
   readonly what: string;
 }
+/** What follows the fault of a finding that is `unclear`. */
+export const UNCLEAR = 'cannot tell whether a crash cut it short or it was acknowledged and damaged later';
 export type Report = (finding: Finding) => void;
 
 /** A file of one partition, and its checksum function. */

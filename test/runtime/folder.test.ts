@@ -68,6 +68,13 @@ test('refuses a newer format, another node, another cluster and a file it cannot
     t.is((await refusal(folder)).code, 'UNREADABLE', broken);
     t.is(readFileSync(path, 'utf8'), broken, 'left as it was');
   }
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; at++) {
+    const flipped = Buffer.from(bytes);
+    flipped[at] = (flipped[at] ?? 0) ^ (1 << (at % 7));
+    writeFileSync(path, flipped);
+    t.true(['UNREADABLE', 'NEWER_FORMAT'].includes((await refusal(folder)).code), `byte ${at}`);
+  }
   writeFileSync(path, text);
   await (await openFolder(folder, { nodeId: 1 }, world)).release();
 });

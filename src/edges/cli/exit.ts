@@ -13,6 +13,8 @@ export const EXIT = {
   refused: 4,
   /** `log verify` found damage. */
   damaged: 5,
+  /** `log verify` found what may be damaged, or torn by a crash and never acknowledged. */
+  unclear: 6,
   /** Ctrl-C or SIGTERM before the work was done. */
   interrupted: 130,
 } as const;
@@ -25,6 +27,7 @@ export const EXIT_HELP = `Exit codes:
   3  no node answered in time
   4  the node refused; its reason is printed
   5  damage found (log verify)
+  6  torn or damaged, nobody can tell (log verify)
   130  interrupted`;
 
 /** An expected failure of a command. */

@@ -1,12 +1,12 @@
 /**
  * The journal's part of `log verify`: every group of every file. What does not match is damage where the group was durable;
- * in what was written last it may as well be torn, and only bytes that are wrong in one single place speak for damage.
- * Behind a torn group nothing counts, as for a start.
+ * in what was written last it may as well be torn: bytes that are wrong in many places speak for that, and of one single
+ * place nobody can tell. Behind a torn group nothing counts, as for a start.
  */
 
 import { type Entry, readEntry } from '../../log/entry.ts';
 import { readHeader } from '../../log/group.ts';
-import { firstNonZero } from '../../log/inspect.ts';
+import { firstNonZero, UNCLEAR } from '../../log/inspect.ts';
 import { type GroupFault, type GroupView, inspectGroup, Journaled, stretchesOf } from '../../log/inspect-journal.ts';
 import { JOURNAL_FOLDER, type JournalName, journalPath, parseJournalName } from '../../log/paths.ts';
 import { BLOCK_BYTES } from '../../model/limits.ts';
@@ -130,10 +130,11 @@ class JournalWalk {
   reportSuspects(): void {
     for (const suspect of this.#suspects) {
       const { file, number, faults } = suspect;
-      const kind = this.#isTorn(suspect) ? 'torn' : 'damage';
+      const kind = this.#isTorn(suspect) ? 'torn' : this.#isProven(suspect) ? 'damage' : 'unclear';
+      const rest = kind === 'unclear' ? `; ${UNCLEAR}` : '';
       for (const { position, entry, what } of faults) {
         const hit = entry === undefined ? {} : { partition: entry.partition, offset: entry.base, next: entry.next };
-        this.#verification.report({ kind, file, position, ...hit, what: `group ${number}: ${what}` });
+        this.#verification.report({ kind, file, position, ...hit, what: `group ${number}: ${what}${rest}` });
       }
     }
     for (const { durable, last, file, end } of this.#chains.values()) {
@@ -143,8 +144,13 @@ class JournalWalk {
     }
   }
 
-  #isTorn({ chain, number, faults, hole }: Suspect): boolean {
-    return number > (this.#chains.get(chain)?.durable ?? -1) && (hole || faults.length > 1);
+  #isTorn(suspect: Suspect): boolean {
+    return !this.#isProven(suspect) && (suspect.hole || suspect.faults.length > 1);
+  }
+
+  /** A later group says that it was durable. */
+  #isProven({ chain, number }: Suspect): boolean {
+    return number <= (this.#chains.get(chain)?.durable ?? -1);
   }
 
   noteEntries(): void {

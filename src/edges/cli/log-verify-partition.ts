@@ -16,6 +16,8 @@ import type { Verification } from './log-verify.ts';
 
 /** Bytes of a segment that are read at once; a batch that is larger is read alone. */
 const WINDOW_BYTES = 8 * MIB;
+/** What a power cut leaves whole. */
+const SECTOR_BYTES = 512;
 
 export async function verifyPartition(
   verification: Verification,
@@ -197,8 +199,12 @@ class PartitionWalk {
     this.#verification.count('batches', 1);
     if (wrong === null) return;
     // Its entry may have been durable before its bytes were: only what later entries say of the partition tells.
-    const kind = entry.next <= this.#journaled.durable(this.#partition) ? 'damage' : 'torn';
-    inspect.reportBatch(entry, wrong, { ...segment, report: (finding) => segment.report({ ...finding, kind }) });
+    const isProven = entry.next <= this.#journaled.durable(this.#partition);
+    const kind = isProven ? 'damage' : lacksSector(bytes, entry.position, entry.length) ? 'torn' : 'unclear';
+    inspect.reportBatch(entry, kind === 'unclear' ? `${wrong}; ${inspect.UNCLEAR}` : wrong, {
+      ...segment,
+      report: (finding) => segment.report({ ...finding, kind }),
+    });
   }
 
   #cover(entry: Entry): void {
@@ -215,6 +221,15 @@ class PartitionWalk {
     };
     return { file, partition: this.#partition, base, crc32c, report: remember };
   }
+}
+
+/** A disk writes whole sectors: those of a new file that it has not written are missing or zero. No flipped bit does that. */
+function lacksSector(bytes: Uint8Array, position: number, length: number): boolean {
+  if (bytes.length < length) return true;
+  const first = (SECTOR_BYTES - (position % SECTOR_BYTES)) % SECTOR_BYTES;
+  for (let at = first; at + SECTOR_BYTES <= length; at += SECTOR_BYTES)
+    if (inspect.firstNonZero(bytes.subarray(at, at + SECTOR_BYTES)) < 0) return true;
+  return false;
 }
 
 function endOf(entry: Entry | undefined): number {

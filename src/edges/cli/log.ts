@@ -25,7 +25,7 @@ export function logCommand(around: Surroundings): Command {
 function verifyCommand(around: Surroundings): Command {
   return command(
     'verify',
-    'Read every byte and report what is not as it was written. Ends with 5 where there is damage.',
+    'Read every byte and report what is not as it was written. Ends with 5 where there is damage, with 6 where nobody can tell.',
     ['callboard log verify', 'callboard log verify /var/lib/callboard --json'],
   )
     .argument('[folder]', 'data folder (default: the one in the settings)')
@@ -56,22 +56,24 @@ async function verify(around: Surroundings, folder: string, json: boolean): Prom
   lines.add(json ? JSON.stringify({ kind: 'summary', ...summary }) : summaryText(summary));
   await lines.end();
   if (summary.damage > 0) around.ends(EXIT.damaged);
+  else if (summary.unclear > 0) around.ends(EXIT.unclear);
 }
 
 function findingLine({ kind, file, position, partition, offset, next, what }: Finding): string {
   const records =
     offset === undefined ? '' : next === undefined ? ` offset ${offset}` : ` offsets ${offset} to ${next - 1}`;
   const where = partition === undefined ? '' : `, partition ${partition}${records}`;
-  return `${kind}: ${file} at byte ${position}${where}: ${what}`;
+  return `${kind === 'unclear' ? 'cannot tell' : kind}: ${file} at byte ${position}${where}: ${what}`;
 }
 
 function summaryText(summary: VerifySummary): string {
-  const { partitions, segments, batches, groups, bytes, bytesUncovered, damage, torn, notes } = summary;
+  const { partitions, segments, batches, groups, bytes, bytesUncovered, damage, torn, unclear, notes } = summary;
   const read = `${partitions} partitions, ${segments} segments, ${batches} batches, ${groups} groups of the journal, ${bytes} bytes`;
   const rest = bytesUncovered === 0 ? '' : ` (${bytesUncovered} of them carry nothing and are not covered)`;
   const found = damage === 0 ? 'no damage' : `${damage} ${damage === 1 ? 'place' : 'places'} damaged`;
   const tail = torn === 0 ? '' : `, ${torn} torn at the end: the node cuts that when it starts`;
-  return `${read}${rest}: ${found}${tail}${notes === 0 ? '' : `, ${notes} notes`}`;
+  const open = unclear === 0 ? '' : `, ${unclear} of which nobody can tell whether torn or damaged`;
+  return `${read}${rest}: ${found}${tail}${open}${notes === 0 ? '' : `, ${notes} notes`}`;
 }
 
 interface DumpFlags {

@@ -2,6 +2,7 @@
  * A small data folder in memory, laid out as the node does it, for the judges of the inspection tools: one partition at
  * rest, with a sealed and an open segment; one whose newest batches are in the journal alone; a journal of three groups.
  */
+import { crc32 } from 'node:zlib';
 import { crc32c } from '@node-rs/crc32';
 import type { FoundFile, LogFolder } from '../../../src/edges/cli/log-files.ts';
 import { encodeChecked } from '../../../src/log/checked.ts';
@@ -11,6 +12,7 @@ import { encodeManifest, type SegmentRecord } from '../../../src/log/manifest.ts
 import * as paths from '../../../src/log/paths.ts';
 import { Producers } from '../../../src/log/producers.ts';
 import { readCrc, readMaxTimestamp, stampBatch } from '../../../src/model/batch.ts';
+import { checkedText } from '../../../src/model/checked-text.ts';
 import { type Epoch, id, type Offset, type PartitionId } from '../../../src/model/ids.ts';
 import { BLOCK_BYTES } from '../../../src/model/limits.ts';
 import { smallBatch } from '../../model/batches.ts';
@@ -116,7 +118,7 @@ const zero = id<Offset>(0);
 export function smallFolder(): MemoryFolder {
   const folder = new MemoryFolder();
   const put = (path: string, bytes: Uint8Array): unknown => folder.files.set(path, bytes);
-  put('node.json', new TextEncoder().encode('{"format":1}\n'));
+  put('node.json', new TextEncoder().encode(checkedText({ format: 1 }, crc32)));
 
   const sealed = writeSegment(folder, place(RESTING, zero, [1, 2]), true);
   const open = writeSegment(folder, place(RESTING, sealed.end, [3]), false);

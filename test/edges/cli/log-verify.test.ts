@@ -51,12 +51,11 @@ test('a sound folder has no findings, and everything in it was counted', async (
   });
 });
 
-/** Bytes of each file that carry something; what is behind, and node.json, has no checksum. */
+/** Bytes of each file that carry something; what is behind has no checksum. */
 function coveredBytes(folder: MemoryFolder): ReadonlyMap<string, number> {
   const endOf = ({ entry }: Placed): number => entry.position + entry.length;
   const ends = (placed: readonly Placed[]): number => Math.max(...placed.map(endOf));
   return new Map([
-    ['node.json', 0],
     [JOURNAL_FILE, bytesOf(folder, JOURNAL_FILE).length - 4096],
     [paths.segmentPath(RESTING, zero), ends(place(RESTING, zero, [1, 2]))],
     [paths.segmentPath(RESTING, id<Offset>(3)), ends(place(RESTING, id<Offset>(3), [3]))],
@@ -75,9 +74,9 @@ test('every flipped bit of segments, sidecars, manifests, snapshots and journal 
         const { findings, summary } = await verify(folder);
         bytes[at] = (bytes[at] ?? 0) ^ (1 << bit);
         flips++;
-        const isFound = findings.some(({ kind, file }) => kind === 'damage' && file === path);
+        const isFound = findings.some(({ kind, file }) => (kind === 'damage' || kind === 'unclear') && file === path);
         const isCovered = at < (covered.get(path) ?? bytes.length);
-        if (isFound !== isCovered || summary.damage > 0 !== isCovered)
+        if (isFound !== isCovered || summary.damage + summary.unclear > 0 !== isCovered)
           t.fail(`${path} byte ${at} bit ${bit}: ${JSON.stringify(findings)}`);
       }
     }
@@ -113,6 +112,39 @@ test('small batches that were written along with a large one count as copies of 
   t.deepEqual(findings, []);
   // Counted from the first byte that is not zero: base offset 2 begins with seven that are.
   t.is(summary.bytesUncovered, small.bytes.length - 7);
+});
+
+test('a large batch that does not match: damage where a later entry proves it, torn where sectors lack, else unclear', async (t) => {
+  const flip = (bytes: Uint8Array): void => {
+    bytes[80] = (bytes[80] ?? 0) ^ 4;
+  };
+  const lose = (bytes: Uint8Array): Uint8Array => bytes.fill(0, 1_024, 2_048);
+  for (const [spoil, isProven, kind] of [
+    [flip, true, 'damage'],
+    [flip, false, 'unclear'],
+    [lose, true, 'damage'],
+    [lose, false, 'torn'],
+  ] as const) {
+    const folder = smallFolder();
+    const path = paths.segmentPath(LIVE, zero);
+    const [listed] = place(LIVE, zero, [2]);
+    if (listed === undefined) throw new Error('a batch');
+    const from = listed.entry.position + listed.entry.length;
+    const [large, later] = place(LIVE, zero, [400, 1], from, listed.entry.next, DIRECT_FLAG);
+    if (large === undefined || later === undefined) throw new Error('two batches');
+    const proof = { ...later, entry: { ...later.entry, flags: 0, durable: large.entry.next } };
+    const segment = new Uint8Array(from + large.bytes.length);
+    segment.set(bytesOf(folder, path).subarray(0, from));
+    segment.set(large.bytes, from);
+    folder.files.set(path, segment);
+    folder.files.set(JOURNAL_FILE, Uint8Array.from(groupOf(isProven ? [large, proof] : [large], 7, 40, 39)));
+    t.deepEqual((await verify(folder)).findings, []);
+    spoil(segment.subarray(from));
+    const { findings, summary } = await verify(folder);
+    t.like(findings, [{ kind, file: path, partition: LIVE, offset: large.entry.base }], `${kind} ${isProven}`);
+    t.is(/cannot tell/.test(findings[0]?.what ?? ''), kind === 'unclear');
+    t.like(summary, { damage: 0, torn: 0, unclear: 0, [kind]: 1 });
+  }
 });
 
 test('a segment that runs ahead of its sidecar, as a kill leaves it, is sound', async (t) => {
