@@ -16,8 +16,10 @@ export function createBells(shards: number): SharedArrayBuffer {
 export class Bell {
   readonly #words: Int32Array;
   readonly #index: number;
-  /** Which sleep a late wake-up belongs to. */
-  #sleep = 0;
+  /** Called when somebody rings; null while the shard is awake. */
+  #wake: (() => void) | null = null;
+  /** It stays when the shard wakes up by itself, for the next sleep: to take it back costs as much as to be woken. */
+  #hasWaiter = false;
 
   constructor(memory: SharedArrayBuffer, shard: number) {
     this.#words = new Int32Array(memory);
@@ -33,23 +35,33 @@ export class Bell {
 
   /**
    * Goes to sleep; only by the shard itself. Afterwards it looks for work once more and disarms where it finds some.
-   * @param wake called in a later turn when somebody rang.
+   * @param wake called in a later turn when somebody rang; at times also when nobody did.
    */
   arm(wake: () => void): void {
-    const sleep = ++this.#sleep;
+    this.#wake = wake;
     Atomics.store(this.#words, this.#index, ASLEEP);
+    if (this.#hasWaiter) return;
+    this.#hasWaiter = true;
     const waiting = Atomics.waitAsync(this.#words, this.#index, ASLEEP);
-    const woken = (): void => {
-      if (sleep === this.#sleep) wake();
-    };
-    if (waiting.async) void waiting.value.then(woken);
-    else queueMicrotask(woken);
+    if (waiting.async) void waiting.value.then(this.#rung);
+    else queueMicrotask(this.#rung);
   }
 
-  /** Wakes up by itself: `wake` of the present sleep is not called any more. */
+  /** Wakes up by itself: `wake` is not called any more. */
   disarm(): void {
-    this.#sleep += 1;
-    // Also lets go of the waiter that arm() left, so that they do not pile up.
-    if (Atomics.exchange(this.#words, this.#index, AWAKE) === ASLEEP) Atomics.notify(this.#words, this.#index);
+    this.#wake = null;
+    Atomics.store(this.#words, this.#index, AWAKE);
   }
+
+  /**
+   * The waiter is used up. It may have been rung for a sleep that ended by itself, and a later sleep may rely on it: a
+   * ring in between found no waiter, so that sleep ends now, whoever it was.
+   */
+  readonly #rung = (): void => {
+    this.#hasWaiter = false;
+    const wake = this.#wake;
+    if (wake === null) return;
+    this.disarm();
+    wake();
+  };
 }

@@ -3,7 +3,7 @@
  * what came over the links, runs who has mail, sends what is to go, and then sleeps until somebody rings. It does not know
  * whether it is a worker thread, the caller's thread or one of many in a simulated world.
  *
- * Callbacks of the machine only enqueue; nothing but a turn runs a handler.
+ * Callbacks of the machine only enqueue; nothing but a turn runs a handler. A ring of the bell is a turn.
  */
 import { assert } from '../src/model/assert.ts';
 import type { NodeId, ShardId } from '../src/model/ids.ts';
@@ -204,9 +204,12 @@ export class Shard implements Host {
     if (this.#ready.length + this.#gathering.length > 0 || this.#links.some((link) => link?.busy)) this.#schedule();
   }
 
+  /** Somebody rang. That is a callback of its own already: the turn need not wait for another. */
   readonly #wake = (): void => {
+    if (this.#scheduled || this.#dead) return;
     this.#asleep = false;
-    this.#schedule();
+    this.#parts.bell.disarm();
+    this.#turn();
   };
 
   // ---- what cells ask for

@@ -115,6 +115,27 @@ test('a bell wakes a sleeper once and leaves one who woke by himself alone', asy
   t.is(woken, 1);
 });
 
+test('a sleep after one that ended by itself is rung, also when the ring came between the two', async (t) => {
+  const bells = createBells(1);
+  const sleeper = new Bell(bells, 0);
+  const other = new Bell(bells, 0);
+  const keepAlive = setInterval(() => {}, 1_000);
+  const rung = (between: () => void): Promise<void> =>
+    new Promise((resolve) => {
+      sleeper.arm(() => t.fail('this sleep is over'));
+      between();
+      sleeper.disarm();
+      sleeper.arm(resolve);
+      other.ring();
+    });
+  await rung(() => {});
+  // The waiter of the first sleep is used up before the second one begins.
+  await rung(() => other.ring());
+  await rung(() => {});
+  clearInterval(keepAlive);
+  t.pass();
+});
+
 /** Reads what a writer on another thread sends; resolves with the number of wake-ups. */
 async function readAll(data: WriterData): Promise<number> {
   const reader = new RingReader(data.ring);
