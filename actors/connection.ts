@@ -12,7 +12,7 @@ import { FRAME_MS_MAX, HELLO_MS_MAX, IDLE_MS_MAX, OUTBOX_BYTES_MAX, WRITE_MS_MAX
 import type { Conversation, Move } from '../src/protocols/conversation.ts';
 import type { Reply } from '../src/protocols/request.ts';
 import type { FrameRoom } from './frame-room.ts';
-import { CONNECTION_BYTES, type HeapRoom } from './heap-room.ts';
+import { CONNECTION_BYTES } from './heap-room.ts';
 import { Intake, type IntakeMessage } from './intake.ts';
 import { journalAddress } from './journal.ts';
 import { Outbox } from './outbox.ts';
@@ -62,8 +62,9 @@ class Connection implements Actor<Inbox> {
   readonly #context: Context<Inbox>;
   readonly #socket: Socket;
   readonly #conversation: Conversation;
-  readonly #requests: Requests;
-  readonly #heapRoom: HeapRoom;
+  readonly #services: RequestServices;
+  /** Made with the first request: many a connection idles from the start. */
+  #requests: Requests | null = null;
   readonly #outbox: Outbox;
   readonly #intake: Intake;
   #state: State = 'open';
@@ -91,12 +92,7 @@ class Connection implements Actor<Inbox> {
     this.#socket = socket;
     this.#conversation = conversation;
     this.#outbox = new Outbox((views) => this.#write(views));
-    this.#heapRoom = services.heapRoom;
-    this.#requests = new Requests(context, services, {
-      host: socket.remote.replace(/:\d+$/, ''),
-      client: () => conversation.client,
-      unsentBytes: () => this.#outbox.bytes,
-    });
+    this.#services = services;
     this.#idleAt = context.monotonic() + HELLO_MS_MAX;
     let intake: Intake | undefined;
     context.network.attach(socket, (deliver) => {
@@ -146,7 +142,7 @@ class Connection implements Actor<Inbox> {
         this.#drain();
         break;
       default:
-        this.#requests.receive(message);
+        this.#requests?.receive(message);
     }
   }
 
@@ -163,8 +159,8 @@ class Connection implements Actor<Inbox> {
   /** However it ends: what it claimed, for a frame that did not come and for itself, is for others. */
   stopped(): void {
     this.#intake.end();
-    this.#requests.forfeit();
-    this.#heapRoom.give(CONNECTION_BYTES);
+    this.#requests?.forfeit();
+    this.#services.heapRoom.give(CONNECTION_BYTES);
   }
 
   inspect(): unknown {
@@ -242,7 +238,16 @@ class Connection implements Actor<Inbox> {
     this.#context.count('requests', 1);
     const lease = last ? exchange.lease : undefined;
     if (last) exchange.lease = undefined;
+    this.#requests ??= this.#makeRequests();
     this.#requests.start(request, lease, reply);
+  }
+
+  #makeRequests(): Requests {
+    return new Requests(this.#context, this.#services, {
+      host: this.#socket.remote.replace(/:\d+$/, ''),
+      client: () => this.#conversation.client,
+      unsentBytes: () => this.#outbox.bytes,
+    });
   }
 
   #write(views: readonly Uint8Array[]): void {
@@ -254,7 +259,7 @@ class Connection implements Actor<Inbox> {
     this.#writeAt = NEVER;
     if (error !== null) this.#outbox.close();
     this.#outbox.written();
-    this.#requests.written();
+    this.#requests?.written();
   }
 
   // ---- ends
@@ -263,7 +268,7 @@ class Connection implements Actor<Inbox> {
   #lastWords(why: Fault, views: readonly Uint8Array[]): void {
     if (this.#state === 'ending' || this.#state === 'gone') return;
     this.#context.log.info({ remote: this.#socket.remote, code: why.code, reason: why.message }, 'connection ends');
-    this.#requests.giveUpWaiting();
+    this.#requests?.giveUpWaiting();
     this.#outbox.send(views, []);
     this.#state = 'ending';
     this.#intake.end();
@@ -272,7 +277,7 @@ class Connection implements Actor<Inbox> {
   #drain(): void {
     if (this.#state !== 'open') return;
     this.#state = 'draining';
-    this.#requests.giveUpWaiting();
+    this.#requests?.giveUpWaiting();
     this.#intake.end();
   }
 
@@ -280,7 +285,7 @@ class Connection implements Actor<Inbox> {
     if (this.#state === 'gone') return;
     this.#state = 'gone';
     this.#outbox.close();
-    this.#requests.giveUpWaiting();
+    this.#requests?.giveUpWaiting();
     this.#endAt = this.#context.monotonic() + ORPHANS_MS_MAX;
   }
 
@@ -307,7 +312,7 @@ class Connection implements Actor<Inbox> {
     const now = this.#context.monotonic();
     this.#timer?.cancel();
     this.#wakesAt = NEVER;
-    this.#requests.tick(now);
+    this.#requests?.tick(now);
     if (now >= this.#endAt) {
       this.#socket.destroy();
       this.#context.stop();
@@ -346,7 +351,8 @@ class Connection implements Actor<Inbox> {
 
   /** One timer, for whatever comes first. */
   #arm(): void {
-    const next = Math.min(this.#requests.nextDeadline, this.#idleAt, this.#frameAt, this.#writeAt, this.#endAt);
+    const answersAt = this.#requests?.nextDeadline ?? NEVER;
+    const next = Math.min(answersAt, this.#idleAt, this.#frameAt, this.#writeAt, this.#endAt);
     if (next >= this.#wakesAt) return;
     this.#timer?.cancel();
     this.#wakesAt = next;

@@ -24,8 +24,10 @@ export class Ledger implements LeaseKeeper {
   #leases: ArenaLease | null = null;
   #leaseCount = 0;
   // Made when first needed: most actors hold nothing most of the time.
-  #timers: Set<ActorTimer> | null = null;
+  readonly #timers = new TimerList();
   #files: Set<DiskFile> | null = null;
+  /** The only one, which is all that a connection has; all of them, once there are more. */
+  #socket: Socket | null = null;
   #sockets: Set<Socket> | null = null;
   #listenings: Set<Listening> | null = null;
   #operations = 0;
@@ -41,9 +43,9 @@ export class Ledger implements LeaseKeeper {
   get held(): Held {
     return {
       leases: this.#leaseCount,
-      timers: this.#timers?.size ?? 0,
+      timers: this.#timers.size,
       files: this.#files?.size ?? 0,
-      sockets: this.#sockets?.size ?? 0,
+      sockets: this.#socketCount,
       operations: this.#operations,
     };
   }
@@ -93,10 +95,9 @@ export class Ledger implements LeaseKeeper {
   // ---- timers, files, sockets
 
   startTimer(clock: Clock, ms: number, run: () => void): Timer {
-    this.#timers ??= new Set();
     const timer = new ActorTimer(this.#timers, run);
-    timer.handle = clock.after(ms, timer.fire);
     this.#timers.add(timer);
+    timer.handle = clock.after(ms, timer.fire);
     return timer;
   }
 
@@ -110,13 +111,19 @@ export class Ledger implements LeaseKeeper {
   }
 
   addSocket(socket: Socket): void {
-    this.#sockets ??= new Set();
-    this.#sockets.add(socket);
+    if (this.#socketCount === 0) this.#socket = socket;
+    else {
+      this.#sockets ??= new Set();
+      if (this.#socket !== null) this.#sockets.add(this.#socket);
+      this.#sockets.add(socket);
+      this.#socket = null;
+    }
   }
 
   /** Its connection is over, or it belongs to somebody else now. */
   removeSocket(socket: Socket): void {
-    this.#sockets?.delete(socket);
+    if (this.#socket === socket) this.#socket = null;
+    else this.#sockets?.delete(socket);
     if (this.ended) this.#settle();
   }
 
@@ -141,10 +148,14 @@ export class Ledger implements LeaseKeeper {
     assert(!this.ended, 'ended twice');
     this.#ports = ports;
     this.#settled = settled;
-    for (const timer of this.#timers ?? []) timer.cancel();
+    this.#timers.cancelAll();
     this.#closeListenings();
     this.#closeSockets(ports.clock, orderly);
     this.#settle();
+  }
+
+  get #socketCount(): number {
+    return this.#socket === null ? (this.#sockets?.size ?? 0) : 1;
   }
 
   #closeListenings(): void {
@@ -156,21 +167,21 @@ export class Ledger implements LeaseKeeper {
   }
 
   #closeSockets(clock: Clock, orderly: boolean): void {
-    if (this.#sockets === null || this.#sockets.size === 0) return;
+    if (this.#socketCount === 0) return;
     // A copy: some are gone before destroy() has returned.
-    const sockets = [...this.#sockets];
+    const sockets = this.#socket === null ? [...(this.#sockets ?? [])] : [this.#socket];
     for (const socket of sockets) {
       if (orderly) socket.end();
       else socket.destroy();
     }
     if (!orderly) return;
     this.#linger = clock.after(LINGER_MS, () => {
-      for (const socket of sockets) if (this.#sockets?.has(socket)) socket.destroy();
+      for (const socket of sockets) if (this.#socket === socket || this.#sockets?.has(socket)) socket.destroy();
     });
   }
 
   #settle(): void {
-    if (this.#operations > 0 || (this.#sockets !== null && this.#sockets.size > 0)) return;
+    if (this.#operations > 0 || this.#socketCount > 0) return;
     if (!this.#released) this.#release();
     if (this.#operations > 0) return;
     const settled = this.#settled;
@@ -196,22 +207,59 @@ export class Ledger implements LeaseKeeper {
   }
 }
 
-class ActorTimer implements Timer {
-  readonly #among: Set<ActorTimer>;
-  readonly #run: () => void;
-  handle: TimerHandle | null = null;
+/** Timers that run, linked to each other: a set would cost more than the one timer that most actors have. */
+class TimerList {
+  #first: ActorTimer | null = null;
+  size = 0;
 
-  constructor(among: Set<ActorTimer>, run: () => void) {
+  add(timer: ActorTimer): void {
+    timer.next = this.#first;
+    if (this.#first !== null) this.#first.previous = timer;
+    this.#first = timer;
+    this.size += 1;
+  }
+
+  remove(timer: ActorTimer): void {
+    if (timer.previous === null) this.#first = timer.next;
+    else timer.previous.next = timer.next;
+    if (timer.next !== null) timer.next.previous = timer.previous;
+    timer.previous = null;
+    timer.next = null;
+    this.size -= 1;
+  }
+
+  cancelAll(): void {
+    while (this.#first !== null) this.#first.cancel();
+  }
+}
+
+class ActorTimer implements Timer {
+  readonly #among: TimerList;
+  readonly #run: () => void;
+  #running = true;
+  handle: TimerHandle | null = null;
+  previous: ActorTimer | null = null;
+  next: ActorTimer | null = null;
+
+  constructor(among: TimerList, run: () => void) {
     this.#among = among;
     this.#run = run;
   }
 
   readonly fire = (): void => {
-    this.#among.delete(this);
+    this.#leave();
     this.#run();
   };
 
   cancel(): void {
-    if (this.#among.delete(this)) this.handle?.cancel();
+    if (this.#leave()) this.handle?.cancel();
+  }
+
+  /** False when it has fired or was cancelled. */
+  #leave(): boolean {
+    if (!this.#running) return false;
+    this.#running = false;
+    this.#among.remove(this);
+    return true;
   }
 }

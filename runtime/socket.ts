@@ -51,7 +51,6 @@ export function readIntoEar(raw: NetSocket, ear: Ear): NetSocket {
 
 export class TcpSocket implements Socket {
   readonly remote: string;
-  readonly local: string;
   readonly #socket: NetSocket;
   readonly #ear: Ear;
   /** Why the connection ends, once it does. */
@@ -61,13 +60,17 @@ export class TcpSocket implements Socket {
     this.#socket = socket;
     this.#ear = ear;
     this.remote = place(socket.remoteAddress, socket.remotePort);
-    this.local = place(socket.localAddress, socket.localPort);
     socket.on('error', (error) => {
       this.#reason ??= error.message;
     });
     socket.on('end', () => {
       this.#reason ??= 'ended by the other side';
     });
+  }
+
+  /** Asked for by few. */
+  get local(): string {
+    return place(this.#socket.localAddress, this.#socket.localPort);
   }
 
   /** Lets events through; data flows unless the socket was paused. */
