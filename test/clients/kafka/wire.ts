@@ -49,6 +49,11 @@ export class Wire {
     this.#socket.destroy();
   }
 
+  /** Reads no more, whatever comes. */
+  deafen(): void {
+    this.#socket.pause();
+  }
+
   send(bytes: Uint8Array): void {
     this.#socket.write(bytes);
   }
