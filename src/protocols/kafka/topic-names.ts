@@ -4,9 +4,10 @@
  */
 import { type Fault, failed, fault, type Result } from '../../model/faults.ts';
 import type { TopicId } from '../../model/ids.ts';
-import type { ResolveReply } from '../request.ts';
+import type { Topic } from '../../model/topic.ts';
 import { type ErrorCode, errorOf, errors } from './faults.ts';
-import { ask, type Serving } from './service.ts';
+import { lookUp } from './look-up.ts';
+import type { Serving } from './service.ts';
 import { TopicIds } from './topic-ids.ts';
 
 /** Beyond, all are forgotten and looked up again. */
@@ -51,18 +52,17 @@ export class TopicNames {
       else found.set(name, { ok: true, value: known });
     }
     if (unknown.length === 0) return found;
-    const resolved = yield* ask<'resolve'>({ call: 'resolve', names: unknown, create });
+    const topics = yield* lookUp(unknown, create);
     unknown.forEach((name, index) => {
-      found.set(name, resolved.ok ? this.#take(resolved.value.topics[index]) : resolved);
+      found.set(name, this.#take(topics[index] ?? failed('INTERNAL', 'a topic was not answered')));
     });
     return found;
   }
 
-  #take(topic: ResolveReply['topics'][number] | undefined): Result<TopicId> {
-    if (topic === undefined) return failed('INTERNAL', 'a topic was not answered');
-    if ('fault' in topic) return { ok: false, fault: topic.fault };
-    this.remember(topic.topic.name, topic.topic.id);
-    return { ok: true, value: topic.topic.id };
+  #take(topic: Result<Topic>): Result<TopicId> {
+    if (!topic.ok) return topic;
+    this.remember(topic.value.name, topic.value.id);
+    return { ok: true, value: topic.value.id };
   }
 
   /** Ids of topics that a request names or numbers, in its order. */

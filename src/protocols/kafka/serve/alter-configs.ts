@@ -5,7 +5,8 @@ import { alterConfigs } from '../calls/alter-configs.ts';
 import { incrementalAlterConfigs } from '../calls/incremental-alter-configs.ts';
 import { configNames, type Given, settingsOf } from '../configs.ts';
 import { errorOf, errors } from '../faults.ts';
-import { ask, type Peer, resultOf, type Serving, service } from '../service.ts';
+import { lookUp } from '../look-up.ts';
+import { type Peer, resultOf, type Serving, service } from '../service.ts';
 import { resourceTypes } from '../standing.ts';
 
 /** How one value of IncrementalAlterConfigs changes what is there. */
@@ -92,10 +93,11 @@ function* carryOut(sound: readonly Sound[]): Serving<readonly (Fault | undefined
 
 /** All that can still be wrong is that there is no such topic. */
 function* exist(sound: readonly Sound[]): Serving<readonly (Fault | undefined)[]> {
-  if (sound.length === 0) return [];
-  const resolved = yield* ask<'resolve'>({ call: 'resolve', names: sound.map(({ name }) => name), create: false });
-  if (!resolved.ok) return sound.map(() => resolved.fault);
-  return resolved.value.topics.map((found) => ('fault' in found ? found.fault : undefined));
+  const found = yield* lookUp(
+    sound.map(({ name }) => name),
+    false,
+  );
+  return found.map(faultOf);
 }
 
 function answer({ resourceType, resourceName }: Change, errorCode: number, errorMessage: string | null): Answer {

@@ -8,13 +8,17 @@ import {
   createPartitions,
 } from '../calls/create-partitions.ts';
 import { errorOf, errors } from '../faults.ts';
-import { ask, type Peer, resultOf, type Serving, service } from '../service.ts';
+import { lookUp } from '../look-up.ts';
+import { type Peer, resultOf, service } from '../service.ts';
 
 type Asked = CreatePartitionsRequest['topics'][number];
 type Answer = CreatePartitionsResponse['results'][number];
 
 export const serveCreatePartitions = service(createPartitions, function* ({ topics, validateOnly }, peer) {
-  const found = yield* findAll(topics);
+  const found = yield* lookUp(
+    topics.map(({ name }) => name),
+    false,
+  );
   const results = topics.map((asked, index) => judge(asked, found[index], peer));
   const sound = topics.filter((_asked, index) => results[index]?.errorCode === errors.NONE);
   if (validateOnly || sound.length === 0) return { results };
@@ -28,15 +32,6 @@ export const serveCreatePartitions = service(createPartitions, function* ({ topi
     }),
   };
 });
-
-function* findAll(topics: readonly Asked[]): Serving<readonly Result<Topic>[]> {
-  if (topics.length === 0) return [];
-  const resolved = yield* ask<'resolve'>({ call: 'resolve', names: topics.map(({ name }) => name), create: false });
-  if (!resolved.ok) return topics.map(() => resolved);
-  return resolved.value.topics.map((found) =>
-    'topic' in found ? { ok: true, value: found.topic } : { ok: false, fault: found.fault },
-  );
-}
 
 function judge({ name, count, assignments }: Asked, topic: Result<Topic> | undefined, { broker }: Peer): Answer {
   if (topic?.ok !== true)

@@ -6,8 +6,9 @@ import type { CreateTopicRequest } from '../../request.ts';
 import { type CreateTopicsRequest, type CreateTopicsResponse, createTopics } from '../calls/create-topics.ts';
 import { settingsOf, showConfigs } from '../configs.ts';
 import { type ErrorName, errorOf, errors } from '../faults.ts';
+import { lookUp } from '../look-up.ts';
 import { NO_UUID } from '../reading.ts';
-import { ask, type Peer, resultOf, type Serving, service } from '../service.ts';
+import { type Peer, resultOf, type Serving, service } from '../service.ts';
 
 type Asked = CreateTopicsRequest['topics'][number];
 type Answer = CreateTopicsResponse['topics'][number];
@@ -102,12 +103,14 @@ function* create(plans: Plans): Serving<Made> {
 function* imagine(plans: Plans, { broker: { defaults } }: Peer): Serving<Made> {
   const requests = requestsOf(plans);
   if (requests.length === 0) return [];
-  const resolved = yield* ask<'resolve'>({ call: 'resolve', names: requests.map(({ name }) => name), create: false });
-  if (!resolved.ok) return requests.map(() => resolved);
+  const found = yield* lookUp(
+    requests.map(({ name }) => name),
+    false,
+  );
   return requests.map(({ name, partitions = defaults.partitions, settings }, index) => {
-    const found = resolved.value.topics[index];
-    if (found !== undefined && 'topic' in found) return failed('TOPIC_EXISTS', `${name} exists`);
-    if (found !== undefined && found.fault.code !== 'UNKNOWN_TOPIC') return { ok: false, fault: found.fault };
+    const topic = found[index];
+    if (topic?.ok === true) return failed('TOPIC_EXISTS', `${name} exists`);
+    if (topic !== undefined && topic.fault.code !== 'UNKNOWN_TOPIC') return topic;
     const whole: TopicSettings = { ...defaults.settings, ...settings };
     return ok({ name, partitions: new Array<never>(partitions), settings: whole } as unknown as Topic);
   });

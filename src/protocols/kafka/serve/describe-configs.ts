@@ -6,7 +6,8 @@ import {
 } from '../calls/describe-configs.ts';
 import { configSources, configTypes, type ShownConfig, showConfigs } from '../configs.ts';
 import { errorOf, errors } from '../faults.ts';
-import { ask, type Broker, type Peer, type Serving, service } from '../service.ts';
+import { lookUp } from '../look-up.ts';
+import { type Broker, type Peer, type Serving, service } from '../service.ts';
 import { resourceTypes } from '../standing.ts';
 
 type Asked = DescribeConfigsRequest['resources'][number];
@@ -37,13 +38,13 @@ function* describeTopics(asked: readonly Asked[], { broker }: Peer): Serving<Rea
   const described = new Map<Asked, Described>();
   if (asked.length === 0) return described;
   const names = asked.map(({ resourceName }) => resourceName);
-  const resolved = yield* ask<'resolve'>({ call: 'resolve', names, create: false });
+  const found = yield* lookUp(names, false);
   asked.forEach((one, index) => {
-    const found = resolved.ok ? resolved.value.topics[index] : { fault: resolved.fault };
-    if (found !== undefined && 'topic' in found) {
-      const configs = showConfigs(found.topic.settings, broker.defaults.settings);
+    const topic = found[index];
+    if (topic?.ok === true) {
+      const configs = showConfigs(topic.value.settings, broker.defaults.settings);
       described.set(one, { errorCode: errors.NONE, errorMessage: null, configs, readOnly: false });
-    } else if (found !== undefined) described.set(one, refused(errorOf(found.fault.code), found.fault.message));
+    } else if (topic !== undefined) described.set(one, refused(errorOf(topic.fault.code), topic.fault.message));
   });
   return described;
 }

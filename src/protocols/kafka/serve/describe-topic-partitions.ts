@@ -7,6 +7,7 @@ import {
   describeTopicPartitions,
 } from '../calls/describe-topic-partitions.ts';
 import { errorOf, errors } from '../faults.ts';
+import { lookUp } from '../look-up.ts';
 import { NO_UUID } from '../reading.ts';
 import { ask, type Peer, type Serving, service } from '../service.ts';
 import { LEADER_EPOCH, TOPIC_OPERATIONS } from '../standing.ts';
@@ -56,13 +57,8 @@ function* find(names: readonly string[]): Serving<Result<Found>> {
     return ok(sorted(listed.value.topics.map((topic) => [topic.name, ok(topic)] as const)));
   }
   const distinct = [...new Set(names)];
-  const resolved = yield* ask<'resolve'>({ call: 'resolve', names: distinct, create: false });
-  if (!resolved.ok) return resolved;
-  const found = resolved.value.topics.map((one, index) => {
-    const topic: Result<Topic> = 'topic' in one ? ok(one.topic) : { ok: false, fault: one.fault };
-    return [distinct[index] ?? '', topic] as const;
-  });
-  return ok(sorted(found));
+  const found = yield* lookUp(distinct, false);
+  return ok(sorted(found.map((topic, index) => [distinct[index] ?? '', topic] as const)));
 }
 
 const sorted = (found: Found): Found => [...found].sort(([one], [other]) => (one < other ? -1 : 1));

@@ -3,6 +3,7 @@ import { ok, type Result } from '../../../model/faults.ts';
 import type { Topic } from '../../../model/topic.ts';
 import { type MetadataRequest, type MetadataResponse, metadata } from '../calls/metadata.ts';
 import { errorOf, errors } from '../faults.ts';
+import { lookUp } from '../look-up.ts';
 import { NO_UUID } from '../reading.ts';
 import { ask, type Peer, type Serving, service } from '../service.ts';
 import { CLUSTER_OPERATIONS, LEADER_EPOCH, TOPIC_OPERATIONS } from '../standing.ts';
@@ -42,12 +43,10 @@ function* someTopics(peer: Peer, wanted: readonly Wanted[], create: boolean): Se
 }
 
 function* byName(peer: Peer, names: readonly string[], create: boolean): Serving<readonly Described[]> {
-  const resolved = yield* ask<'resolve'>({ call: 'resolve', names, create });
-  return names.map((name, index) => {
-    const found = resolved.ok ? resolved.value.topics[index] : { fault: resolved.fault };
-    if (found !== undefined && 'topic' in found) return describe(found.topic, peer);
-    return missing(name, NO_UUID, found === undefined ? errors.UNKNOWN_SERVER_ERROR : errorOf(found.fault.code));
-  });
+  const found = yield* lookUp(names, create);
+  return found.map((topic, index) =>
+    topic.ok ? describe(topic.value, peer) : missing(names[index] ?? '', NO_UUID, errorOf(topic.fault.code)),
+  );
 }
 
 function* byId(peer: Peer, ids: readonly string[]): Serving<readonly Described[]> {
