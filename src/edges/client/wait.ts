@@ -64,7 +64,8 @@ export class Gate {
       };
       const give = (): void => waiter.reject(aborted(signal as AbortSignal));
       this.#waiters.add(waiter);
-      if (timeoutMs !== undefined) cancel = clock.after(timeoutMs, waiter.resolve);
+      // A deadline that has passed meanwhile is over with the next turn.
+      if (timeoutMs !== undefined) cancel = clock.after(Math.max(timeoutMs, 0), waiter.resolve);
       signal?.addEventListener('abort', give, { once: true });
     });
   }
