@@ -58,6 +58,12 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
+/** No two of them the same: one that is free again could be drawn twice. */
+async function threePorts(): Promise<[number, number, number]> {
+  const ports = [await freePort(), await freePort(), await freePort()] as const;
+  return new Set(ports).size === ports.length ? [...ports] : threePorts();
+}
+
 export class TestNode {
   readonly data: string;
   readonly port: number;
@@ -82,7 +88,7 @@ export class TestNode {
       ...(options.shards === undefined ? [] : ['--shards', String(options.shards)]),
       ...(options.flags ?? []),
     ];
-    const node = new TestNode(data, [await freePort(), await freePort(), await freePort()], flags);
+    const node = new TestNode(data, await threePorts(), flags);
     await node.startAgain();
     return node;
   }

@@ -1,6 +1,7 @@
-"""librdkafka by confluent-kafka. One JSON value on standard input says what to do; JSON values a line come out."""
+"""librdkafka by confluent-kafka. One line of JSON on standard input says what to do; JSON values a line come out."""
 import json
 import sys
+import threading
 import time
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -67,9 +68,47 @@ def read(job):
     consumer.close()
 
 
+def member(job):
+    consumer = Consumer({
+        'bootstrap.servers': job['broker'],
+        'group.id': job['group'],
+        'auto.offset.reset': 'earliest',
+        'auto.commit.interval.ms': 200,
+        'fetch.wait.max.ms': 100,
+        'log_level': 0,
+        **job['settings'],
+    })
+    held = set()
+
+    def say():
+        print(json.dumps({'assigned': sorted(held)}), flush=True)
+
+    def given(_consumer, places):
+        held.update(place.partition for place in places)
+        say()
+
+    def taken(_consumer, places):
+        held.difference_update(place.partition for place in places)
+        say()
+
+    consumer.subscribe([job['topic']], on_assign=given, on_revoke=taken, on_lost=taken)
+    over = threading.Event()
+
+    def wait():
+        sys.stdin.read()
+        over.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    while not over.is_set():
+        message = consumer.poll(0.1)
+        if message is not None and message.error() is None:
+            print(json.dumps({'value': text(message.value())}), flush=True)
+    consumer.close()
+
+
 def text(value):
     return None if value is None else value.decode()
 
 
-job = json.load(sys.stdin)
-{'write': write, 'read': read}[job['do']](job)
+job = json.loads(sys.stdin.readline())
+{'write': write, 'read': read, 'member': member}[job['do']](job)
