@@ -13,7 +13,8 @@ import { type Fault, fault } from '../src/model/faults.ts';
 import { id, type Offset, type PartitionId } from '../src/model/ids.ts';
 import { MIB } from '../src/model/limits.ts';
 import { type PartitionAnswer, type PartitionRequest, partitionAddress } from './partition.ts';
-import { packRecords, packSnapshot, Replay, type Replayed, type StateCodec } from './state-record.ts';
+import { type Settled, StateProposals } from './state-proposals.ts';
+import { Replay, type Replayed, type StateCodec } from './state-record.ts';
 
 /** What the actor offers. Records are values that msgpack keeps as they are; `apply` is the only way in which state changes. */
 export interface StateMachine<Entry> extends Replayed<Entry> {
@@ -27,15 +28,8 @@ export interface StateMachine<Entry> extends Replayed<Entry> {
 export type StateLogWake = { readonly type: 'stateLog'; readonly wake: 'send' | 'go'; readonly turn: number };
 export type StateLogMessage = PartitionAnswer | Down | StateLogWake;
 
-/** Called with null once all that was proposed before is committed, else with the reason why it may never be. */
-export type Settled = (fault: Fault | null) => void;
-
 /** Bytes that one read of the replay asks for. */
 const READ_BYTES_MAX = MIB;
-/** A snapshot is written when the log behind the last one has grown to this, and to twice the snapshot. */
-const SNAPSHOT_AFTER_BYTES = 4 * MIB;
-/** Answers that wait for the log: a disk that hangs must not fill the memory with what clients still send. */
-const WAITING_MAX = 10_000;
 /** A read that was not answered is asked again. */
 const READ_WAIT_MS = 5_000;
 /** From a refused write to the next one, doubling. */
@@ -46,14 +40,6 @@ const BACKOFF_MS: readonly [first: number, most: number] = [100, 5_000];
  * ago and none is tried until the back-off is over. `failed`: the log cannot be read, for good.
  */
 type Phase = 'loading' | 'ready' | 'resting' | 'failed';
-
-/** A batch on its way. Those of a snapshot have `last`; nobody waits for them. */
-interface Outgoing {
-  readonly bytes: Uint8Array;
-  /** Records proposed since the replay, up to its last one. */
-  readonly position: number;
-  readonly snapshot?: { readonly first: boolean; readonly last: boolean };
-}
 
 export class StateLog<Entry> {
   readonly #context: Context<StateLogMessage>;
@@ -78,17 +64,8 @@ export class StateLog<Entry> {
   /** The replay is over here: behind what an earlier incarnation of the actor had in flight. */
   #end: Offset = id(0);
 
-  // proposals
-  #proposed = 0;
-  #packed = 0;
-  #committed = 0;
-  #entries: Entry[] = [];
-  #outgoing: Outgoing[] = [];
-  #inFlight: Outgoing | null = null;
-  #waiting: { readonly position: number; readonly settled: Settled }[] = [];
+  readonly #proposals: StateProposals<Entry>;
   #snapshotFrom: Offset = id(0);
-  #snapshotBytes = 0;
-  #bytesSinceSnapshot = 0;
 
   constructor(
     context: Context<StateLogMessage>,
@@ -100,6 +77,7 @@ export class StateLog<Entry> {
     this.#context = context;
     this.#machine = machine;
     this.#codec = codec;
+    this.#proposals = new StateProposals(codec);
     this.#nextRequest = nextRequest;
     this.#partition = partitionAddress(context.node, partition);
     this.#name = this.#partition.name;
@@ -128,36 +106,31 @@ export class StateLog<Entry> {
 
   /** So many wait for the disk that no more should be let in. */
   get overloaded(): boolean {
-    return this.#waiting.length >= WAITING_MAX;
+    return this.#proposals.overloaded;
   }
 
   /** Nothing is on its way to the log. */
   get idle(): boolean {
-    return this.#proposed === this.#committed && this.#inFlight === null && this.#outgoing.length === 0;
+    return this.#proposals.idle;
   }
 
   /** Applies a record now and brings it to the log. Only while {@link refusal} is null. */
   propose(record: Entry): void {
     assert(this.#phase === 'ready', `propose while ${this.#phase}`);
     this.#machine.apply(record);
-    this.#entries.push(record);
-    this.#proposed++;
+    this.#proposals.add(record);
   }
 
   /** Holds `settled` until all that was proposed so far is committed: calls it at once where nothing is outstanding. */
   whenCommitted(settled: Settled): void {
-    if (this.#proposed === this.#committed) settled(null);
-    else this.#waiting.push({ position: this.#proposed, settled });
+    this.#proposals.whenCommitted(settled);
   }
 
   /** To be called at the end of every message: what was proposed in it goes to the log in one batch, as far as it fits. */
   flush(): void {
-    if (this.#phase !== 'ready' || this.#inFlight !== null) return;
-    if (this.#outgoing.length === 0) this.#pack();
-    const next = this.#outgoing.shift();
-    if (next === undefined) return;
-    this.#inFlight = next;
-    this.#ask({ type: 'append', request: this.#nextRequest(), acks: 'all', bytes: next.bytes });
+    if (this.#phase !== 'ready') return;
+    const next = this.#proposals.next(this.#context.now());
+    if (next !== null) this.#ask({ type: 'append', request: this.#nextRequest(), acks: 'all', bytes: next.bytes });
   }
 
   /** True when the message was for the log and is dealt with. */
@@ -246,11 +219,10 @@ export class StateLog<Entry> {
     this.#context.log.warn({ log: this.#name, fault: reason.code, waitMs: this.#backoffMs }, reason.message);
     this.#fault = reason.retryable ? reason : fault('UNAVAILABLE', reason.message);
     const resting = this.#phase !== 'loading';
-    const waiting = this.#waiting;
-    this.#waiting = [];
+    const waiting = this.#proposals.giveUp();
     if (resting) this.#load();
     else this.#rest();
-    for (const { settled } of waiting) settled(this.#fault);
+    for (const settled of waiting) settled(this.#fault);
   }
 
   /** A full disk refuses every write: not each of them may cost a replay, or a read of a log that is not there yet. */
@@ -274,16 +246,9 @@ export class StateLog<Entry> {
   #load(): void {
     this.#phase = 'loading';
     this.#partition = { ...this.#partition, incarnation: 0 };
-    this.#replay = null;
-    this.#proposed = 0;
-    this.#packed = 0;
-    this.#committed = 0;
-    // Whom the machine refuses now has nothing to wait for any more.
     this.#machine.reset();
-    this.#entries = [];
-    this.#outgoing = [];
-    this.#inFlight = null;
-    this.#bytesSinceSnapshot = 0;
+    this.#replay = null;
+    this.#proposals.reset();
     this.#describe();
   }
 
@@ -313,7 +278,7 @@ export class StateLog<Entry> {
       this.#fail(wrong);
       return;
     }
-    this.#bytesSinceSnapshot += answer.bytes.length;
+    this.#proposals.noteRead(answer.bytes.length);
     const empty = answer.next <= this.#next;
     this.#next = answer.next;
     // Appended and not yet committed: an earlier incarnation of this actor had it in flight.
@@ -346,47 +311,14 @@ export class StateLog<Entry> {
 
   // ---- proposals
 
-  #pack(): void {
-    for (const { bytes, count } of packRecords(this.#entries, this.#codec, this.#context.now())) {
-      this.#packed += count;
-      this.#outgoing.push({ bytes, position: this.#packed });
-    }
-    this.#entries = [];
-  }
-
   #appended(baseOffset: Offset): void {
-    const batch = this.#inFlight;
-    assert(batch !== null, 'an append was answered that is not in flight');
-    this.#inFlight = null;
+    const { snapshot } = this.#proposals.appended();
     this.#backoffMs = BACKOFF_MS[0];
-    this.#bytesSinceSnapshot += batch.bytes.length;
-    this.#committed = batch.position;
-    if (batch.snapshot?.first === true) this.#snapshotFrom = baseOffset;
-    if (batch.snapshot?.last === true) this.#trim();
-    this.#settle();
-    this.#snapshotWhenDue();
+    if (snapshot?.first === true) this.#snapshotFrom = baseOffset;
+    if (snapshot?.last === true) this.#trim();
+    this.#proposals.settle();
+    this.#proposals.snapshotWhenDue(() => this.#machine.snapshot(), this.#context.now());
     this.flush();
-  }
-
-  /** Those who are called may propose and wait anew: behind all others. */
-  #settle(): void {
-    const count = this.#waiting.findIndex(({ position }) => position > this.#committed);
-    for (const { settled } of this.#waiting.splice(0, count < 0 ? this.#waiting.length : count)) settled(null);
-  }
-
-  #snapshotWhenDue(): void {
-    if (this.#bytesSinceSnapshot < Math.max(SNAPSHOT_AFTER_BYTES, 2 * this.#snapshotBytes)) return;
-    if (this.#outgoing.length > 0) return;
-    // What was proposed is in the state already, so it has to be in the log before the snapshot.
-    this.#pack();
-    const batches = packSnapshot(this.#machine.snapshot(), this.#codec, this.#context.now());
-    this.#snapshotBytes = 0;
-    for (const [index, { bytes }] of batches.entries()) {
-      const snapshot = { first: index === 0, last: index === batches.length - 1 };
-      this.#outgoing.push({ bytes, position: this.#packed, snapshot });
-      this.#snapshotBytes += bytes.length;
-    }
-    this.#bytesSinceSnapshot = -this.#snapshotBytes;
   }
 
   /** Nothing waits for it: what is not trimmed now is trimmed with the next snapshot. */
