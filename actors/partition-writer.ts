@@ -17,7 +17,7 @@ import {
   sidecarPath,
 } from '../src/log/paths.ts';
 import type { Producers } from '../src/log/producers.ts';
-import type { Segment } from '../src/log/segment.ts';
+import { isSealed, type Segment } from '../src/log/segment.ts';
 import type { Offset, PartitionId } from '../src/model/ids.ts';
 import { type Step, step } from './step.ts';
 
@@ -35,6 +35,11 @@ type OnDisk = (error: DiskError | null) => void;
 const FILE_KINDS = ['log', 'durable log', 'entries'] as const;
 type FileKind = (typeof FILE_KINDS)[number];
 
+interface OpenFile {
+  readonly file: DiskFile;
+  readonly segment: Segment;
+}
+
 /** After the disk was full, the next try comes so much later, ms. */
 const RETRY_MS = 1_000;
 
@@ -49,8 +54,8 @@ export class PartitionWriter {
   #resting = false;
   #syncTimer = false;
   #folder = false;
-  /** The newest segment's files, open while they are in use. */
-  readonly #files = new Map<string, DiskFile>();
+  /** The newest segments' files, open while they are in use. */
+  readonly #files = new Map<string, OpenFile>();
   #snapshotTo = -1;
 
   constructor(
@@ -199,9 +204,10 @@ export class PartitionWriter {
     const key = keyOf(kind, segment);
     const known = this.#files.get(key);
     if (known !== undefined) {
-      done(null, known);
+      done(null, known.file);
       return;
     }
+    this.#closeSealed();
     const { disk } = this.#context;
     this.#makeFolder((folderError) => {
       if (folderError !== null) {
@@ -211,7 +217,7 @@ export class PartitionWriter {
       const path = pathOf(kind, partition, segment);
       disk.open(path, { mode: 'write', direct: kind !== 'entries', durable: kind !== 'log' }, (error, file) =>
         step(() => {
-          if (file !== undefined) this.#files.set(key, file);
+          if (file !== undefined) this.#files.set(key, { file, segment });
           if (error !== null || file === undefined || segment.created) done(error, file ?? null);
           else disk.syncFolder(partitionFolder(partition), (failure) => step(() => this.#named(key, failure, done)));
         }),
@@ -220,7 +226,7 @@ export class PartitionWriter {
   }
 
   #named(key: string, error: DiskError | null, done: (error: DiskError | null, file: DiskFile | null) => void): void {
-    const file = this.#files.get(key) ?? null;
+    const file = this.#files.get(key)?.file ?? null;
     if (error !== null && file !== null) {
       this.#files.delete(key);
       this.#context.disk.close(file, () => step(() => {}));
@@ -282,8 +288,17 @@ export class PartitionWriter {
     if (files.length === 0) remove();
   }
 
+  /** A log that never pauses would keep the files of all its segments open. */
+  #closeSealed(): void {
+    for (const [key, { file, segment }] of this.#files) {
+      if (!isSealed(segment)) continue;
+      this.#files.delete(key);
+      this.#context.disk.close(file, () => step(() => {}));
+    }
+  }
+
   #take(key: string): DiskFile | undefined {
-    const file = this.#files.get(key);
+    const file = this.#files.get(key)?.file;
     this.#files.delete(key);
     return file;
   }
@@ -315,7 +330,7 @@ export class PartitionWriter {
   /** Closes files that are not in use. @returns false when it has to be tried again. */
   closeFiles(): boolean {
     if (!this.idle || this.#syncTimer) return false;
-    for (const file of this.#files.values()) this.#context.disk.close(file, () => step(() => {}));
+    for (const { file } of this.#files.values()) this.#context.disk.close(file, () => step(() => {}));
     this.#files.clear();
     return true;
   }

@@ -319,6 +319,29 @@ test('a topic that changes from interval to fsync has large batches fsynced befo
   t.is(world.readAll(P).length, 2);
 });
 
+test('a log that never pauses keeps only the files of its newest segments open', (t) => {
+  const world = new StorageWorld({ settings: { segmentBytes: 300 * KIB } });
+  const { disk } = world;
+  const [open, close] = [disk.open.bind(disk), disk.close.bind(disk)];
+  let opened = 0;
+  disk.open = (path, options, done) =>
+    open(path, options, (error, file) => {
+      if (file !== undefined && path.startsWith('partitions/64/')) opened++;
+      done(error, file);
+    });
+  disk.close = (file, done) => {
+    if (file.path.startsWith('partitions/64/')) opened--;
+    close(file, done);
+  };
+  let most = 0;
+  for (let i = 0; i < 60; i++) {
+    t.is(world.appended(P, batch([giant(`${i}`)])), i);
+    most = Math.max(most, opened);
+  }
+  t.true(world.described(P).segments > 20);
+  t.true(most > 0 && most <= 8, `${most} files were open`);
+});
+
 test('a journal file that another shard removes while this one starts does not stop the start', (t) => {
   const world = new StorageWorld({ shards: 2 });
   const kept = fill(world, 3);
