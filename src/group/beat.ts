@@ -5,7 +5,7 @@
 import { type Fault, fault } from '../model/faults.ts';
 import { CLIENT_ID_CHARS_MAX, GROUP_MEMBERS_MAX, SUBSCRIPTIONS_MAX } from '../model/limits.ts';
 import type { Group, Member } from './group.ts';
-import type { Groups, Topics } from './groups.ts';
+import { type Groups, TOO_HEAVY, type Topics } from './groups.ts';
 import { Pattern } from './pattern.ts';
 import { fromPlaces, isSubset, type PlaceKey, type Places } from './places.ts';
 import { reconcile, retarget } from './reconcile.ts';
@@ -116,6 +116,7 @@ function* join(groups: Groups, topics: Topics, request: Beat, who: Who): Steps {
     return fault('MEMBER_EXISTS', `${holder.id} holds instance id ${request.instance} in ${name}`);
   if (existing === undefined && holder === undefined && (group?.members.size ?? 0) >= GROUP_MEMBERS_MAX)
     return fault('GROUP_FULL', `group ${name} has ${GROUP_MEMBERS_MAX} members`);
+  if (existing === undefined && holder === undefined && groups.heavy) return TOO_HEAVY;
   // Who joins holds nothing. Whoever else acts under the same id is fenced, because the epoch rises with the new target.
   if (existing !== undefined && existing !== (holder?.away === true ? holder : undefined))
     yield { group: name, type: 'gone', member };
@@ -177,6 +178,7 @@ function* report(groups: Groups, topics: Topics, request: Beat, who: Who): Steps
   const stale = checkEpoch(member, request, owned);
   if (stale !== null) return stale;
   if (changes(request, member)) {
+    if (groups.heavy) return TOO_HEAVY;
     const subscription = subscribe(request, who, member.subscription);
     yield { group: group.name, type: 'member', member: member.id, subscription, replaces: null };
   }

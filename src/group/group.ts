@@ -61,6 +61,7 @@ export class Group {
   readonly #instances = new Map<string, string>();
   readonly #owners = new Map<PlaceKey, string>();
   readonly #offsets = new Map<PlaceKey, Committed>();
+  #bytes = 0;
   #topics: ReadonlyMap<TopicId, GroupTopic> = new Map();
 
   constructor(name: string) {
@@ -133,6 +134,11 @@ export class Group {
     return this.#members.size === 0 && classic === 0 && this.#offsets.size === 0;
   }
 
+  /** About what members and offsets take in memory. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   apply(record: GroupRecord): void {
     switch (record.type) {
       case 'member':
@@ -158,7 +164,7 @@ export class Group {
         this.#forget(new Set(record.topics));
         break;
       case 'dropped':
-        for (const key of unpackPlaces(record.places)) this.#offsets.delete(key);
+        for (const key of unpackPlaces(record.places)) this.#dropOffset(key);
         break;
       case 'generation':
         assert(this.#members.size === 0, `group ${this.name} has members that do not assign`);
@@ -241,7 +247,9 @@ export class Group {
     if (subscription.instance !== null) this.#instances.set(subscription.instance, id);
   }
 
-  #want({ topics, pattern }: Subscription, by: 1 | -1): void {
+  #want(subscription: Subscription, by: 1 | -1): void {
+    this.#bytes += by * bytesOf(subscription);
+    const { topics, pattern } = subscription;
     for (const topic of topics) count(this.#wanted, topic, by);
     if (pattern !== '') count(this.#patterns, pattern, by);
   }
@@ -292,12 +300,33 @@ export class Group {
   }
 
   #commit([topic, partition, offset, metadata, leaderEpoch = -1]: CommittedEntry): void {
-    this.#offsets.set(placeKey(topic, partition), { offset: offset as Offset, metadata, leaderEpoch });
+    const key = placeKey(topic, partition);
+    this.#dropOffset(key);
+    this.#offsets.set(key, { offset: offset as Offset, metadata, leaderEpoch });
+    this.#bytes += OFFSET_BYTES + 2 * metadata.length;
   }
 
   #forget(topics: ReadonlySet<TopicId>): void {
-    for (const key of this.#offsets.keys()) if (topics.has(topicOf(key))) this.#offsets.delete(key);
+    for (const key of this.#offsets.keys()) if (topics.has(topicOf(key))) this.#dropOffset(key);
   }
+
+  #dropOffset(key: PlaceKey): void {
+    const before = this.#offsets.get(key);
+    if (before === undefined) return;
+    this.#offsets.delete(key);
+    this.#bytes -= OFFSET_BYTES + 2 * before.metadata.length;
+  }
+}
+
+/** Of a member without its wishes, and of an offset without its metadata, as the engine lays them out. */
+const MEMBER_BYTES = 1_024;
+const OFFSET_BYTES = 192;
+
+/** A name takes its characters, and its place in the list and in the count of who wants it. */
+function bytesOf({ topics, pattern, client, rack, host }: Subscription): number {
+  let bytes = MEMBER_BYTES + 2 * (pattern.length + client.length + rack.length + host.length);
+  for (const topic of topics) bytes += 64 + 2 * topic.length;
+  return bytes;
 }
 
 function count(counts: Map<string, number>, name: string, by: 1 | -1): void {

@@ -1,14 +1,22 @@
 /** All groups of one coordinator, by name, and the topics that exist. State changes by `apply` alone. */
+import { type Fault, fault } from '../model/faults.ts';
 import type { TopicId } from '../model/ids.ts';
-import { GROUPS_PER_COORDINATOR_MAX } from '../model/limits.ts';
+import { GROUP_BYTES_PER_COORDINATOR_MAX, GROUPS_PER_COORDINATOR_MAX } from '../model/limits.ts';
 import { Barriers } from './classic/barriers.ts';
 import { Group } from './group.ts';
 import { Pattern } from './pattern.ts';
 import type { GroupRecord } from './record.ts';
 
+/** For whoever would add to groups that are heavy. */
+export const TOO_HEAVY: Fault = fault(
+  'OVERLOADED',
+  'members and offsets of the groups here take all the memory they may; delete groups that are not used',
+);
+
 export class Groups {
   readonly #groups = new Map<string, Group>();
   #occupied = 0;
+  #bytes = 0;
   /** Memory: who waits for whom in groups whose members assign by themselves. */
   readonly barriers: Barriers;
 
@@ -29,6 +37,11 @@ export class Groups {
   /** No more may come. */
   get full(): boolean {
     return Math.max(this.#groups.size, this.barriers.size) >= GROUPS_PER_COORDINATOR_MAX;
+  }
+
+  /** They hold as much as they may: nothing may be added, until members leave or offsets are dropped. */
+  get heavy(): boolean {
+    return this.#bytes >= GROUP_BYTES_PER_COORDINATOR_MAX;
   }
 
   /** Nobody is in the group, of whichever kind. */
@@ -54,7 +67,9 @@ export class Groups {
     const known = this.#groups.get(record.group);
     const group = known ?? new Group(record.group);
     const before = group.members.size;
+    const bytes = known?.bytes ?? 0;
     group.apply(record);
+    this.#bytes += (record.type === 'deleted' ? 0 : group.bytes) - bytes;
     this.#occupied += Math.min(1, group.members.size) - Math.min(1, before);
     if (record.type === 'deleted') this.#groups.delete(record.group);
     else if (known === undefined) this.#groups.set(record.group, group);

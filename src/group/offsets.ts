@@ -7,7 +7,7 @@ import type { Offset, PartitionIndex, TopicId } from '../model/ids.ts';
 import { COMMIT_METADATA_CHARS_MAX } from '../model/limits.ts';
 import type { Steps } from './beat.ts';
 import type { Group, Member } from './group.ts';
-import type { Groups, Topics } from './groups.ts';
+import { type Groups, TOO_HEAVY, type Topics } from './groups.ts';
 import { placeKey, topicOf } from './places.ts';
 import type { CommittedEntry, GroupRecord } from './record.ts';
 
@@ -40,6 +40,8 @@ export function commit(groups: Groups, topics: Topics, request: Commit): Result<
     const before = group?.offsets.get(placeKey(topic, partition));
     const changed =
       before === undefined || offset > before.offset || (offset === before.offset && metadata !== before.metadata);
+    const heavier = before === undefined || metadata.length > before.metadata.length;
+    if (heavier && groups.heavy) return { topic, partition, fault: TOO_HEAVY };
     if (changed) entries.push([topic, partition, offset, metadata]);
     return { topic, partition };
   });

@@ -59,6 +59,8 @@ export const WAIT_MS_MAX = 60_000;
 export const GROUPS_PER_COORDINATOR_MAX = 10_000;
 /** Members of one group. */
 export const GROUP_MEMBERS_MAX = 10_000;
+/** What the groups of one coordinator may hold in memory: wishes of members, committed offsets and their metadata. */
+export const GROUP_BYTES_PER_COORDINATOR_MAX = 16 * MIB;
 /** Bytes that the members of one coordinator's classic groups tell each other, metadata and assignments together. */
 export const GROUP_BYTES_MAX = 16 * MIB;
 /** Of that, what one member may tell: thousands of partitions by name. */
