@@ -121,6 +121,9 @@ test('a generation has one leader, each member gets its own assignment of it, an
       for (const each of actions) play.do(each);
       play.rest();
       t.is(play.world.waiting, 0, 'everybody was answered');
+      play.world.pass(60_000);
+      t.is(play.world.groups.barriers.size, 0, 'silent members are out');
+      t.is(play.world.groups.barriers.bytes, 0, 'and hold nothing');
     }),
     { numRuns: 300 },
   );

@@ -10,9 +10,8 @@
 import { assert } from '../../model/assert.ts';
 import { type Fault, type FaultCode, fault } from '../../model/faults.ts';
 import type { Generation } from '../generation.ts';
-import { type ClassicMember, type Effect, type Joined, NO_BYTES, type Protocol } from './member.ts';
+import { type ClassicMember, type Effect, EXPECTED_BYTES, type Joined, NO_BYTES, type Protocol } from './member.ts';
 import { Roll, type Shared } from './roll.ts';
-import { vote } from './vote.ts';
 
 export type Phase = 'empty' | 'preparing' | 'completing' | 'stable';
 
@@ -84,6 +83,10 @@ export class Barrier {
   get pending(): ReadonlyMap<string, number> {
     return this.#pending;
   }
+  /** The way of assigning that a vote would take now. */
+  get voted(): string {
+    return this.#roll.vote();
+  }
   /** Nobody would miss it. */
   get idle(): boolean {
     return this.members.size === 0 && this.#pending.size === 0 && this.#phase === 'empty';
@@ -94,6 +97,11 @@ export class Barrier {
     const effects = this.#effects;
     this.#effects = [];
     return effects;
+  }
+
+  /** Is there a way of assigning that all know, and one more who knows these? */
+  agrees(offered: readonly Protocol[]): boolean {
+    return this.#roll.agrees(offered);
   }
 
   holder(instance: string): string | undefined {
@@ -120,7 +128,7 @@ export class Barrier {
 
   /** A new member waits: the first of a group says what kind of group it is. */
   admit(member: ClassicMember, protocolType: string, now: number): void {
-    this.#pending.delete(member.id);
+    this.#expected(member.id);
     if (this.members.size === 0) this.#protocolType = protocolType;
     if (this.#initial !== null) this.#initial.grown = true;
     this.#roll.add(member);
@@ -128,6 +136,7 @@ export class Barrier {
   }
 
   expect(id: string, until: number): void {
+    this.#shared.bytes += EXPECTED_BYTES;
     this.#pending.set(id, until);
   }
 
@@ -157,7 +166,7 @@ export class Barrier {
 
   /** Out, or given up. Returns false for a stranger. */
   drop(id: string, now: number): boolean {
-    if (this.#pending.delete(id)) {
+    if (this.#expected(id)) {
       if (this.#phase === 'preparing') this.rebalance(now);
       return true;
     }
@@ -166,6 +175,12 @@ export class Barrier {
     this.#remove(member, 'UNKNOWN_MEMBER', `${id} is no longer a member of ${this.group}`);
     if (this.members.size === 0) this.#complete(now);
     else this.rebalance(now);
+    return true;
+  }
+
+  #expected(id: string): boolean {
+    if (!this.#pending.delete(id)) return false;
+    this.#shared.bytes -= EXPECTED_BYTES;
     return true;
   }
 
@@ -320,7 +335,7 @@ export class Barrier {
   /** The generation begins. Its number goes to the log first, so that none is ever used twice. */
   #open(now: number): void {
     this.#phase = 'completing';
-    this.#protocol = vote([...this.members.values()]);
+    this.#protocol = this.#roll.vote();
     this.#syncUntil = now + this.#roll.rebalanceMs;
     this.#record({ group: this.group, type: 'epoch', epoch: this.#generation });
     for (const member of this.members.values()) {

@@ -14,7 +14,6 @@ import type { Groups } from '../groups.ts';
 import type { Barrier } from './barrier.ts';
 import { bytesOf, type ClassicMember, type Join, type Joiner, NO_BYTES, sameProtocols } from './member.ts';
 import { whoIs } from './stay.ts';
-import { agrees, vote } from './vote.ts';
 
 const SESSION_MS_LEAST = 6_000;
 const SESSION_MS_MOST = 1_800_000;
@@ -56,14 +55,16 @@ function fits(groups: Groups, ask: Join): Fault | null {
   const barrier = groups.barriers.get(ask.group);
   if (barrier === undefined && group === undefined && groups.full)
     return fault('INVALID_REQUEST', `there are too many groups beside ${ask.group}; delete some`);
-  const members = [...(barrier?.members.values() ?? [])];
-  if (members.length > 0 && (ask.protocolType !== barrier?.protocolType || !agrees(members, ask.protocols)))
-    return fault('INCONSISTENT_PROTOCOL', `${ask.group} is ${barrier?.protocolType}, and shares no way of assigning`);
-  const known = ask.member !== '' && barrier?.members.has(ask.member);
-  const crowd = members.length + (barrier?.pending.size ?? 0);
-  if (!known && crowd >= GROUP_MEMBERS_MAX && barrier?.pending.has(ask.member) !== true)
-    return fault('GROUP_FULL', `group ${ask.group} has ${crowd} members`);
-  if (groups.barriers.bytes + bytesOf({ ...ask, assignment: NO_BYTES }) > GROUP_BYTES_MAX)
+  if (barrier !== undefined && barrier.members.size > 0) {
+    if (ask.protocolType !== barrier.protocolType || !barrier.agrees(ask.protocols))
+      return fault('INCONSISTENT_PROTOCOL', `${ask.group} is ${barrier.protocolType}, and shares no way of assigning`);
+    const known = barrier.members.has(ask.member) || barrier.pending.has(ask.member);
+    const crowd = barrier.members.size + barrier.pending.size;
+    if (!known && crowd >= GROUP_MEMBERS_MAX) return fault('GROUP_FULL', `group ${ask.group} has ${crowd} members`);
+  }
+  const before = barrier?.members.get(ask.member);
+  const more = bytesOf({ ...ask, assignment: NO_BYTES }) - (before === undefined ? 0 : bytesOf(before));
+  if (groups.barriers.bytes + more > GROUP_BYTES_MAX)
     return fault('GROUP_FULL', `the members of groups hold ${groups.barriers.bytes} bytes of metadata`);
   return null;
 }
@@ -100,7 +101,7 @@ function replace(barrier: Barrier, old: ClassicMember, ask: Join, joiner: Joiner
   const leaderBefore = barrier.leader;
   const successor = { ...made(freshId, ask, joiner, now + ask.sessionMs), assignment: old.assignment };
   barrier.succeed(old, successor);
-  if (barrier.phase !== 'stable' || barrier.protocol !== vote([...barrier.members.values()])) {
+  if (barrier.phase !== 'stable' || barrier.protocol !== barrier.voted) {
     barrier.wait(successor, request);
     barrier.rebalance(now);
     return;

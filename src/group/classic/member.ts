@@ -92,10 +92,21 @@ export type Effect =
   | { readonly type: 'synced'; readonly request: number; readonly synced: Synced }
   | { readonly type: 'refused'; readonly request: number; readonly fault: Fault };
 
+/** A name of a topic is a string beside the bytes that it was read from. */
+const TOPIC_OVERHEAD_BYTES = 64;
+
 export const NO_BYTES = new Uint8Array(0);
 
+/** What a member takes beside its own bytes, about: many small ones are a load, too. */
+const MEMBER_OVERHEAD_BYTES = 512;
+/** As much for an id that was given out and has not come back yet. */
+export const EXPECTED_BYTES = 256;
+
 export const bytesOf = (member: Pick<ClassicMember, 'protocols' | 'assignment'>): number =>
-  member.protocols.reduce((sum, { metadata }) => sum + metadata.length, member.assignment.length);
+  member.protocols.reduce(
+    (sum, { metadata, topics }) => sum + metadata.length + topics.length * TOPIC_OVERHEAD_BYTES,
+    member.assignment.length + MEMBER_OVERHEAD_BYTES,
+  );
 
 /** The same ways of assigning with the same metadata in the same order? */
 export function sameProtocols(a: readonly Protocol[], b: readonly Protocol[]): boolean {
