@@ -11,7 +11,8 @@ import { batchOf } from '../model/batches.ts';
 import { codeOf, type Fields, frame, HELLO, Hostile, partsOf } from './hostile.ts';
 import { attacks, SMALL, type Target, targetOf } from './target.ts';
 
-const target = targetOf(test);
+/** Heap enough for ten thousand connections. */
+const target = targetOf(test, [], 768);
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Late by so much is still in time: the machine has other work, ms. */
