@@ -12,7 +12,7 @@ import type { Fault } from '../../src/model/faults.ts';
 import { id } from '../../src/model/ids.ts';
 
 export const GROUP = 'g';
-const INITIAL_MS = 3_000;
+export const INITIAL_MS = 3_000;
 
 type Answer = { readonly joined: Joined } | { readonly synced: Synced } | { readonly fault: Fault };
 

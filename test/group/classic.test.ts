@@ -4,7 +4,11 @@
  */
 import test from 'ava';
 import fc from 'fast-check';
-import { ClassicWorld, GROUP, Member, replayed } from './classic-world.ts';
+import { join } from '../../src/group/classic/join.ts';
+import { type Join, NO_BYTES } from '../../src/group/classic/member.ts';
+import { Groups } from '../../src/group/groups.ts';
+import { GROUP_BYTES_MAX, MEMBER_BYTES_MAX } from '../../src/model/limits.ts';
+import { ClassicWorld, GROUP, INITIAL_MS, Member, replayed } from './classic-world.ts';
 
 type Action =
   | { readonly what: 'join' | 'sync' | 'alive' | 'leave' | 'forget'; readonly who: number }
@@ -158,4 +162,47 @@ test('no generation is begun twice, also over restarts', (t) => {
     { numRuns: 100 },
   );
   t.pass();
+});
+
+const joining = (group: string, bytes: number, twoSteps: boolean): Join => ({
+  ...{ group, member: '', protocolType: 'consumer', sessionMs: 6_000, rebalanceMs: 10_000, twoSteps, maySkip: true },
+  protocols: [{ name: 'range', metadata: new Uint8Array(bytes), topics: [] }],
+});
+
+test('what strangers leave with the coordinator is bounded, and gone when they are', (t) => {
+  for (const [bytes, twoSteps, most] of [
+    [MEMBER_BYTES_MAX - 1_024, false, GROUP_BYTES_MAX / MEMBER_BYTES_MAX],
+    [1, true, GROUP_BYTES_MAX / 64],
+    [1, false, GROUP_BYTES_MAX / 64],
+  ] as const) {
+    const groups = new Groups(INITIAL_MS);
+    let joined = 0;
+    const one = (): string | undefined => {
+      const joiner = { request: ++joined, client: 'c', host: 'h', freshId: `id-${joined}` };
+      return join(groups, joining(`group-${joined % 100}`, bytes, twoSteps), joiner, 0)?.code;
+    };
+    let refused: string | undefined;
+    while (refused === undefined && joined <= most) refused = one();
+    t.is(refused, 'GROUP_FULL', `${joined} joins`);
+    t.true(groups.barriers.bytes <= GROUP_BYTES_MAX);
+    for (const now of [10_000, 400_000, 800_000])
+      for (const barrier of [...groups.barriers.all()]) {
+        barrier.tick(now);
+        for (const effect of groups.barriers.take(barrier.group))
+          if (effect.type === 'record') groups.apply(effect.record);
+      }
+    t.is(groups.barriers.bytes, 0);
+    t.is(groups.barriers.size, 0);
+  }
+});
+
+test('a member says no more than one may, and names no more ways than one may', (t) => {
+  const groups = new Groups();
+  const joiner = { request: 1, client: 'c', host: 'h', freshId: 'id' };
+  const ask = joining('g', MEMBER_BYTES_MAX + 1, false);
+  t.is(join(groups, ask, joiner, 0)?.code, 'INVALID_REQUEST');
+  const [way] = ask.protocols;
+  const ways = Array.from({ length: 33 }, (_, n) => ({ name: `${n}`, metadata: NO_BYTES, topics: way?.topics ?? [] }));
+  t.is(join(groups, { ...ask, protocols: ways }, joiner, 0)?.code, 'INVALID_REQUEST');
+  t.is(groups.barriers.size, 0);
 });

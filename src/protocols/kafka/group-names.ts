@@ -5,14 +5,12 @@
 import { type Fault, fault } from '../../model/faults.ts';
 import { CLIENT_ID_CHARS_MAX } from '../../model/limits.ts';
 
-const CONTROL_CHARACTER = /\p{Cc}/u;
+/** Control characters, and those that turn the direction of a line or break it. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
 export function checkGroup(name: string): Fault | null {
-  if (name !== '' && name.length <= CLIENT_ID_CHARS_MAX && !CONTROL_CHARACTER.test(name)) return null;
-  return fault(
-    'INVALID_NAME',
-    `a group's name has 1 to ${CLIENT_ID_CHARS_MAX} characters, none of them a control character`,
-  );
+  if (name !== '' && name.length <= CLIENT_ID_CHARS_MAX && !UNSEEN.test(name)) return null;
+  return fault('INVALID_NAME', `a group's name has 1 to ${CLIENT_ID_CHARS_MAX} characters, all of them to be seen`);
 }
 
 /** An optional field, left out where Kafka has null. */
