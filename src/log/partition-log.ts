@@ -283,6 +283,8 @@ export class PartitionLog {
   cutBack(): void {
     const to = Math.max(this.durable, this.committed) as Offset;
     this.cut(to);
+    // The journal may have the entry of a large batch whose bytes are nowhere: what takes its place is not there yet.
+    this.journalDurable = Math.min(this.journalDurable, this.end) as Offset;
     this.journalWritten = Math.min(this.journalWritten, this.journalDurable) as Offset;
     this.era++;
   }

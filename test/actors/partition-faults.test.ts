@@ -73,6 +73,27 @@ test('a large batch that the full disk does not take is refused, and what comes 
   t.deepEqual(world.readAll(P), kept);
 });
 
+for (const durability of ['fsync', 'interval'] as const) {
+  test(`what takes the place of a large batch that failed behind its durable entry is journaled itself, under ${durability}`, (t) => {
+    const world = new StorageWorld({ settings: { durability, flushIntervalMs: 100 } });
+    const kept = fill(world, 2);
+    const rules = (['ENOSPC', 'slow'] as const).map((kind) =>
+      world.disk.faults.add({
+        operations: ['write'],
+        path: inSegments,
+        effect: kind === 'slow' ? { kind, ms: 1_000 } : { kind: 'error', code: kind },
+      }),
+    );
+    t.is(world.appended(P, batch(['L'.repeat(100 * KIB)])), 'DISK_FULL');
+    for (const rule of rules) rule.remove();
+    world.run(2_000);
+    kept.push(...fill(world, 3));
+    world.run(2_000);
+    world.restart('power');
+    t.deepEqual(world.readAll(P), kept);
+  });
+}
+
 for (const operation of ['write', 'sync'] as const) {
   test(`a segment whose ${operation} fails is written no more, and nothing acknowledged is lost`, (t) => {
     const world = new StorageWorld();
