@@ -322,7 +322,8 @@ export class PartitionLog {
     this.segments.pop();
     const active = this.active;
     assert(active !== undefined, 'the first segment stays');
-    active.rolled = false;
+    // Its manifest may say that it ends here: a start would not look for what comes behind.
+    active.rolled = isSealed(active);
     this.end = active.end;
   }
 
