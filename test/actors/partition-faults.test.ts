@@ -73,25 +73,6 @@ test('a large batch that the full disk does not take is refused, and what comes 
   t.deepEqual(world.readAll(P), kept);
 });
 
-test('nothing is put behind the end of a segment that failed, though the first of the next one fails, too', (t) => {
-  const world = new StorageWorld();
-  const kept = fill(world, 1);
-  flush(world);
-  const fail = (path: (path: string) => boolean): void => {
-    world.disk.faults.add({ operations: ['sync'], path, effect: { kind: 'error', code: 'EIO' }, times: 1 });
-  };
-  fail(inSegments);
-  t.is(world.appended(P, batch(['L'.repeat(100 * KIB)])), 'STORAGE_FAILED');
-  world.run(2_000);
-  fail(inJournal);
-  t.is(world.appended(P, batch(['lost'])), 'STORAGE_FAILED');
-  kept.push(...fill(world, 3));
-  flush(world);
-  kept.push(...fill(world, 1));
-  world.restart('power');
-  t.deepEqual(world.readAll(P), kept);
-});
-
 for (const durability of ['fsync', 'interval'] as const) {
   test(`what takes the place of a large batch that failed behind its durable entry is journaled itself, under ${durability}`, (t) => {
     const world = new StorageWorld({ settings: { durability, flushIntervalMs: 100 } });

@@ -16,7 +16,7 @@ const HOUR_MS = 3_600_000;
 const PROCESSES_MAX = 2;
 const PROGRESS_MS = 5_000;
 /** A seed takes about a second; this is a loop without end, also on a busy machine. */
-const SEED_MS_MAX = 60_000;
+const SEED_MS_MAX = 180_000;
 
 const { values } = parseArgs({
   options: {
