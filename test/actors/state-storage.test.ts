@@ -56,6 +56,7 @@ class Node {
         crc32c,
         codec,
         autoCreate: true,
+        initialRebalanceMs: 0,
         defaults: { partitions: 4, settings: TOPIC_DEFAULTS },
         journalFileBytes: 4 * MIB,
         journalFilesMax: 3,
@@ -103,6 +104,7 @@ class Node {
     const answer = this.ask(coordinator(ask.group), {
       type: 'ask',
       client: 'test',
+      host: '127.0.0.1',
       ask,
     }) as unknown as CoordinatorAnswer;
     if (answer.type === 'refused') throw new Error(answer.fault.message);
@@ -167,7 +169,7 @@ for (const [seed, shards] of [
         const offset = next++;
         const offsets = [{ ...place, offset: id<never>(offset) }];
         const ask = { call: 'commit', group: GROUP, member, epoch, offsets };
-        requests.push([node.send(coordinator(GROUP), { type: 'ask', client: 'test', ask }), offset]);
+        requests.push([node.send(coordinator(GROUP), { type: 'ask', client: 'test', host: '127.0.0.1', ask }), offset]);
         node.world.clock.advance(node.world.random.below(4));
       }
       for (const [request, offset] of requests) if (node.answer(request)?.type === 'answered') answered = offset;
