@@ -142,8 +142,12 @@ export class Follower {
     }
   }
 
-  /** The node has no session any more. */
-  lost(): void {
+  /**
+   * The node has refused a request: what it follows is not known any more.
+   * @returns what ends its session, where it has one; the next request opens another.
+   */
+  lost(): FetchRequest | undefined {
+    const session = this.#nodeSession;
     this.#nodeSession = 0;
     this.#drop.length = 0;
     this.#followed.clear();
@@ -151,6 +155,8 @@ export class Follower {
       one.next = -1;
       this.#unsettled.add(one);
     }
+    if (session === 0) return undefined;
+    return { call: 'fetch', session, add: [], drop: [], bytesMin: 0, bytesMax: 1, waitMs: 0, close: true };
   }
 
   at(place: Place): Wanted | undefined {

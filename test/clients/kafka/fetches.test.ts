@@ -111,6 +111,18 @@ test('a topic that is made after a session asked for it is found by the session'
   t.deepEqual(told((await fetched(client, name, [], { sessionId, sessionEpoch: 1 })).parts), [[0, batch().length]]);
 });
 
+test('a fetch of more partitions than there may be is refused, however often, and the next one is served', async (t) => {
+  const client = await wire(t);
+  const name = await newTopic(client);
+  await append(client, name, batch());
+  const start = [{ partition: 0, fetchOffset: 0 }];
+  const tooMany = Array.from({ length: 10_001 }, (_none, partition) => ({ partition, fetchOffset: 0 }));
+  for (let count = 0; count < 20; count++) {
+    t.is((await fetched(client, name, tooMany)).errorCode, errors.INVALID_REQUEST);
+    t.deepEqual(told((await fetched(client, name, start)).parts), [[0, batch().length]]);
+  }
+});
+
 test('who says that it is a replica is refused', async (t) => {
   const client = await wire(t);
   const name = await newTopic(client);

@@ -27,7 +27,8 @@ export const serveFetch = service(fetch, function* (request, peer, version) {
   const [reply] = yield [follower.request(limits, whole)];
   const fetched = resultOf<'fetch'>('fetch', reply);
   if (!fetched.ok) {
-    follower.lost();
+    const close = follower.lost();
+    if (close !== undefined) yield [close];
     return refuse(errorOf(fetched.fault.code));
   }
   const answers = new Answers(peer, byId, request.isolationLevel === READ_COMMITTED);
