@@ -3,7 +3,7 @@
  * process id, and reads from /proc what it uses. Linux only.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -11,14 +11,13 @@ import { fileURLToPath } from 'node:url';
 import { msgpack } from '../../src/edges/client/msgpack.ts';
 import { encodeHello } from '../../src/protocols/native/codec.ts';
 import { freePort } from '../node/harness.ts';
+import { cpuSecondsOf, memoryMib, resetPeak } from './usage.ts';
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 const ROOT = here('../..');
 const POLL_MS = 2;
 const START_MS_MAX = 120_000;
 const STOP_MS_MAX = 60_000;
-/** Clock ticks of /proc/PID/stat a second, on every Linux there is. */
-const TICKS_PER_SECOND = 100;
 /** The broker's own choice, which the ceiling is given, too. */
 const FILE_THREADS = String(Math.min(64, Math.max(8, 4 * availableParallelism())));
 
@@ -117,32 +116,25 @@ export class Candidate {
 
   /** User and system, of all threads, since the start. */
   cpuSeconds(): number {
-    const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+    return cpuSecondsOf(this.pid);
   }
 
   rssMib(): number {
-    return this.#status('VmRSS');
+    return memoryMib(this.pid, 'VmRSS');
   }
 
   /** Highest from now on is what {@link rssPeakMib} tells. */
   resetPeak(): void {
-    writeFileSync(`/proc/${this.pid}/clear_refs`, '5');
+    resetPeak(this.pid);
   }
 
   /** Highest since the start or {@link resetPeak}. */
   rssPeakMib(): number {
-    return this.#status('VmHWM');
+    return memoryMib(this.pid, 'VmHWM');
   }
 
   get errors(): string {
     return this.#errors;
-  }
-
-  #status(field: string): number {
-    const line = readFileSync(`/proc/${this.pid}/status`, 'utf8').match(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm'));
-    return Number(line?.[1] ?? Number.NaN) / 1024;
   }
 
   async #untilAnswers(): Promise<void> {

@@ -1,0 +1,80 @@
+/** Sides in turn (A B A B …) → the figures of each run. A round that does not count comes first: both warm up. */
+import type { Broker, BrokerName } from './broker.ts';
+import { type Figures, produce } from './clients.ts';
+import { figuresLine } from './report.ts';
+import type { Series, Side, Target } from './series.ts';
+import type { Standing } from './standing.ts';
+import type { Tools } from './tools.ts';
+
+export interface SideRuns {
+  readonly label: string;
+  readonly runs: readonly Figures[];
+}
+
+export interface Outcome {
+  readonly name: string;
+  /** Of the length of a whole run. */
+  readonly share: number;
+  readonly sides: readonly SideRuns[];
+  readonly targets: readonly Target[];
+}
+
+export interface Place {
+  readonly tools: Tools;
+  readonly brokers: Readonly<Record<BrokerName, Broker>>;
+  readonly rounds: number;
+  readonly share: number;
+  say(text: string): void;
+}
+
+/** Topics of this process that were made until now. */
+let topics = 0;
+
+export async function race(series: Series, place: Place): Promise<Outcome> {
+  const filled = new Map<Side, string>();
+  if (series.isFilled) for (const side of series.sides) filled.set(side, await fill(series, side, place));
+  const take = async (side: Side): Promise<Figures> => {
+    const known = filled.get(side);
+    const topic = known ?? (await newTopic(series, side, place));
+    const { tools, brokers } = place;
+    const figures = await series.run({ ...series, tools, broker: brokers[side.broker], topic });
+    if (known === undefined) await brokers[side.broker].deleteTopic(topic);
+    return figures;
+  };
+  for (const side of series.sides) await take(side);
+  const outcome = await inTurn(series, place, place.rounds, take);
+  for (const [side, topic] of filled) await place.brokers[side.broker].deleteTopic(topic);
+  return outcome;
+}
+
+export const stand = (standing: Standing, place: Pick<Place, 'rounds' | 'share' | 'say'>): Promise<Outcome> =>
+  inTurn(standing, place, Math.min(place.rounds, standing.roundsMax), (side) => standing.take(side.broker));
+
+async function inTurn(
+  { name, sides, targets }: Pick<Outcome, 'name' | 'targets'> & { readonly sides: readonly Side[] },
+  place: Pick<Place, 'share' | 'say'>,
+  rounds: number,
+  take: (side: Side) => Promise<Figures>,
+): Promise<Outcome> {
+  const all = sides.map(({ label }) => ({ label, runs: [] as Figures[] }));
+  for (let round = 1; round <= rounds; round++) {
+    for (const [index, side] of sides.entries()) {
+      const figures = await take(side);
+      all[index]?.runs.push(figures);
+      place.say(`${name}, round ${round} of ${rounds}, ${side.label}: ${figuresLine(figures)}`);
+    }
+  }
+  return { name, share: place.share, sides: all, targets };
+}
+
+async function newTopic({ partitions }: Series, { broker, settings }: Side, { brokers }: Place): Promise<string> {
+  const topic = `bench-${process.pid}-${topics++}`;
+  await brokers[broker].createTopic(topic, partitions, settings);
+  return topic;
+}
+
+async function fill(series: Series, side: Side, place: Place): Promise<string> {
+  const topic = await newTopic(series, side, place);
+  await produce('C', { ...series, tools: place.tools, broker: place.brokers[side.broker], topic });
+  return topic;
+}
