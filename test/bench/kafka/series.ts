@@ -35,7 +35,11 @@ export interface Series {
 
 const LONG_MAX = '9223372036854775807';
 export const FSYNC: Side = { label: 'Callboard fsync', broker: 'callboard', settings: { 'flush.messages': '1' } };
-const INTERVAL: Side = { label: 'Callboard interval', broker: 'callboard', settings: { 'flush.messages': LONG_MAX } };
+export const INTERVAL: Side = {
+  label: 'Callboard interval',
+  broker: 'callboard',
+  settings: { 'flush.messages': LONG_MAX },
+};
 export const KAFKA: Side = { label: 'Kafka', broker: 'kafka', settings: {} };
 const KAFKA_FSYNC: Side = { label: 'Kafka flush.messages=1', broker: 'kafka', settings: { 'flush.messages': '1' } };
 
@@ -57,73 +61,83 @@ const RATES = [1_000, 10_000, 50_000];
 
 /** @param share of the records of a whole run. */
 export function allSeries(share: number): Series[] {
-  const records = (whole: number): number => Math.round(whole * share);
-  const common = { partitions: PARTITIONS, isFilled: false };
-  const produced = (language: Language) => (load: Load) => produce(language, load);
-  const consumed = (language: Language) => (load: Load) => consume(language, load);
-  return [
-    {
-      ...common,
-      name: 'produce 1 KiB, C',
-      sides: [FSYNC, KAFKA, INTERVAL, KAFKA_FSYNC],
-      targets: [
-        atLeast('mibPerSecond', 1.8),
-        atMost('brokerCpu', 0.5),
-        atLeast('mibPerSecond', 3, FSYNC, KAFKA_FSYNC),
-        atLeast('mibPerSecond', 2.2, INTERVAL),
-        atMost('brokerCpu', 0.45, INTERVAL),
-      ],
-      bytes: 1024,
-      records: records(1_000_000),
-      run: produced('C'),
-    },
-    {
-      ...common,
-      name: 'produce 1 KiB, Java, batches of 16 KiB',
-      sides: [FSYNC, KAFKA, INTERVAL, KAFKA_FSYNC],
-      targets: [
-        atLeast('mibPerSecond', 1.15),
-        atMost('brokerCpu', 0.6),
-        atLeast('mibPerSecond', 5, FSYNC, KAFKA_FSYNC),
-        atLeast('mibPerSecond', 1.3, INTERVAL),
-        atMost('brokerCpu', 0.6, INTERVAL),
-      ],
-      bytes: 1024,
-      records: records(300_000),
-      run: produced('Java'),
-    },
-    ...(['C', 'Java'] as const).map((language) => ({
-      ...common,
-      name: `produce 100 B, ${language}`,
-      sides: [FSYNC, KAFKA],
-      targets: [atLeast('mibPerSecond', 1.2)],
-      bytes: 100,
-      records: records(language === 'C' ? 4_000_000 : 1_500_000),
-      run: produced(language),
-    })),
-    ...(['C', 'Java'] as const).map((language) => ({
-      ...common,
-      isFilled: true,
-      name: `consume 1 KiB, ${language}`,
-      sides: [FSYNC, KAFKA],
-      targets: [atLeast('mibPerSecond', 1), atMost('brokerCpu', 1.3)],
-      bytes: 1024,
-      records: records(1_500_000),
-      run: consumed(language),
-    })),
-    ...RATES.map((rate) => latencySeries(rate, share)),
-    {
-      ...common,
-      name: '1,000 partitions in turn, C',
-      sides: [FSYNC, KAFKA],
-      targets: [atLeast('mibPerSecond', 1.5)],
-      partitions: 1_000,
-      bytes: 1024,
-      records: records(500_000),
-      run: produced('C'),
-    },
+  const whole = [
+    ...oneKibibyte,
+    hundredBytes('C', 4_000_000),
+    hundredBytes('Java', 1_500_000),
+    consumed('C'),
+    consumed('Java'),
   ];
+  const shortened = (series: Series): Series => ({ ...series, records: Math.round(series.records * share) });
+  return [...whole.map(shortened), ...RATES.map((rate) => latencySeries(rate, share)), shortened(manyPartitions)];
 }
+
+const produced = (language: Language): Pick<Series, 'run' | 'partitions' | 'isFilled'> => ({
+  partitions: PARTITIONS,
+  isFilled: false,
+  run: (load) => produce(language, load),
+});
+
+const oneKibibyte: readonly Series[] = [
+  {
+    ...produced('C'),
+    name: 'produce 1 KiB, C',
+    sides: [FSYNC, KAFKA, INTERVAL, KAFKA_FSYNC],
+    targets: [
+      atLeast('mibPerSecond', 1.8),
+      atMost('brokerCpu', 0.5),
+      atLeast('mibPerSecond', 3, FSYNC, KAFKA_FSYNC),
+      atLeast('mibPerSecond', 2.2, INTERVAL),
+      atMost('brokerCpu', 0.45, INTERVAL),
+    ],
+    bytes: 1024,
+    records: 1_000_000,
+  },
+  {
+    ...produced('Java'),
+    name: 'produce 1 KiB, Java, batches of 16 KiB',
+    sides: [FSYNC, KAFKA, INTERVAL, KAFKA_FSYNC],
+    targets: [
+      atLeast('mibPerSecond', 1.15),
+      atMost('brokerCpu', 0.6),
+      atLeast('mibPerSecond', 5, FSYNC, KAFKA_FSYNC),
+      atLeast('mibPerSecond', 1.3, INTERVAL),
+      atMost('brokerCpu', 0.6, INTERVAL),
+    ],
+    bytes: 1024,
+    records: 300_000,
+  },
+];
+
+const hundredBytes = (language: Language, records: number): Series => ({
+  ...produced(language),
+  name: `produce 100 B, ${language}`,
+  sides: [FSYNC, KAFKA],
+  targets: [atLeast('mibPerSecond', 1.2)],
+  bytes: 100,
+  records,
+});
+
+const consumed = (language: Language): Series => ({
+  name: `consume 1 KiB, ${language}`,
+  sides: [FSYNC, KAFKA],
+  targets: [atLeast('mibPerSecond', 1), atMost('brokerCpu', 1.3)],
+  partitions: PARTITIONS,
+  isFilled: true,
+  bytes: 1024,
+  records: 1_500_000,
+  run: (load) => consume(language, load),
+});
+
+const manyPartitions: Series = {
+  ...produced('C'),
+  name: '1,000 partitions in turn, C',
+  sides: [FSYNC, KAFKA],
+  targets: [atLeast('mibPerSecond', 1.5)],
+  partitions: 1_000,
+  bytes: 1024,
+  records: 500_000,
+};
 
 function latencySeries(rate: number, share: number): Series {
   const seconds = Math.max(4, 12 * share);
