@@ -18,7 +18,7 @@ import { unreachable } from '../src/model/assert.ts';
 import { type Fault, fault, type Result } from '../src/model/faults.ts';
 import type { TopicId } from '../src/model/ids.ts';
 import type { Topic } from '../src/model/topic.ts';
-import type { InspectGroupRequest } from '../src/protocols/classic.ts';
+import type { InspectGroupRequest, LeaveGroupRequest } from '../src/protocols/classic.ts';
 import type {
   CommitRequest,
   CommittedReply,
@@ -110,7 +110,8 @@ export class GroupCalls {
         this.#classic.keepAlive({ request, ask, from });
         break;
       case 'leaveGroup':
-        this.#classic.leave({ request, ask, from });
+        if ((this.#groups.get(ask.group)?.members.size ?? 0) > 0) this.#remove({ request, ask, from });
+        else this.#classic.leave({ request, ask, from });
         break;
       case 'commitOffsets':
         this.#decided({ request, from }, 'commitOffsets', commitAsSaid(this.#groups, this.topics, ask, this.#now()));
@@ -222,6 +223,22 @@ export class GroupCalls {
       else this.#log.answer(asked, this.#heartbeats.reply(asked, member));
     }
     this.#wakeMembers(ask.group);
+  }
+
+  /** An admin takes static members out by their instance ids; by itself a member leaves with a heartbeat. */
+  #remove(asked: Asked<LeaveGroupRequest>): void {
+    const { group: name, members } = asked.ask;
+    const left = members.map((named) => {
+      const group = this.#groups.get(name);
+      const holder = named.member === '' ? group?.holder(named.instance ?? '') : undefined;
+      const refused =
+        group === undefined || holder === undefined
+          ? fault('UNKNOWN_MEMBER', `${name} has no member with instance id ${named.instance}`)
+          : this.#log.carryOut(expel(this.#groups, this.topics, group, [holder.id]));
+      return refused === null ? named : { ...named, fault: refused };
+    });
+    this.#wakeMembers(name);
+    this.#log.answer(asked, { call: 'leaveGroup', members: left });
   }
 
   /** Members of some dialects have no id until they are given one. */

@@ -360,6 +360,24 @@ test('what the node does not assign is refused with its own code; the two kinds 
   t.is(await code(topics, classic.groupId), errors.NONE);
 });
 
+test('an admin takes a static member out by its instance id, in either kind of group', async (t) => {
+  const client = await wire(t);
+  const topic = await newTopic(client, 2);
+  const groupId = newGroup();
+  const subscribed = { memberId: 'm', instanceId: 'one', subscribedTopicNames: [topic] };
+  await client.ask(consumerGroupHeartbeat, 1, beating(groupId, subscribed));
+  const remove = async (memberId: string, groupInstanceId: string | null) =>
+    (await client.ask(leaveGroup, 4, { groupId, members: [{ memberId, groupInstanceId }] }))?.members[0]?.errorCode;
+  t.is(await remove('', 'two'), errors.UNKNOWN_MEMBER_ID);
+  t.is(await remove('m', null), errors.UNKNOWN_MEMBER_ID, 'it leaves by itself');
+  t.is(await remove('', 'one'), errors.NONE);
+  const gone = beating(groupId, { memberId: 'm', memberEpoch: 1, topicPartitions: null });
+  t.is((await client.ask(consumerGroupHeartbeat, 1, gone))?.errorCode, errors.UNKNOWN_MEMBER_ID);
+  const classic = await client.ask(joinGroup, 5, joining(groupId, topic, { groupInstanceId: 'one' }));
+  t.is(classic?.errorCode, errors.NONE);
+  t.is(await remove('', 'one'), errors.NONE);
+});
+
 test('this node looks after every group, whatever it is called', async (t) => {
   const client = await wire(t);
   const coordinatorKeys = ['a group: 1', '__proto__', ''];
