@@ -154,10 +154,11 @@ test('listening beyond this machine is refused unless somebody says insecure', (
     const [problem] = problemsOf(() => resolveSettings({ machine, flags: { 'native.host': host } }));
     t.is(problem?.where, '--native-host', host);
   }
-  t.regex(
-    problemsOf(() => resolveSettings({ machine, flags: { 'admin.host': '0.0.0.0' } }))[0]?.message ?? '',
-    /no accounts yet.*--insecure/,
-  );
+  for (const key of ['admin.host', 'kafka.host'])
+    t.regex(
+      problemsOf(() => resolveSettings({ machine, flags: { [key]: '0.0.0.0' } }))[0]?.message ?? '',
+      /no accounts yet.*--insecure/,
+    );
   for (const host of ['127.0.0.1', '127.9.9.9', '::1', 'localhost', '::ffff:127.0.0.1']) t.true(isLoopback(host), host);
   for (const host of ['127.0.0.1.example', '128.0.0.1', '::2', '::ffff:10.0.0.1', 'localhost.example'])
     t.false(isLoopback(host), host);

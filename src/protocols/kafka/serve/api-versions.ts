@@ -7,14 +7,17 @@ import { known, type Service } from '../service.ts';
 const SOFTWARE = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
 
 /** @param services all that are served, itself among them, by the time it is asked. */
-export const apiVersionsOf = (services: () => Iterable<Service>): Service =>
-  known(apiVersions, ({ clientSoftwareName, clientSoftwareVersion, clusterId }, { broker }, version) => {
+export function apiVersionsOf(services: () => Iterable<Service>): Service {
+  let apiKeys: ApiVersionsResponse['apiKeys'] | undefined;
+  return known(apiVersions, ({ clientSoftwareName, clientSoftwareVersion, clusterId }, { broker }, version) => {
     const refused = (errorCode: number): ApiVersionsResponse => ({ errorCode, apiKeys: [] });
     if (version >= 3 && !(SOFTWARE.test(clientSoftwareName) && SOFTWARE.test(clientSoftwareVersion)))
       return refused(errors.INVALID_REQUEST);
     if (clusterId !== null && clusterId !== broker.cluster) return refused(errors.REBOOTSTRAP_REQUIRED);
-    return { errorCode: errors.NONE, apiKeys: keysOf(services()) };
+    apiKeys ??= keysOf(services());
+    return { errorCode: errors.NONE, apiKeys };
   });
+}
 
 export function keysOf(services: Iterable<Service>): ApiVersionsResponse['apiKeys'] {
   return [...services]
