@@ -172,12 +172,15 @@ export class Member {
   /** The leader assigns to all, unless told that it does not have to. */
   sync(world: ClassicWorld): void {
     this.joined = false;
+    const asked = this.id;
     const give = (member: string): { member: string; assignment: Uint8Array } => ({
       member,
       assignment: text.encode(`${member}@${this.generation}`),
     });
     world.sync({ ...this.here(), assignments: this.skips ? [] : this.roster.map(give) }, (answer) => {
       if ('synced' in answer) {
+        // It has forgotten who it was: what it asked for then is of no use to it now.
+        if (this.id !== asked) return;
         this.assignment = asText(answer.synced.assignment);
         this.heard.push(`gets ${this.assignment === '' ? 'nothing' : this.assignment} by ${answer.synced.protocol}`);
       } else if ('fault' in answer) this.#refused(answer.fault);
