@@ -30,7 +30,7 @@ export type PartitionRequest =
   | { readonly type: 'describe'; readonly request: number }
   /** From the janitor: reads and checks all sealed segments, slowly → `scrubbed` */
   | { readonly type: 'scrub'; readonly request: number }
-  /** Forgets what lies before `offset`, which is committed → `trimmed` */
+  /** Forgets what lies before `offset`, which is committed → `trimmed`, once that is on disk */
   | { readonly type: 'trim'; readonly request: number; readonly offset: Offset };
 
 export type PartitionAnswer =

@@ -5,10 +5,12 @@
 import type { Address, Context } from '../runtime/actor.ts';
 import type { Flushing } from '../src/log/flushing.ts';
 import type { PartitionLog } from '../src/log/partition-log.ts';
-import { retain } from '../src/log/retention.ts';
+import { retain, trim } from '../src/log/retention.ts';
 import type { Segment } from '../src/log/segment.ts';
+import { type Fault, fault } from '../src/model/faults.ts';
+import type { Offset } from '../src/model/ids.ts';
 import type { PartitionAnswers } from './partition-answers.ts';
-import type { PartitionAnswer } from './partition-contract.ts';
+import type { PartitionAnswer, PartitionRequest } from './partition-contract.ts';
 import { PartitionScrub } from './partition-scrub.ts';
 import type { PartitionWriter } from './partition-writer.ts';
 import { type Step, step } from './step.ts';
@@ -25,12 +27,16 @@ const IDLE_MS = 5_000;
 /** Retention by age looks at the log so often at most and at least, ms. */
 const RETENTION_MS_MIN = 1_000;
 const RETENTION_MS_MAX = 300_000;
+/** Trims that wait for the disk; who comes later is refused. */
+const TRIMS_MAX = 1_000;
 
 export class PartitionUpkeep {
   readonly #context: Context<Step>;
   readonly #kept: Kept;
   /** Segments when retention last looked: it looks again when one was opened. */
   #segmentsSeen = 0;
+  /** Who had the log trimmed and waits until that is on disk, in order; begins only rise. */
+  #trims: { readonly request: number; readonly from: Address; readonly begin: Offset }[] = [];
   #used = false;
   #idleTimer = false;
 
@@ -91,16 +97,48 @@ export class PartitionUpkeep {
 
   #retain(): void {
     const { log } = this.#kept;
-    this.forget(retain(log, this.#context.now()), false);
+    this.#forget(retain(log, this.#context.now()));
     this.#segmentsSeen = log.segments.length;
   }
 
-  /** Segments were taken off the log: their files go. `trimmed`: the manifest is to say where the log begins. */
-  forget(gone: readonly Segment[], trimmed: boolean): void {
+  /** Segments were taken off the log: their files go. */
+  #forget(gone: readonly Segment[]): void {
     const { flushing, answers } = this.#kept;
     answers.reader.removed(gone);
     flushing.remove(gone);
-    if (trimmed) flushing.manifestDue();
+  }
+
+  /** Readers begin at `offset` from now on; answered once the manifest says so, which no crash takes back. */
+  trim({ request, offset }: PartitionRequest & { readonly type: 'trim' }, from: Address): void {
+    const { log, flushing } = this.#kept;
+    if (offset > log.committed) {
+      const reason = fault('OFFSET_OUT_OF_RANGE', `offset ${offset} is behind the end, ${log.committed}`);
+      this.#context.reply(from, { type: 'refused', request, fault: reason } as PartitionAnswer);
+    } else if (this.#trims.length === TRIMS_MAX) {
+      const reason = fault('OVERLOADED', 'many wait for the manifest of the partition');
+      this.#context.reply(from, { type: 'refused', request, fault: reason } as PartitionAnswer);
+    } else {
+      this.#forget(trim(log, offset));
+      if (flushing.beginOnDisk < log.begin) flushing.manifestDue();
+      this.#trims.push({ request, from, begin: log.begin });
+    }
+  }
+
+  /** After every turn: the manifest may be on disk that those wait for who had the log trimmed. */
+  tellTrimmed(): void {
+    const { log, flushing } = this.#kept;
+    for (let first = this.#trims[0]; first !== undefined; first = this.#trims[0]) {
+      const { request, from, begin } = first;
+      if (!log.inMemory && flushing.beginOnDisk < begin) return;
+      this.#trims.shift();
+      this.#context.reply(from, { type: 'trimmed', request, begin } as PartitionAnswer);
+    }
+  }
+
+  /** The partition is gone with its topic: nobody writes its manifest any more. */
+  refuseAll(reason: Fault): void {
+    for (const { request, from } of this.#trims.splice(0))
+      this.#context.reply(from, { type: 'refused', request, fault: reason } as PartitionAnswer);
   }
 
   /** Compares all sealed segments with their sidecars; answers when it is through. */

@@ -9,7 +9,6 @@ import type { Manifest } from '../src/log/manifest.ts';
 import { PartitionLog } from '../src/log/partition-log.ts';
 import { partitionFolder } from '../src/log/paths.ts';
 import { Producers } from '../src/log/producers.ts';
-import { trim } from '../src/log/retention.ts';
 import { unreachable } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import { FIRST_USER_PARTITION, id, type PartitionId } from '../src/model/ids.ts';
@@ -198,6 +197,7 @@ class PartitionActor implements Actor<Inbox> {
     for (const { message, from } of this.#early) this.#refuse(message, from, unknown(this.#partition));
     this.#early = [];
     this.#parts?.appends.refuseAll(unknown(this.#partition));
+    this.#parts?.upkeep.refuseAll(unknown(this.#partition));
     this.#forgetJournal();
     this.#removeFolder();
   }
@@ -231,7 +231,7 @@ class PartitionActor implements Actor<Inbox> {
     else this.#refuse(message, from, fault('UNAVAILABLE', 'the partition is starting'));
   }
 
-  #serve({ log, appends, answers, upkeep }: Parts, message: PartitionRequest, from: Address): void {
+  #serve({ appends, answers, upkeep }: Parts, message: PartitionRequest, from: Address): void {
     switch (message.type) {
       case 'append':
         if (this.#state === 'draining') this.#refuse(message, from, fault('SHUTTING_DOWN', 'the node is stopping'));
@@ -259,21 +259,11 @@ class PartitionActor implements Actor<Inbox> {
         upkeep.scrub(message.request, from);
         break;
       case 'trim':
-        this.#trim(log, upkeep, message, from);
+        upkeep.trim(message, from);
         break;
       default:
         unreachable(message);
     }
-  }
-
-  #trim(log: PartitionLog, upkeep: Parts['upkeep'], message: PartitionRequest & { type: 'trim' }, from: Address): void {
-    const { request, offset } = message;
-    if (offset > log.committed) {
-      this.#refuse(message, from, fault('OFFSET_OUT_OF_RANGE', `offset ${offset} is behind the end, ${log.committed}`));
-      return;
-    }
-    upkeep.forget(trim(log, offset), true);
-    this.#context.reply(from, { type: 'trimmed', request, begin: log.begin } as PartitionAnswer);
   }
 
   #refuse(message: PartitionRequest, from: Address, reason: Fault): void {
@@ -297,6 +287,7 @@ class PartitionActor implements Actor<Inbox> {
     parts.answers.committed();
     parts.upkeep.look();
     parts.writer.pump();
+    parts.upkeep.tellTrimmed();
     this.#report(parts);
     if (this.#drainAsked && this.#state !== 'listing') this.#drain(parts);
   }

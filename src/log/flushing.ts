@@ -57,6 +57,7 @@ export type Work =
       readonly kind: 'manifest';
       readonly bytes: Uint8Array;
       readonly clean: boolean;
+      readonly begin: Offset;
       readonly remove: readonly Segment[];
     };
 
@@ -68,6 +69,7 @@ export class Flushing {
   #manifestInFlight = false;
   /** What the manifest on disk says about itself. */
   #cleanOnDisk = false;
+  #beginOnDisk: number;
   #cleanWanted = false;
   #removed: Segment[] = [];
   /** To be fsynced because the time has come that was promised for it. */
@@ -82,6 +84,7 @@ export class Flushing {
   constructor(log: PartitionLog, manifest: Manifest | null) {
     this.#log = log;
     this.#cleanOnDisk = manifest?.clean ?? false;
+    this.#beginOnDisk = manifest?.begin ?? 0;
   }
 
   /** Asks for everything below `offset` to be moved to the segments. */
@@ -110,6 +113,11 @@ export class Flushing {
   /** The manifest on disk says that no journal has anything of the partition. */
   get clean(): boolean {
     return this.#cleanOnDisk;
+  }
+
+  /** Where the log begins by the manifest on disk. */
+  get beginOnDisk(): number {
+    return this.#beginOnDisk;
   }
 
   /** The partition stops: its manifest is to say that no journal has anything of it. */
@@ -287,6 +295,7 @@ export class Flushing {
       kind: 'manifest',
       bytes: encodeManifest({ partition, begin, clean, segments }, tools.crc32c),
       clean,
+      begin,
       remove,
     };
   }
@@ -323,6 +332,7 @@ export class Flushing {
       case 'manifest':
         this.#manifestInFlight = false;
         this.#cleanOnDisk = work.clean;
+        this.#beginOnDisk = work.begin;
         return;
     }
   }

@@ -110,10 +110,7 @@ export interface OffsetsReply {
     ({ readonly offset: Offset; readonly timestamp: number } | { readonly fault: Fault }))[];
 }
 
-/**
- * Forgets what lies before an offset; readers begin there from now on. Not fsynced before it is answered: after a power
- * cut some of it may be there again, until it is asked for once more.
- */
+/** Forgets what lies before an offset, for good; readers begin there from now on. */
 export interface DeleteRecordsRequest {
   readonly call: 'deleteRecords';
   readonly parts: readonly (Place & { readonly before: Offset })[];

@@ -173,6 +173,38 @@ test('trimmed records are gone after a restart, their segments with them', (t) =
   t.deepEqual(world.readAll(P, 33), kept.slice(33));
 });
 
+for (const kind of ['process', 'power'] as const) {
+  test(`records that were trimmed do not come back after a crash in the same moment: ${kind}`, (t) => {
+    for (const [count, to] of [
+      [5, 5],
+      [50, 33],
+    ] as const) {
+      const world = new StorageWorld({ settings: { segmentBytes: 20 * KIB } });
+      const kept = fill(world, P, count, 2_000);
+      const answer = world.send(P, { type: 'trim', offset: id<Offset>(to) });
+      t.true(world.until(() => world.answer(answer) !== undefined));
+      world.restart(kind);
+      t.is(Number(world.described(P).begin), to);
+      t.deepEqual(world.readAll(P, to), kept.slice(to));
+      t.is(world.appended(P, batch(['next'])), count);
+    }
+  });
+}
+
+test('a trim is not answered while the manifest cannot be written', (t) => {
+  const world = new StorageWorld();
+  fill(world, P, 5, 100);
+  const manifest = (path: string): boolean => path.includes('manifest');
+  const effect = { kind: 'error', code: 'EIO' } as const;
+  world.disk.faults.add({ operations: ['rename'], path: manifest, effect, times: 1 });
+  const answer = world.send(P, { type: 'trim', offset: id<Offset>(3) });
+  world.run(500);
+  t.is(world.answer(answer), undefined);
+  t.true(world.until(() => world.answer(answer) !== undefined));
+  world.restart('power');
+  t.is(Number(world.described(P).begin), 3);
+});
+
 test('a folder written with 2 shards opens with 1 and with 4, and with 2 again', (t) => {
   const world = new StorageWorld({ shards: 2, arenaBytes: 32 * MIB });
   const kept = new Map<number, [number, string][]>();
