@@ -1,5 +1,5 @@
 /** Sides in turn (A B A B …) → the figures of each run. A round that does not count comes first: both warm up. */
-import type { Broker, BrokerName } from './broker.ts';
+import type { Broker, BrokerName, BrokerOptions } from './broker.ts';
 import { type Figures, produce } from './clients.ts';
 import { figuresLine } from './report.ts';
 import type { Series, Side, Target } from './series.ts';
@@ -47,8 +47,14 @@ export async function race(series: Series, place: Place): Promise<Outcome> {
   return outcome;
 }
 
-export const stand = (standing: Standing, place: Pick<Place, 'rounds' | 'share' | 'say'>): Promise<Outcome> =>
-  inTurn(standing, place, Math.min(place.rounds, standing.roundsMax), (side) => standing.take(side.broker));
+export function stand(
+  standing: Standing,
+  place: Pick<Place, 'rounds' | 'share' | 'say'>,
+  options: BrokerOptions,
+): Promise<Outcome> {
+  const rounds = Math.min(place.rounds, standing.roundsMax);
+  return inTurn(standing, place, rounds, ({ broker }) => standing.take(broker, options));
+}
 
 async function inTurn(
   { name, sides, targets }: Pick<Outcome, 'name' | 'targets'> & { readonly sides: readonly Side[] },

@@ -55,6 +55,10 @@ if (!(rounds >= 1 && share > 0)) throw new Error('--pairs takes a number from 1 
 const isWanted = ({ name }: { readonly name: string }): boolean =>
   values.only.length === 0 || values.only.some((text) => name.includes(text));
 
+const series = allSeries(share).filter(isWanted);
+const standing = allStanding(share).filter(isWanted);
+if (series.length + standing.length === 0) throw new Error('nothing has such a name: --list');
+
 const say = (text: string): void => void process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
 
 class Comparison {
@@ -74,15 +78,13 @@ class Comparison {
 
   /** Both stay from series to series, so that they are warm; what is measured at rest starts its own. */
   async run(): Promise<void> {
-    const series = allSeries(share).filter(isWanted);
     if (series.length > 0) {
       const brokers = { callboard: new Broker('callboard', this.#options), kafka: new Broker('kafka', this.#options) };
       for (const broker of Object.values(brokers)) await broker.start();
       for (const one of series) await this.#keep(one.name, () => race(one, this.#place(brokers)));
       for (const broker of Object.values(brokers)) await broker.dispose('SIGTERM');
     }
-    const standing = allStanding(this.#options, share).filter(isWanted);
-    for (const one of standing) await this.#keep(one.name, () => stand(one, { rounds, share, say }));
+    for (const one of standing) await this.#keep(one.name, () => stand(one, { rounds, share, say }, this.#options));
   }
 
   #place(brokers: Place['brokers']): Place {

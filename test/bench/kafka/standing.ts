@@ -8,7 +8,7 @@ export interface Standing {
   readonly sides: readonly Side[];
   readonly targets: readonly Target[];
   readonly roundsMax: number;
-  take(broker: BrokerName): Promise<Figures>;
+  take(broker: BrokerName, options: BrokerOptions): Promise<Figures>;
 }
 
 const REST_MS = 10_000;
@@ -16,7 +16,7 @@ const PARTITIONS = 6;
 const GB = 1e9;
 
 /** @param share of the log that a start after a crash reads through, of 3 GB. */
-export function allStanding(options: BrokerOptions, share: number): Standing[] {
+export function allStanding(share: number): Standing[] {
   const gigabytes = 3 * share;
   const sides = [FSYNC, KAFKA];
   return [
@@ -25,21 +25,21 @@ export function allStanding(options: BrokerOptions, share: number): Standing[] {
       sides,
       targets: [atMost('startMs', 0.2)],
       roundsMax: 5,
-      take: (name) => withBroker(name, options, async (broker) => ({ startMs: await broker.start() })),
+      take: (name, options) => withBroker(name, options, async (broker) => ({ startMs: await broker.start() })),
     },
     {
       name: `start after kill -9 under load, with ${gigabytes} GB`,
       sides,
       targets: [atMost('startMs', 0.1)],
       roundsMax: 3,
-      take: (name) => withBroker(name, options, (broker) => startAfterCrash(broker, options, gigabytes)),
+      take: (name, options) => withBroker(name, options, (broker) => startAfterCrash(broker, options, gigabytes)),
     },
     {
       name: 'memory at rest, 10 s after the start',
       sides,
       targets: [atMost('rss', 0.4)],
       roundsMax: 3,
-      take: (name) =>
+      take: (name, options) =>
         withBroker(name, options, async (broker) => {
           await broker.start();
           await new Promise((resolve) => setTimeout(resolve, REST_MS));
@@ -51,7 +51,7 @@ export function allStanding(options: BrokerOptions, share: number): Standing[] {
       sides,
       targets: [atMost('rssPeak', 0.5)],
       roundsMax: 3,
-      take: (name) =>
+      take: (name, options) =>
         withBroker(name, options, async (broker) => {
           await broker.start();
           return await fill(broker, options, 1);
