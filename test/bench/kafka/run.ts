@@ -130,12 +130,7 @@ async function measure(): Promise<void> {
 }
 
 if (values.help) console.log(HELP);
-else if (values.list)
-  console.log(
-    allSeries(share)
-      .map(({ name }) => name)
-      .join('\n'),
-  );
+else if (values.list) for (const { name } of [...series, ...standing]) console.log(name);
 else {
   if (values.markdown !== undefined) checkMarks(values.markdown);
   if (values.from === undefined) await measure();

@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 
 const KAFKA = '4.4.0';
 /** The newest whose tools are published; the interface of the tools that the broker's jars name is taken from it, too. */
-const KAFKA_TOOLS = '4.3.1';
+export const KAFKA_TOOLS = '4.3.1';
 const LOG4J = '2.25.5';
 const LIBRDKAFKA_SOURCE = '@confluentinc/kafka-javascript@1.10.1';
 const LIBRDKAFKA_LIBRARY = 'confluent-kafka==2.16.1';
@@ -29,11 +29,8 @@ export interface Tools {
 export function install(into: string, say: (text: string) => void): Tools {
   const folder = resolve(into);
   mkdirSync(folder, { recursive: true });
-  for (const [name, poms] of [
-    ['broker', brokerPom()],
-    ['tools', toolsPom()],
-  ] as const)
-    once(folder, name, say, (target) => maven(target, poms));
+  once(folder, 'broker', say, (target) => maven(target, brokerPom()));
+  const clients = installClients(folder, say);
   once(folder, 'librdkafka', say, buildPerformance);
   const latency = join(folder, 'latency');
   run('go', ['build', '-o', latency, '.'], { cwd: import.meta.dirname });
@@ -42,15 +39,21 @@ export function install(into: string, say: (text: string) => void): Tools {
   return {
     folder,
     broker: join(folder, 'broker', '*'),
-    clients: join(folder, 'tools', '*'),
+    clients,
     performance: join(folder, 'librdkafka', 'rdkafka_performance'),
     latency,
     logging,
   };
 }
 
+/** @returns the class path of the Java client and of Kafka's command line tools. */
+export function installClients(folder: string, say: (text: string) => void): string {
+  once(folder, 'tools', say, (target) => maven(target, toolsPom()));
+  return join(folder, 'tools', '*');
+}
+
 /** A folder is there whole or not at all. */
-function once(folder: string, name: string, say: (text: string) => void, make: (target: string) => void): void {
+export function once(folder: string, name: string, say: (text: string) => void, make: (target: string) => void): void {
   const target = join(folder, name);
   if (existsSync(target)) return;
   say(`installing ${name} into ${folder}`);
