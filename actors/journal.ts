@@ -3,6 +3,7 @@
  * wait. Owns the shard's journal files; knows batches only as bytes. Kind `journal`, key = shard, at start.
  * Lives on: its shard. View: the partitions of its shard.
  */
+
 import type { Actor, Address, Context, Down, Drain, Lease } from '../runtime/actor.ts';
 import type { DiskError } from '../runtime/ports.ts';
 import { GROUP_BYTES_MAX, Journal } from '../src/log/journal.ts';
@@ -14,6 +15,7 @@ import type { Crc32c } from '../src/model/crc.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import type { Offset, PartitionId } from '../src/model/ids.ts';
 import { MIB } from '../src/model/limits.ts';
+import type { CompactionRoom } from './compaction-room.ts';
 import { JournalFile } from './journal-file.ts';
 import { JournalRecovery } from './journal-recovery.ts';
 import { type JournalStart, readJournals } from './journal-start.ts';
@@ -69,6 +71,8 @@ export interface StorageInit {
   /** Writes are refused below: bytes free, and part of the disk. */
   readonly freeBytesMin: number;
   readonly freeRatioMin: number;
+  /** For the partitions of a shard. */
+  readonly compactions: CompactionRoom;
 }
 
 type Inbox = JournalRequest | Down | Drain | Step;

@@ -9,7 +9,7 @@ import { ceilBlock, floorBlock } from '../src/log/chunk.ts';
 import { ENTRY_BYTES, readEntry } from '../src/log/entry.ts';
 import type { PartitionLog } from '../src/log/partition-log.ts';
 import { segmentPath, sidecarPath } from '../src/log/paths.ts';
-import { checkRead, noteDamage, planRead, type ReadPlan } from '../src/log/reading.ts';
+import { checkRead, noteDamage, planRead, type ReadPlan, segmentOf } from '../src/log/reading.ts';
 import type { Segment } from '../src/log/segment.ts';
 import { Sidecar } from '../src/log/sidecar.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
@@ -61,14 +61,24 @@ export class PartitionReader {
 
   /** Batches from the one that holds `offset`; null at the end of what the segment names. */
   read(segment: Segment, offset: Offset, bytesMax: number, done: OnRead): void {
+    const again: OnRead = (failure, read) => {
+      const now = failure === null ? null : this.#replacementOf(segment, offset);
+      if (now === null) done(failure, read);
+      else this.read(now, offset, bytesMax, done);
+    };
     this.#enqueue(
       (next) =>
         this.#withSidecar(segment, offset, (failure, sidecar) => {
-          if (sidecar === null) next(() => done(failure, null));
-          else this.#readBy(segment, sidecar, offset, bytesMax, (problem, read) => next(() => done(problem, read)));
+          if (sidecar === null) next(() => again(failure, null));
+          else this.#readBy(segment, sidecar, offset, bytesMax, (problem, read) => next(() => again(problem, read)));
         }),
       (refusal) => done(refusal, null),
     );
+  }
+
+  /** Compaction may have put another segment in its place, whose files were removed before they were read. */
+  #replacementOf(segment: Segment, offset: Offset): Segment | null {
+    return this.#log.segments.includes(segment) ? null : segmentOf(this.#log, offset);
   }
 
   /** Batches from `offset` on, unchecked and also where they are known as damaged; null where none can be read. */
@@ -99,7 +109,14 @@ export class PartitionReader {
   /** The sidecar of a segment, for look-ups; only during the call of `done`. */
   sidecar(segment: Segment, offset: Offset, done: OnSidecar): void {
     this.#enqueue(
-      (next) => this.#withSidecar(segment, offset, (failure, sidecar) => next(() => done(failure, sidecar))),
+      (next) =>
+        this.#withSidecar(segment, offset, (failure, sidecar) =>
+          next(() => {
+            const now = failure === null ? null : this.#replacementOf(segment, offset);
+            if (now === null) done(failure, sidecar);
+            else this.sidecar(now, offset, done);
+          }),
+        ),
       (refusal) => done(refusal, null),
     );
   }
@@ -197,7 +214,7 @@ export class PartitionReader {
     const { disk } = this.#context;
     // The sidecar may grow while it is read: what was named by now is to be there.
     const end = segment.listedTo;
-    const path = sidecarPath(this.#log.partition, segment.base);
+    const path = sidecarPath(this.#log.partition, segment.base, segment.generation);
     disk.open(path, { mode: 'read' }, (error, file) =>
       step(() => {
         if (file === undefined) {
@@ -301,7 +318,7 @@ export class PartitionReader {
       return;
     }
     this.#closeFile();
-    const path = segmentPath(this.#log.partition, segment.base);
+    const path = segmentPath(this.#log.partition, segment.base, segment.generation);
     this.#context.disk.open(path, { mode: 'read', direct: true }, (error, file) =>
       step(() => {
         if (file !== undefined) this.#file = { segment, file };

@@ -96,7 +96,7 @@ export class PartitionRecovery {
       this.#readProducers();
       return;
     }
-    const path = sidecarPath(this.#log.partition, open.base);
+    const path = sidecarPath(this.#log.partition, open.base, open.generation);
     this.#context.disk.readAll(path, (error, bytes) =>
       step(() => {
         if (bytes === undefined && error?.code !== 'ENOENT') this.#fail(path, error);
@@ -300,7 +300,7 @@ export class PartitionRecovery {
       this.#context.whenLeasable(step(() => this.#readSegment(segment, position, length, done)));
       return;
     }
-    const path = segmentPath(this.#log.partition, segment.base);
+    const path = segmentPath(this.#log.partition, segment.base, segment.generation);
     const { disk } = this.#context;
     const finish = (bytes: Uint8Array | null): void => {
       done(bytes);
@@ -373,7 +373,7 @@ export class PartitionRecovery {
       return;
     }
     const { segment, from, to } = next;
-    const path = segmentPath(this.#log.partition, segment.base);
+    const path = segmentPath(this.#log.partition, segment.base, segment.generation);
     const amend = (bytes: Uint8Array, at: number): void => {
       for (const chunk of this.#log.chunks) if (chunk.segment === segment) chunk.copyInto(bytes, at);
     };

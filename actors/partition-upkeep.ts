@@ -9,7 +9,10 @@ import { retain, trim } from '../src/log/retention.ts';
 import type { Segment } from '../src/log/segment.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import type { Offset } from '../src/model/ids.ts';
+import { isCompacted } from '../src/model/topic.ts';
+import type { CompactionRoom } from './compaction-room.ts';
 import type { PartitionAnswers } from './partition-answers.ts';
+import { PartitionCompaction } from './partition-compaction.ts';
 import type { PartitionAnswer, PartitionRequest } from './partition-contract.ts';
 import { PartitionScrub } from './partition-scrub.ts';
 import type { PartitionWriter } from './partition-writer.ts';
@@ -20,6 +23,7 @@ export interface Kept {
   readonly flushing: Flushing;
   readonly writer: PartitionWriter;
   readonly answers: PartitionAnswers;
+  readonly room: CompactionRoom;
 }
 
 /** Without appends and reads for so long, memory and files are let go, ms. */
@@ -29,8 +33,11 @@ const RETENTION_MS_MIN = 1_000;
 const RETENTION_MS_MAX = 300_000;
 /** Trims that wait for the disk; who comes later is refused. */
 const TRIMS_MAX = 1_000;
+/** A compacted partition is looked at so often at least, ms. */
+const COMPACTION_MS_MAX = 15_000;
 
 export class PartitionUpkeep {
+  readonly compaction: PartitionCompaction;
   readonly #context: Context<Step>;
   readonly #kept: Kept;
   /** Segments when retention last looked: it looks again when one was opened. */
@@ -43,6 +50,12 @@ export class PartitionUpkeep {
   constructor(context: Context<Step>, kept: Kept) {
     this.#context = context;
     this.#kept = kept;
+    const { log, flushing, writer, answers, room } = kept;
+    this.compaction = new PartitionCompaction(context, {
+      ...{ log, flushing, writer, reader: answers.reader, room },
+      stable: () => log.committed,
+      forget: (gone) => this.#forget(gone),
+    });
   }
 
   begin(): void {
@@ -84,12 +97,14 @@ export class PartitionUpkeep {
   }
 
   #retainLater(): void {
-    const age = this.#kept.log.settings.retentionMs;
-    const quarter = age < 0 ? RETENTION_MS_MAX : Math.floor(age / 4);
+    const { settings } = this.#kept.log;
+    const quarter = settings.retentionMs < 0 ? RETENTION_MS_MAX : Math.floor(settings.retentionMs / 4);
+    const most = isCompacted(settings) ? Math.min(COMPACTION_MS_MAX, settings.segmentMs) : RETENTION_MS_MAX;
     this.#context.after(
-      Math.min(RETENTION_MS_MAX, Math.max(RETENTION_MS_MIN, quarter)),
+      Math.min(most, Math.max(RETENTION_MS_MIN, quarter)),
       step(() => {
         this.#retain();
+        this.compaction.look();
         this.#retainLater();
       }),
     );

@@ -273,11 +273,11 @@ export class PartitionWriter {
   #remove(segment: Segment): void {
     const { disk } = this.#context;
     const { partition } = this.#log;
-    const { base } = segment;
+    const { base, generation } = segment;
     const files = FILE_KINDS.flatMap((kind) => this.#take(keyOf(kind, segment)) ?? []);
     let open = files.length;
     const remove = (): void => {
-      for (const path of [segmentPath(partition, base), sidecarPath(partition, base)])
+      for (const path of [segmentPath(partition, base, generation), sidecarPath(partition, base, generation)])
         disk.remove(path, () => step(() => {}));
     };
     const closed = (): void => {
@@ -336,8 +336,9 @@ export class PartitionWriter {
   }
 }
 
-const keyOf = (kind: FileKind, segment: Segment): string => `${kind} ${segment.base}`;
+const keyOf = (kind: FileKind, segment: Segment): string => `${kind} ${segment.base} ${segment.generation}`;
 
 function pathOf(kind: FileKind, partition: PartitionId, segment: Segment): string {
-  return kind === 'entries' ? sidecarPath(partition, segment.base) : segmentPath(partition, segment.base);
+  const { base, generation } = segment;
+  return kind === 'entries' ? sidecarPath(partition, base, generation) : segmentPath(partition, base, generation);
 }

@@ -109,6 +109,10 @@ class PartitionActor implements Actor<Inbox> {
     this.#advance();
   }
 
+  stopped(): void {
+    this.#parts?.upkeep.compaction.ended();
+  }
+
   inspect(): unknown {
     const log = this.#log;
     if (log === null) return { state: this.#state };
@@ -175,7 +179,8 @@ class PartitionActor implements Actor<Inbox> {
       failed: (error) => appends.abandon(error),
     });
     const answers = new PartitionAnswers(this.#context, log);
-    const upkeep = new PartitionUpkeep(this.#context, { log, flushing, writer, answers });
+    const { compactions: room } = this.#init;
+    const upkeep = new PartitionUpkeep(this.#context, { log, flushing, writer, answers, room });
     this.#parts = { log, flushing, appends, writer, answers, upkeep };
     this.#advance();
   }
@@ -198,6 +203,7 @@ class PartitionActor implements Actor<Inbox> {
     this.#early = [];
     this.#parts?.appends.refuseAll(unknown(this.#partition));
     this.#parts?.upkeep.refuseAll(unknown(this.#partition));
+    this.#parts?.upkeep.compaction.stop();
     this.#forgetJournal();
     this.#removeFolder();
   }
@@ -210,7 +216,8 @@ class PartitionActor implements Actor<Inbox> {
 
   /** Once nothing is written any more. What is left after a failure is found again by the janitor. */
   #removeFolder(): void {
-    if (this.#parts?.writer.idle === false || this.#recovery !== null) {
+    const { writer, upkeep } = this.#parts ?? {};
+    if (writer?.idle === false || upkeep?.compaction.idle === false || this.#recovery !== null) {
       this.#context.after(
         50,
         step(() => this.#removeFolder()),
@@ -325,12 +332,13 @@ class PartitionActor implements Actor<Inbox> {
   /** Clean stop: everything to the segments, then the manifest says so. */
   #drain(parts: Parts): void {
     this.#state = 'draining';
-    const { log, flushing, appends, writer } = parts;
+    const { log, flushing, appends, writer, upkeep } = parts;
     if (log.inMemory) {
       this.#context.stop();
       return;
     }
-    if (!appends.idle || !writer.idle || this.#reporting) return;
+    upkeep.compaction.stop();
+    if (!appends.idle || !writer.idle || !upkeep.compaction.idle || this.#reporting) return;
     if (!flushing.reached(log.end)) {
       flushing.want(log.end);
       writer.pump();

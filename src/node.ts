@@ -190,7 +190,7 @@ function systemOf(settings: Settings): Omit<SystemOptions, 'here' | 'treeUrl' | 
     ports: {
       folder: resolve(settings.data),
       log: { level: settings['log.level'], format: settings['log.format'] },
-      jobs: { scanSegment: here('jobs') },
+      jobs: { scanSegment: here('jobs'), noteSegmentKeys: here('jobs'), filterSegment: here('jobs') },
       jobThreadsMax: 1,
       jobsWaitingMax: 64,
     },

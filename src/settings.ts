@@ -93,7 +93,7 @@ function topicDefault<K extends keyof TopicSettings>(name: K, description: strin
   const units = unitsOf(name);
   const unitText = units === TIME_UNITS ? ' (ms, or like 500ms, 90s, 12h, 7d)' : ' (bytes, or like 64KiB, 256MiB)';
   const parse = (given: unknown): TopicSettings[K] | undefined => {
-    const value = units === NO_UNITS ? given : parseQuantity(given, units);
+    const value = units === NO_UNITS ? plain(given, TOPIC_DEFAULTS[name]) : parseQuantity(given, units);
     return rule.check(value) ? (value as TopicSettings[K]) : undefined;
   };
   return setting(
@@ -101,6 +101,11 @@ function topicDefault<K extends keyof TopicSettings>(name: K, description: strin
     { allowed: units === NO_UNITS ? rule.allowed : rule.allowed + unitText, parse },
     TOPIC_DEFAULTS[name],
   );
+}
+
+/** Text stands for a number where one is wanted. */
+function plain(given: unknown, like: unknown): unknown {
+  return typeof like === 'number' && typeof given === 'string' && given.trim() !== '' ? Number(given) : given;
 }
 
 /** Every setting there is. Environment names and flags follow from the key: `native.port`, CALLBOARD_NATIVE_PORT, --native-port. */
@@ -147,6 +152,19 @@ export const rules = {
   'topics.segmentBytes': topicDefault('segmentBytes', 'Size at which a segment is closed.'),
   'topics.segmentMs': topicDefault('segmentMs', 'Age at which a segment is closed.'),
   'topics.batchBytesMax': topicDefault('batchBytesMax', 'Largest record batch taken.'),
+  'topics.cleanup': topicDefault(
+    'cleanup',
+    'delete: old segments go by age and size. compact: of each key the newest record stays. compact,delete: both.',
+  ),
+  'topics.tombstoneRetentionMs': topicDefault(
+    'tombstoneRetentionMs',
+    'How long a compacted topic still shows that a key was taken out.',
+  ),
+  'topics.compactionLagMsMin': topicDefault('compactionLagMsMin', 'Age below which records are not compacted.'),
+  'topics.dirtyRatioMin': topicDefault(
+    'dirtyRatioMin',
+    'Part of the bytes that is not compacted yet, from which on a partition is compacted.',
+  ),
   'groups.initialRebalanceMs': setting(
     'How long an empty group whose members assign by themselves waits for more of them, ms; each that comes lengthens it.',
     whole(0, 60_000),

@@ -3,6 +3,7 @@
  * each. Imported by its URL in every thread that runs a shard.
  */
 import { crc32c } from '@node-rs/crc32';
+import { CompactionRoom } from '../actors/compaction-room.ts';
 import type { Dialect } from '../actors/counters.ts';
 import { HeapRoom } from '../actors/heap-room.ts';
 import { journalSize } from '../actors/journal.ts';
@@ -61,6 +62,7 @@ export const compose: Compose = (init, { shards }): Composition => {
     ...journalSize(plan.arenaBytes),
     freeBytesMin: settings['disk.freeBytesMin'],
     freeRatioMin: settings['disk.freeRatioMin'],
+    compactions: new CompactionRoom(),
     listeners,
     advertised: advertisedBy(settings),
     connectionsMax: Math.ceil(settings['limits.connections'] / accepting),

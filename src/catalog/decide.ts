@@ -6,7 +6,7 @@ import { unreachable } from '../model/assert.ts';
 import { type Fault, failed, ok, type Result } from '../model/faults.ts';
 import { id, type PartitionId, type Timestamp } from '../model/ids.ts';
 import { PARTITIONS_MAX, PARTITIONS_PER_TOPIC_MAX, TOPICS_MAX } from '../model/limits.ts';
-import { checkName, checkTopicSettings, type Topic, type TopicSettings } from '../model/topic.ts';
+import { checkName, checkTogether, checkTopicSettings, type Topic, type TopicSettings } from '../model/topic.ts';
 import type { Catalog } from './catalog.ts';
 import type { CatalogRecord } from './record.ts';
 
@@ -78,14 +78,15 @@ function create(catalog: Catalog, change: Create, defaults: TopicDefaults, now: 
   const settings = checkTopicSettings(change.settings);
   if (!settings.ok) return settings;
   const count = change.partitions ?? defaults.partitions;
-  const wrong = checkCount(count) ?? checkRoom(catalog, 1, count);
+  const all = { ...defaults.settings, ...settings.value };
+  const wrong = checkCount(count) ?? checkRoom(catalog, 1, count) ?? checkTogether(all);
   if (wrong !== null) return { ok: false, fault: wrong };
   const topic: Topic = {
     id: id(catalog.nextTopic),
     name: change.name,
     createdAt: id<Timestamp>(now),
     partitions: freshPartitions(catalog, count),
-    settings: { ...defaults.settings, ...settings.value },
+    settings: all,
     version: 1,
   };
   return ok({ records: [{ type: 'topic', topic }], topic });
@@ -100,13 +101,14 @@ function alter(catalog: Catalog, change: Alter): Result<CatalogDecision> {
     return failed('INVALID_SETTING', `engine of ${change.name} is ${before.settings.engine} and stays so`);
   const had = before.partitions.length;
   const count = change.partitions ?? had;
-  const wrong = checkCount(count) ?? checkRoom(catalog, 0, count - had);
+  const all = { ...before.settings, ...settings.value };
+  const wrong = checkCount(count) ?? checkRoom(catalog, 0, count - had) ?? checkTogether(all);
   if (wrong !== null) return { ok: false, fault: wrong };
   if (count < had) return failed('INVALID_SETTING', `${change.name} has ${had} partitions; their number can only grow`);
   const topic: Topic = {
     ...before,
     partitions: [...before.partitions, ...freshPartitions(catalog, count - had)],
-    settings: { ...before.settings, ...settings.value },
+    settings: all,
     version: before.version + 1,
   };
   return ok(sameTopic(before, topic) ? { records: [], topic: before } : { records: [{ type: 'topic', topic }], topic });

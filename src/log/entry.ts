@@ -35,6 +35,8 @@ export const SIDECAR_SEED = 0;
 export const DIRECT_FLAG = 1;
 /** The bytes did not match when they were moved: kept as they were found, never served. */
 export const DAMAGED_FLAG = 2;
+/** Compaction wrote it: offsets that are missing before it, up to the batch before or the segment's begin, are gone on purpose. */
+export const COMPACTED_FLAG = 4;
 
 export interface Entry {
   readonly partition: PartitionId;

@@ -97,12 +97,16 @@ export class Flushing {
    * segment that the manifest does not name.
    */
   reached(offset: number): boolean {
-    if (this.#manifestDue || this.#manifestInFlight) return false;
-    return this.#log.listedTo() >= Math.min(offset, this.#log.end);
+    return this.settled && this.#log.listedTo() >= Math.min(offset, this.#log.end);
   }
 
   manifestDue(): void {
     this.#manifestDue = true;
+  }
+
+  /** The manifest on disk names the segments that the log has, and no others. */
+  get settled(): boolean {
+    return !this.#manifestDue && !this.#manifestInFlight;
   }
 
   /** The time has come that was promised for what is written: it is to be fsynced. */
@@ -289,11 +293,11 @@ export class Flushing {
     this.#manifestInFlight = true;
     const remove = this.#removed;
     this.#removed = [];
-    const { partition, begin, tools } = this.#log;
+    const { partition, begin, cleanedTo, tools } = this.#log;
     const segments = this.#log.segments.filter((segment) => segment.created).map((segment) => this.#record(segment));
     return {
       kind: 'manifest',
-      bytes: encodeManifest({ partition, begin, clean, segments }, tools.crc32c),
+      bytes: encodeManifest({ partition, begin, clean, cleanedTo, segments }, tools.crc32c),
       clean,
       begin,
       remove,

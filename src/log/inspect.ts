@@ -5,7 +5,16 @@
  */
 import type { Crc32c } from '../model/crc.ts';
 import type { Offset, PartitionId } from '../model/ids.ts';
-import { DAMAGED_FLAG, ENTRY_BYTES, type Entry, entryHolds, mismatch, readEntry, SIDECAR_SEED } from './entry.ts';
+import {
+  COMPACTED_FLAG,
+  DAMAGED_FLAG,
+  ENTRY_BYTES,
+  type Entry,
+  entryHolds,
+  mismatch,
+  readEntry,
+  SIDECAR_SEED,
+} from './entry.ts';
 import type { SegmentRecord } from './manifest.ts';
 
 export interface Finding {
@@ -55,13 +64,17 @@ export function inspectSidecar(bytes: Uint8Array, sidecar: Inspected): Entry[] {
     if (wrong !== null) continue;
     const entry = readEntry(bytes, at);
     // Behind an entry that is lost the offsets may jump: that was reported.
-    if (entry.base > expected && !lost) reportGap(expected, entry.base, { ...sidecar, position: at });
+    if (entry.base > expected && !lost && !isCompacted(entry))
+      reportGap(expected, entry.base, { ...sidecar, position: at });
     lost = false;
     previous = entry;
     entries.push(entry);
   }
   return entries;
 }
+
+/** Compaction may have taken what would lie before it. */
+export const isCompacted = (entry: Entry): boolean => (entry.flags & COMPACTED_FLAG) !== 0;
 
 /** Reports offsets that nothing on disk holds, though what lies around them is there. */
 export function reportGap(
@@ -106,7 +119,7 @@ export function inspectBatches(entries: readonly Entry[], bytes: Uint8Array, fro
   for (const entry of entries) {
     const at = entry.position - from.position;
     // Where an entry is lost its batch lies in between, and nothing can be said about its bytes.
-    if (entry.base === reached.offset)
+    if (entry.base === reached.offset || (reached.offset !== null && isCompacted(entry)))
       inspectZeros(bytes.subarray(reached.position - from.position, at), reached.position, segment, entry.base);
     const wrong = mismatch(entry, bytes, at, segment.crc32c);
     const flagged = (entry.flags & DAMAGED_FLAG) !== 0;

@@ -6,10 +6,12 @@ import type { Crc32c } from '../model/crc.ts';
 import type { Offset, PartitionId } from '../model/ids.ts';
 import { decodeChecked, encodeChecked } from './checked.ts';
 
-export const MANIFEST_VERSION = 1;
+export const MANIFEST_VERSION = 2;
 
 export interface SegmentRecord {
   readonly base: Offset;
+  /** How often compaction has written it anew; its files are named by it. */
+  readonly generation: number;
   /** Of a sealed segment: the offset behind it, its bytes and entries. Of the last one: what was flushed when this was written. */
   readonly end: Offset;
   readonly bytes: number;
@@ -19,6 +21,8 @@ export interface SegmentRecord {
   readonly openedAt: number;
   /** Nothing is appended to it any more. */
   readonly sealed: boolean;
+  /** When the first of its tombstones may go, ms since 1970; -1: none was given its time yet. */
+  readonly tombstonesUntil: number;
 }
 
 export interface Manifest {
@@ -27,6 +31,8 @@ export interface Manifest {
   readonly begin: Offset;
   /** Written by a clean stop: nothing of the partition is in a journal. The first flush afterwards takes it back. */
   readonly clean: boolean;
+  /** Compaction has seen all keys below. */
+  readonly cleanedTo: Offset;
   /** Ascending and without gaps; only the last one may be open. */
   readonly segments: readonly SegmentRecord[];
 }
@@ -40,7 +46,9 @@ export function decodeManifest(bytes: Uint8Array, crc32c: Crc32c): Manifest | st
   const decoded = decodeChecked(bytes, crc32c);
   if (typeof decoded === 'string') return decoded;
   // What the checksum covers was written by encodeManifest.
-  const { version, partition, begin, clean, segments } = decoded.value as Manifest & { readonly version: number };
+  const { version, partition, begin, clean, cleanedTo, segments } = decoded.value as Manifest & {
+    readonly version: number;
+  };
   if (version !== MANIFEST_VERSION) return `it has version ${version}, this node knows ${MANIFEST_VERSION}`;
-  return { partition, begin, clean, segments };
+  return { partition, begin, clean, cleanedTo, segments };
 }

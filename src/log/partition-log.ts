@@ -54,6 +54,8 @@ export class PartitionLog {
   chunks: Chunk[] = [];
   /** First offset kept. */
   begin = 0 as Offset;
+  /** Compaction has seen all keys below. */
+  cleanedTo = 0 as Offset;
   /** Offset of the next record. */
   end = 0 as Offset;
   /** The journal has written, and made durable, everything of this partition below. */

@@ -5,7 +5,7 @@
 import { failed, ok, type Result } from '../model/faults.ts';
 import type { Offset } from '../model/ids.ts';
 import type { Chunk } from './chunk.ts';
-import { ENTRY_BYTES, mismatch, readEntryMaxTimestamp } from './entry.ts';
+import { COMPACTED_FLAG, ENTRY_BYTES, mismatch, readEntryMaxTimestamp } from './entry.ts';
 import type { PartitionLog } from './partition-log.ts';
 import type { Segment } from './segment.ts';
 import { findTime, type Sidecar } from './sidecar.ts';
@@ -93,7 +93,7 @@ export function planRead(
   if (damage !== null && from >= sidecar.count) return damagedFault(offset, damage[1]);
   if (from >= sidecar.count) return ok(null);
   const first = sidecar.entry(from);
-  if (sidecar.isDamaged(from) || first.base > offset) {
+  if (sidecar.isDamaged(from) || (first.base > offset && (first.flags & COMPACTED_FLAG) === 0)) {
     return damagedFault(offset, first.next);
   }
   const limit = Math.min(log.committed, nextDamage(log, offset));

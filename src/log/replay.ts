@@ -29,6 +29,7 @@ export type Taken = 'taken' | 'no memory' | typeof PREFIX_NEEDED;
 export function restoreManifest(log: PartitionLog, manifest: Manifest): Segment | null {
   log.segments = manifest.segments.map(fromRecord);
   log.begin = manifest.begin;
+  log.cleanedTo = manifest.cleanedTo;
   const last = log.segments.at(-1);
   log.end = last?.end ?? manifest.begin;
   return last === undefined || isSealed(last) ? null : last;

@@ -3,12 +3,14 @@
  * only; never the segment that is written, and never what is not sealed on disk (or, for the memory engine, rolled).
  */
 import type { Offset } from '../model/ids.ts';
+import { mayExpire } from '../model/topic.ts';
 import type { PartitionLog } from './partition-log.ts';
 import { isSealed, type Segment } from './segment.ts';
 
 /** Takes segments off the log whose time is over or that are too many. @returns those whose files are to go. */
 export function retain(log: PartitionLog, now: number): readonly Segment[] {
   closeOld(log, now);
+  if (!mayExpire(log.settings)) return [];
   const { retentionMs, retentionBytes } = log.settings;
   const gone: Segment[] = [];
   let bytes = log.sizeBytes;
@@ -39,7 +41,7 @@ function closeOld(log: PartitionLog, now: number): void {
   const active = log.active;
   if (active === undefined || active.entries === 0 || active.rolled) return;
   const { retentionMs, segmentMs } = log.settings;
-  const outlived = retentionMs >= 0 && newest(active) < now - retentionMs;
+  const outlived = mayExpire(log.settings) && retentionMs >= 0 && newest(active) < now - retentionMs;
   if (outlived || now - active.openedAt >= segmentMs) log.roll(log.end, now);
 }
 

@@ -4,6 +4,8 @@ import type { SegmentRecord } from './manifest.ts';
 
 export interface Segment {
   readonly base: Offset;
+  /** How often compaction has written it anew: then there may be gaps between its offsets. */
+  readonly generation: number;
   /** When its first batch came, ms since 1970. */
   readonly openedAt: number;
 
@@ -16,6 +18,8 @@ export interface Segment {
   maxTimestamp: number;
   /** Nothing is placed in it any more. */
   rolled: boolean;
+  /** When the first of its tombstones may go, ms since 1970; -1: none was given its time yet. */
+  readonly tombstonesUntil: number;
 
   // on disk
   /** Both files are there and so are their names. */
@@ -32,6 +36,8 @@ export interface Segment {
 export function openSegment(base: Offset, now: number): Segment {
   return {
     base,
+    generation: 0,
+    tombstonesUntil: -1,
     openedAt: now,
     end: base,
     bytes: 0,
@@ -54,6 +60,8 @@ export function isSealed(segment: Segment): boolean {
 export function fromRecord(record: SegmentRecord): Segment {
   return {
     base: record.base,
+    generation: record.generation,
+    tombstonesUntil: record.tombstonesUntil,
     openedAt: record.openedAt,
     end: record.end,
     bytes: record.bytes,
@@ -69,6 +77,7 @@ export function fromRecord(record: SegmentRecord): Segment {
 }
 
 export function toRecord(segment: Segment): SegmentRecord {
-  const { base, end, bytes, entries, maxTimestamp, openedAt } = segment;
-  return { base, end, bytes, entries, maxTimestamp, openedAt, sealed: isSealed(segment) };
+  const { base, generation, end, bytes, entries, maxTimestamp, openedAt, tombstonesUntil } = segment;
+  const sealed = isSealed(segment);
+  return { base, generation, end, bytes, entries, maxTimestamp, openedAt, sealed, tombstonesUntil };
 }

@@ -6,6 +6,7 @@ import type { Crc32c } from '../model/crc.ts';
 import type { Offset, PartitionId } from '../model/ids.ts';
 import { findEntry } from './chunk.ts';
 import {
+  COMPACTED_FLAG,
   DAMAGED_FLAG,
   ENTRY_BYTES,
   type Entry,
@@ -55,8 +56,9 @@ export class Sidecar {
         if (prefix < 0) prefix = index;
         continue;
       }
-      if (entry.base > next && prefix < 0) prefix = index;
-      if (entry.base > next) this.#fill(count, index, next, entry, crc32c);
+      const isGap = entry.base > next && (count < index || (entry.flags & COMPACTED_FLAG) === 0);
+      if (isGap && prefix < 0) prefix = index;
+      if (isGap) this.#fill(count, index, next, entry, crc32c);
       if ((entry.flags & DAMAGED_FLAG) !== 0) this.damaged.push([entry.base, entry.next]);
       count = index + 1;
       next = entry.next;

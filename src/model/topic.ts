@@ -1,5 +1,5 @@
 /** What a topic is and what may be set for it. Decides which names and settings are allowed; stores nothing. */
-import { failed, ok, type Result } from './faults.ts';
+import { type Fault, failed, fault, ok, type Result } from './faults.ts';
 import type { PartitionId, Timestamp, TopicId } from './ids.ts';
 import { BATCH_BYTES_DEFAULT, GIB, KIB, MIB, NAME_CHARS_MAX } from './limits.ts';
 
@@ -7,6 +7,9 @@ import { BATCH_BYTES_DEFAULT, GIB, KIB, MIB, NAME_CHARS_MAX } from './limits.ts'
 export type Durability = 'fsync' | 'interval';
 /** `local`: segments on this node's disk. `memory`: never touches disk, gone after a restart. */
 export type Engine = 'local' | 'memory';
+
+/** What becomes of old records: whole segments go by age and size, or all but the newest of each key, or both. */
+export type Cleanup = 'delete' | 'compact' | 'compact,delete';
 
 export interface TopicSettings {
   readonly engine: Engine;
@@ -23,6 +26,13 @@ export interface TopicSettings {
   readonly segmentMs: number;
   /** Largest batch, as it stands on the wire. */
   readonly batchBytesMax: number;
+  readonly cleanup: Cleanup;
+  /** Readers that go through a compacted topic within this time see which keys were taken out: tombstones stay so long. */
+  readonly tombstoneRetentionMs: number;
+  /** Records stay untouched by compaction for so long at least. */
+  readonly compactionLagMsMin: number;
+  /** Compacts once this part of what may be compacted, by bytes, has not been yet. */
+  readonly dirtyRatioMin: number;
 }
 
 export interface Topic {
@@ -45,26 +55,53 @@ export const TOPIC_DEFAULTS: TopicSettings = {
   segmentBytes: 256 * MIB,
   segmentMs: 7 * 24 * 3_600_000,
   batchBytesMax: BATCH_BYTES_DEFAULT,
+  cleanup: 'delete',
+  tombstoneRetentionMs: 24 * 3_600_000,
+  compactionLagMsMin: 0,
+  dirtyRatioMin: 0.5,
 };
 
 /** What each setting may be, in words and as a check; also the list of names that exist. */
 export const TOPIC_SETTING_RULES: {
   readonly [K in keyof TopicSettings]: { readonly allowed: string; check(value: unknown): boolean };
 } = {
-  engine: { allowed: '"local" or "memory"', check: (value) => value === 'local' || value === 'memory' },
-  durability: { allowed: '"fsync" or "interval"', check: (value) => value === 'fsync' || value === 'interval' },
+  engine: choice('local', 'memory'),
+  durability: choice('fsync', 'interval'),
   flushIntervalMs: integer(10, 3_600_000),
   retentionMs: integer(-1, Number.MAX_SAFE_INTEGER),
   retentionBytes: integer(-1, Number.MAX_SAFE_INTEGER),
   segmentBytes: integer(MIB, GIB),
   segmentMs: integer(1_000, Number.MAX_SAFE_INTEGER),
   batchBytesMax: integer(KIB, 8 * MIB),
+  cleanup: choice('delete', 'compact', 'compact,delete'),
+  tombstoneRetentionMs: integer(0, Number.MAX_SAFE_INTEGER),
+  compactionLagMsMin: integer(0, Number.MAX_SAFE_INTEGER),
+  dirtyRatioMin: {
+    allowed: 'a number from 0 to 1',
+    check: (value) => typeof value === 'number' && value >= 0 && value <= 1,
+  },
 };
+
+function choice(...values: readonly string[]): { readonly allowed: string; check(value: unknown): boolean } {
+  const allowed = values.map((value) => `"${value}"`).join(' or ');
+  return { allowed, check: (value) => values.some((one) => one === value) };
+}
 
 function integer(least: number, most: number): { readonly allowed: string; check(value: unknown): boolean } {
   const check = (value: unknown): boolean =>
     Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
   return { allowed: `a whole number from ${least} to ${most}`, check };
+}
+
+/** Is the newest record of each key to stay, and the older ones to go? */
+export const isCompacted = ({ cleanup }: TopicSettings): boolean => cleanup !== 'delete';
+/** May segments go by age and size? */
+export const mayExpire = ({ cleanup }: TopicSettings): boolean => cleanup !== 'compact';
+
+/** What settings contradict when they are all there. */
+export function checkTogether(settings: TopicSettings): Fault | null {
+  if (settings.engine !== 'memory' || !isCompacted(settings)) return null;
+  return fault('INVALID_SETTING', `engine memory keeps no segments to compact: cleanup must be "delete"`);
 }
 
 const NAME = /^[a-zA-Z0-9._-]+$/;

@@ -2,9 +2,11 @@
  * Catalog and groups on the real log, the real journal and a simulated disk: power is cut while commits are under way.
  * What was answered is there afterwards, and nothing goes back.
  */
+
 import { crc32c } from '@node-rs/crc32';
 import test from 'ava';
 import { makeCatalog } from '../../actors/catalog.ts';
+import { CompactionRoom } from '../../actors/compaction-room.ts';
 import {
   type CoordinatorAnswer,
   coordinatorAddress,
@@ -62,6 +64,7 @@ class Node {
         journalFilesMax: 3,
         freeBytesMin: 0,
         freeRatioMin: 0,
+        compactions: new CompactionRoom(),
       },
       arenaBytes: 64 * MIB,
       pipeBytes: 4 * MIB,

@@ -3,6 +3,7 @@
  * producer and a reader see of them, through crashes of actor, thread, process and power. Nothing here touches the machine.
  */
 import { crc32c } from '@node-rs/crc32';
+import { CompactionRoom } from '../../actors/compaction-room.ts';
 import { makeJanitor } from '../../actors/janitor.ts';
 import { makeJournal, type StorageInit } from '../../actors/journal.ts';
 import {
@@ -17,7 +18,7 @@ import { InProcessShards } from '../../runtime/in-process.ts';
 import type { Logger } from '../../runtime/ports.ts';
 import type { CrashKind, SimulatedDisk } from '../../runtime/simulated/disk.ts';
 import { World } from '../../runtime/simulated/world.ts';
-import { scanSegment } from '../../src/jobs.ts';
+import { filterSegment, noteSegmentKeys, scanSegment } from '../../src/jobs.ts';
 import { batchesIn, readBaseOffset, readNextOffset } from '../../src/model/batch.ts';
 import { BatchBuilder, type BatchOptions } from '../../src/model/batch-builder.ts';
 import { id, type NodeId, type Offset, type PartitionId } from '../../src/model/ids.ts';
@@ -75,7 +76,7 @@ export class StorageWorld {
     this.#options = options;
     // The records of tests are old by their timestamps.
     this.settings = { ...TOPIC_DEFAULTS, retentionMs: -1, ...options.settings };
-    const jobs = { scanSegment: (piece: never) => scanSegment(piece) };
+    const jobs = { scanSegment, noteSegmentKeys, filterSegment };
     this.world = new World({ seed: options.seed ?? 1, jobs });
     this.start(options.shards ?? 1);
   }
@@ -144,7 +145,13 @@ export class StorageWorld {
   }
 
   #init(): StorageInit {
-    const sizes = { journalFileBytes: 4 * MIB, journalFilesMax: 3, freeBytesMin: 0, freeRatioMin: 0 };
+    const sizes = {
+      journalFileBytes: 4 * MIB,
+      journalFilesMax: 3,
+      freeBytesMin: 0,
+      freeRatioMin: 0,
+      compactions: new CompactionRoom(),
+    };
     return { crc32c, ...sizes, ...this.#options.init };
   }
 

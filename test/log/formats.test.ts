@@ -124,7 +124,7 @@ test('every flipped bit of a group outside its bodies is seen, and none hides an
 
 test('a manifest is read back, and every flipped bit of it is seen', (t) => {
   const sealed = { base: id(0), end: id(9), bytes: 700, entries: 9, maxTimestamp: 5, openedAt: 1, sealed: true };
-  const manifest = { partition: id(64), begin: id(3), clean: false, segments: [sealed] } as never;
+  const manifest = { partition: id(64), begin: id(3), clean: false, cleanedTo: id(2), segments: [sealed] } as never;
   const bytes = encodeManifest(manifest, crc32c);
   t.deepEqual(decodeManifest(bytes, crc32c), manifest);
   for (let bit = 0; bit < bytes.length * 8; bit++) {
@@ -140,6 +140,12 @@ test('names mean what they were made from, and foreign names nothing', (t) => {
   for (const name of ['', '3', '-', '03-1', '1-2.damaged', '1-2-3', '../1-2']) t.is(parseJournalName(name), null);
   t.is(Number(parsePartitionName('64')), 64);
   for (const name of ['', '064', '-1', '1.5', '__proto__']) t.is(parsePartitionName(name), null);
-  t.deepEqual(parseSegmentName(segmentPath(id(1), id(42)).split('/').at(-1) as string), { base: id(42), kind: 'log' });
+  t.deepEqual(parseSegmentName(segmentPath(id(1), id(42)).split('/').at(-1) as string), {
+    base: id(42),
+    generation: 0,
+    kind: 'log',
+  });
+  const again = segmentPath(id(1), id(42), 3).split('/').at(-1) as string;
+  t.deepEqual(parseSegmentName(again), { base: id(42), generation: 3, kind: 'log' });
   t.is(parseSegmentName('manifest'), null);
 });

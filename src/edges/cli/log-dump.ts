@@ -113,18 +113,18 @@ class Dump {
   }
 
   async run(): Promise<void> {
-    const segments = new Map<PartitionId, Offset[]>();
+    const segments = new Map<PartitionId, paths.SegmentName[]>();
     for (const path of this.#files.keys()) {
       const [, name, file] = path.split('/');
       const partition = path.startsWith(`${paths.PARTITIONS_FOLDER}/`) ? paths.parsePartitionName(name ?? '') : null;
       if (partition === null || !this.#wanted(partition)) continue;
-      const bases = segments.get(partition) ?? [];
-      segments.set(partition, bases);
+      const found = segments.get(partition) ?? [];
+      segments.set(partition, found);
       const segment = paths.parseSegmentName(file ?? '');
-      if (segment?.kind === 'log') bases.push(segment.base);
+      if (segment?.kind === 'log') found.push(segment);
     }
-    for (const [partition, bases] of [...segments].sort(([one], [other]) => one - other))
-      await this.#partition(partition, bases);
+    for (const [partition, found] of [...segments].sort(([one], [other]) => one - other))
+      await this.#partition(partition, found);
     if (this.#options.journal) await this.#journal();
   }
 
@@ -132,7 +132,7 @@ class Dump {
     return this.#options.partitions.length === 0 || this.#options.partitions.includes(partition);
   }
 
-  async #partition(partition: PartitionId, bases: readonly Offset[]): Promise<void> {
+  async #partition(partition: PartitionId, found: readonly paths.SegmentName[]): Promise<void> {
     this.#left = this.#options.count;
     const file = paths.manifestPath(partition);
     if (this.#files.has(file)) {
@@ -143,12 +143,12 @@ class Dump {
         content: typeof content === 'string' ? content : content.value,
       });
     }
-    for (const base of bases) if (this.#left > 0) await this.#segment(partition, base);
+    for (const name of found) if (this.#left > 0) await this.#segment(partition, name);
   }
 
-  async #segment(partition: PartitionId, base: Offset): Promise<void> {
-    const file = paths.segmentPath(partition, base);
-    const sidecar = paths.sidecarPath(partition, base);
+  async #segment(partition: PartitionId, { base, generation }: paths.SegmentName): Promise<void> {
+    const file = paths.segmentPath(partition, base, generation);
+    const sidecar = paths.sidecarPath(partition, base, generation);
     const entries = this.#files.has(sidecar) ? await this.#reader.whole(sidecar) : new Uint8Array(0);
     const count = Math.floor(entries.length / ENTRY_BYTES);
     await this.#options.emit({ row: 'segment', file, bytes: this.#files.get(file) ?? 0, entries: count });

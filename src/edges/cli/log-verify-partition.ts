@@ -37,6 +37,8 @@ class PartitionWalk {
   readonly #ranges: Range[] = [];
   /** Offsets that were reported: not to be told once more as missing. */
   readonly #reported = new Set<Offset>();
+  /** End of the segment that was looked at last. */
+  #reachedTo = 0 as Offset;
 
   constructor(verification: Verification, partition: PartitionId, journaled: Journaled) {
     this.#verification = verification;
@@ -52,7 +54,9 @@ class PartitionWalk {
     const manifest = await this.#manifest();
     await this.#producers();
     const records = new Map(manifest?.segments.map((record) => [record.base, record]));
-    for (const base of this.#bases(manifest)) await this.#segment(base, records.get(base), manifest?.clean ?? false);
+    for (const name of this.#segments(manifest))
+      if (manifest !== null || name.base >= this.#reachedTo)
+        await this.#segment(name, records.get(name.base), manifest?.clean ?? false);
     const first =
       manifest?.begin ?? this.#ranges.reduce((least, [from]) => Math.min(least, from), Number.MAX_SAFE_INTEGER);
     for (const [from, to] of inspect.gapsIn(this.#ranges, first as Offset)) {
@@ -90,18 +94,23 @@ class PartitionWalk {
     });
   }
 
-  /** Segments that the manifest names or whose files are there; what retention was about to remove is only counted. */
-  #bases(manifest: Manifest | null): Offset[] {
-    const bases = new Set<Offset>(manifest?.segments.map((record) => record.base));
-    const first = manifest?.segments[0]?.base ?? 0;
+  /**
+   * Segments that the manifest names, and those behind them whose files are there. What retention or compaction was about
+   * to remove, or has not put into place, is only counted.
+   */
+  #segments(manifest: Manifest | null): paths.SegmentName[] {
+    const known = new Map(manifest?.segments.map(({ base, generation }) => [base, generation]));
+    const last = manifest?.segments.at(-1)?.base ?? -1;
+    const found: paths.SegmentName[] = [];
+    for (const [base, generation] of known) found.push({ base, generation, kind: 'log' });
     for (const [path, bytes] of this.#files) {
       const name = path.slice(path.lastIndexOf('/') + 1);
       const segment = paths.parseSegmentName(name);
       if (segment === null) this.#noteStranger(path, name);
-      else if (segment.base >= first) bases.add(segment.base);
-      else this.#verification.count('bytesUncovered', bytes);
+      else if (manifest === null || (segment.base > last && segment.generation === 0)) found.push(segment);
+      else if (known.get(segment.base) !== segment.generation) this.#verification.count('bytesUncovered', bytes);
     }
-    return [...bases].sort((one, other) => one - other);
+    return paths.newestSegments(found);
   }
 
   #noteStranger(file: string, name: string): void {
@@ -115,16 +124,25 @@ class PartitionWalk {
     });
   }
 
-  async #segment(base: Offset, record: SegmentRecord | undefined, clean: boolean): Promise<void> {
+  async #segment(
+    { base, generation }: paths.SegmentName,
+    record: SegmentRecord | undefined,
+    clean: boolean,
+  ): Promise<void> {
     const { reader, count } = this.#verification;
-    const sidecar = this.#inspected(paths.sidecarPath(this.#partition, base), base);
-    const segment = this.#inspected(paths.segmentPath(this.#partition, base), base);
+    const sidecar = this.#inspected(paths.sidecarPath(this.#partition, base, generation), base);
+    const segment = this.#inspected(paths.segmentPath(this.#partition, base, generation), base);
     count('segments', 1);
     const entries = this.#files.has(sidecar.file)
       ? inspect.inspectSidecar(await reader.whole(sidecar.file), this.#perhapsTorn(sidecar))
       : [];
     if (record !== undefined) inspect.inspectRecord(record, entries, sidecar);
-    for (const entry of entries) this.#cover(entry);
+    let end = base;
+    for (const entry of entries) {
+      this.#cover(inspect.isCompacted(entry) ? end : entry.base, entry.next);
+      end = entry.next;
+    }
+    this.#reachedTo = end;
     count('batches', entries.length);
     if (this.#files.has(segment.file))
       await reader.using(segment.file, (file) => this.#batches(file, entries, segment, clean));
@@ -207,10 +225,10 @@ class PartitionWalk {
     });
   }
 
-  #cover(entry: Entry): void {
+  #cover(from: Offset, to: Offset): void {
     const last = this.#ranges.at(-1);
-    if (last !== undefined && last[1] === entry.base) this.#ranges[this.#ranges.length - 1] = [last[0], entry.next];
-    else this.#ranges.push([entry.base, entry.next]);
+    if (last !== undefined && last[1] === from) this.#ranges[this.#ranges.length - 1] = [last[0], to];
+    else this.#ranges.push([from, to]);
   }
 
   #inspected(file: string, base: Offset): Inspected {

@@ -57,7 +57,7 @@ export function parseTopicSettings(pairs: readonly string[]): Record<string, unk
       throw usage(`unknown topic setting ${JSON.stringify(name)}`, `Known are ${known}.`);
     }
     const rule = TOPIC_SETTING_RULES[name as keyof typeof TOPIC_SETTING_RULES];
-    const value = parseQuantity(text, unitsOf(name)) ?? text;
+    const value = parseQuantity(text, unitsOf(name)) ?? (name === 'dirtyRatioMin' ? Number(text) : text);
     if (!rule.check(value)) throw usage(`${name} cannot be ${JSON.stringify(text)}`, `It must be ${rule.allowed}.`);
     settings.set(name, value);
   }

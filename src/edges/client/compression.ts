@@ -20,7 +20,7 @@ const require = createRequire(import.meta.url);
 export function compressorFor(codec: CompressionCodec): Result<Compress> {
   const missing = missingCodec(codec);
   if (missing !== null) return failed('UNSUPPORTED_BATCH', missing);
-  return ok((bytes) => compressWith(codec, bytes));
+  return ok((bytes) => compress(codec, bytes));
 }
 
 /** Undoes a codec; see {@link Decompress}. */
@@ -54,7 +54,8 @@ function missingCodec(codec: CompressionCodec): string | null {
 const snappy = (): typeof import('snappy') => require('snappy');
 const lz4 = (): typeof import('lz4-napi') => require('lz4-napi');
 
-function compressWith(codec: CompressionCodec, bytes: Uint8Array): Uint8Array {
+/** @throws when this process has no such codec. */
+export function compress(codec: CompressionCodec, bytes: Uint8Array): Uint8Array {
   switch (codec) {
     case 'gzip':
       return zlib.gzipSync(bytes);

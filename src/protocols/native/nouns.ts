@@ -5,6 +5,7 @@ import { CLIENT_ID_CHARS_MAX, PARTITIONS_PER_REQUEST_MAX, PARTITIONS_PER_TOPIC_M
 import type { Topic, TopicSettings } from '../../model/topic.ts';
 import type { GroupPlaces, OffsetAt, Place } from '../request.ts';
 import {
+  amount,
   faultShape,
   integer,
   list,
@@ -62,6 +63,10 @@ const settings = struct<TopicSettings>({
   segmentBytes: natural(),
   segmentMs: natural(),
   batchBytesMax: natural(),
+  cleanup: oneOf('delete', 'compact', 'compact,delete'),
+  tombstoneRetentionMs: natural(),
+  compactionLagMsMin: natural(),
+  dirtyRatioMin: amount,
 });
 
 export const topic = struct<Topic>({

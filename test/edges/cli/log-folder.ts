@@ -95,7 +95,8 @@ export function writeSegment(
   folder.files.set(paths.segmentPath(first.partition, first.segment), segment);
   folder.files.set(paths.sidecarPath(first.partition, first.segment), sidecar);
   const { segment: base, maxTimestamp } = first;
-  return { base, end: last.next, bytes, entries: listed.length, maxTimestamp, openedAt: 1, sealed };
+  const told = { end: last.next, bytes, entries: listed.length, maxTimestamp, openedAt: 1, sealed };
+  return { base, generation: 0, tombstonesUntil: -1, ...told };
 }
 
 /** One group of a journal file. */
@@ -124,7 +125,7 @@ export function smallFolder(): MemoryFolder {
   const open = writeSegment(folder, place(RESTING, sealed.end, [3]), false);
   put(
     paths.manifestPath(RESTING),
-    encodeManifest({ partition: RESTING, begin: zero, clean: true, segments: [sealed, open] }, crc32c),
+    encodeManifest({ partition: RESTING, begin: zero, clean: true, cleanedTo: zero, segments: [sealed, open] }, crc32c),
   );
   put(paths.producersPath(RESTING), encodeChecked(new Producers().snapshot(zero), crc32c));
 
@@ -136,7 +137,7 @@ export function smallFolder(): MemoryFolder {
   const record = writeSegment(folder, listed, false, direct);
   put(
     paths.manifestPath(LIVE),
-    encodeManifest({ partition: LIVE, begin: zero, clean: false, segments: [record] }, crc32c),
+    encodeManifest({ partition: LIVE, begin: zero, clean: false, cleanedTo: zero, segments: [record] }, crc32c),
   );
   const groups = [
     groupOf(listed, 7, 40, 39),

@@ -153,7 +153,7 @@ test('a segment that runs ahead of its sidecar, as a kill leaves it, is sound', 
   const record = { ...writeSegment(folder, listed, false), bytes: 100_000 };
   folder.files.set(
     paths.manifestPath(LIVE),
-    encodeManifest({ partition: LIVE, begin: zero, clean: false, segments: [record] }, crc32c),
+    encodeManifest({ partition: LIVE, begin: zero, clean: false, cleanedTo: zero, segments: [record] }, crc32c),
   );
   folder.files.delete(JOURNAL_FILE);
   t.deepEqual((await verify(folder)).findings, []);
@@ -167,7 +167,7 @@ test('a batch that was lost before is damage, and what lies in its place is not 
   const record = writeSegment(folder, [first, marked, last], false);
   folder.files.set(
     paths.manifestPath(LIVE),
-    encodeManifest({ partition: LIVE, begin: zero, clean: false, segments: [record] }, crc32c),
+    encodeManifest({ partition: LIVE, begin: zero, clean: false, cleanedTo: zero, segments: [record] }, crc32c),
   );
   folder.files.delete(JOURNAL_FILE);
   const { findings } = await verify(folder);
@@ -251,7 +251,7 @@ test('entries that a sidecar lost and the journal still has were torn; without t
     const folder = smallFolder();
     const placed = place(LIVE, zero, [2, 1, 1]);
     const record = { ...writeSegment(folder, placed, false), entries: 1, end: id<Offset>(2) };
-    const manifest = { partition: LIVE, begin: zero, clean: false, segments: [record] };
+    const manifest = { partition: LIVE, begin: zero, clean: false, cleanedTo: zero, segments: [record] };
     folder.files.set(paths.manifestPath(LIVE), encodeManifest(manifest, crc32c));
     bytesOf(folder, paths.sidecarPath(LIVE, zero)).fill(0, 64, 128);
     if (journaled) folder.files.set(JOURNAL_FILE, groupOf(placed.slice(1), 7, 40, 39));
@@ -333,7 +333,7 @@ test('offsets that neither a segment nor the journal holds are damage', async (t
   const later = place(LIVE, zero, [1], 10_000, id<Offset>(9));
   folder.files.set(
     paths.manifestPath(LIVE),
-    encodeManifest({ partition: LIVE, begin: zero, clean: false, segments: [record] }, crc32c),
+    encodeManifest({ partition: LIVE, begin: zero, clean: false, cleanedTo: zero, segments: [record] }, crc32c),
   );
   folder.files.set(JOURNAL_FILE, groupOf(later, 7, 40, 39));
   const { findings } = await verify(folder);

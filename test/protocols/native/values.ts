@@ -39,6 +39,10 @@ const settings = {
   segmentBytes: fc.integer({ min: 2 ** 20, max: 2 ** 30 }),
   segmentMs: fc.integer({ min: 1_000, max: Number.MAX_SAFE_INTEGER }),
   batchBytesMax: fc.integer({ min: 1_024, max: 2 ** 23 }),
+  cleanup: fc.constantFrom('delete', 'compact', 'compact,delete'),
+  tombstoneRetentionMs: safe,
+  compactionLagMsMin: safe,
+  dirtyRatioMin: fc.constantFrom(0, 0.25, 0.5, 1),
 };
 const topic = record({
   id: safe,
