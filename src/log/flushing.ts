@@ -132,7 +132,7 @@ export class Flushing {
 
   /** These segments went from the log: their files go once the manifest no longer names them. */
   remove(segments: readonly Segment[]): void {
-    if (this.#log.inMemory) return;
+    if (this.#log.inMemory || segments.length === 0) return;
     this.#removed.push(...segments);
     this.#manifestDue = true;
   }
