@@ -51,7 +51,17 @@ test('a segment that is sealed on disk stays so when the first batch of the next
   const log = new PartitionLog(id(P), TOPIC_DEFAULTS, { crc32c, lease });
   const end = id<Offset>(1);
   log.segments = [
-    fromRecord({ base: id<Offset>(0), end, bytes: 186, entries: 1, maxTimestamp: 1, openedAt: 1, sealed: true }),
+    fromRecord({
+      base: id<Offset>(0),
+      end,
+      bytes: 186,
+      entries: 1,
+      maxTimestamp: 1,
+      openedAt: 1,
+      sealed: true,
+      generation: 0,
+      tombstonesUntil: -1,
+    }),
   ];
   log.end = end;
   const body = batchOf([{ timestamp: 1, key: null, value: 'small', headers: [] }]);
