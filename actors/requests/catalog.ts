@@ -14,6 +14,7 @@ import type {
   PartitionReport,
   Reply,
   ResolveReply,
+  ResolveRequest,
   TopicChange,
 } from '../../src/protocols/request.ts';
 import { type CatalogAnswer, type CatalogRequest, catalogAddress } from '../catalog.ts';
@@ -28,13 +29,14 @@ type Found = Extract<PartitionAnswer, { readonly type: 'found' }>;
 type Trimmed = Extract<PartitionAnswer, { readonly type: 'trimmed' }>;
 type Described = Extract<PartitionAnswer, { readonly type: 'described' }>;
 
-export function resolve(desk: Desk, names: readonly string[], create: boolean, done: Done): void {
-  const settle = gather<ResolveReply['topics'][number]>(names.length, (topics) =>
+export function resolve(desk: Desk, { names, ids = [], create }: ResolveRequest, done: Done): void {
+  const asked = [...names, ...ids];
+  const settle = gather<ResolveReply['topics'][number]>(asked.length, (topics) =>
     done({ call: 'resolve', topics }, NO_HOLDS),
   );
-  names.forEach((name, index) => {
-    desk.topics.byName(name, create, (found) =>
-      settle(index, found.ok ? { topic: found.value } : { name, fault: found.fault }),
+  asked.forEach((topic, index) => {
+    desk.topics.byName(topic, create, (found) =>
+      settle(index, found.ok ? { topic: found.value } : { name: String(topic), fault: found.fault }),
     );
   });
 }

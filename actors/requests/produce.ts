@@ -29,6 +29,10 @@ interface Entry {
   missing: number;
 }
 
+function isAnswered({ acks, tellRefused }: ProduceRequest, parts: readonly Part[]): boolean {
+  return acks !== 'none' || (tellRefused === true && parts.some((part) => 'fault' in part));
+}
+
 /** The requests of one connection in their order. */
 export class ProduceLine {
   readonly #desk: Desk;
@@ -66,7 +70,7 @@ export class ProduceLine {
   #append(entry: Entry): void {
     const { request, lease, done } = entry;
     const settle = gather<Part>(request.parts.length, (parts) =>
-      done(request.acks === 'none' ? null : { call: 'produce', parts }, NO_HOLDS),
+      done(isAnswered(request, parts) ? { call: 'produce', parts } : null, NO_HOLDS),
     );
     request.parts.forEach((part, index) => {
       const { topic, partition } = part;

@@ -143,7 +143,7 @@ export class Requests {
         deleteRecords(desk, request, done);
         break;
       case 'resolve':
-        resolve(desk, request.names, request.create, done);
+        resolve(desk, request, done);
         break;
       case 'topics':
         topics(desk, done);

@@ -130,7 +130,7 @@ function checkRecords(bytes: Uint8Array): Fault | null {
 }
 
 function badRecord(index: number, what: string): Fault {
-  return corrupt(`record ${index}: ${what}`);
+  return { ...corrupt(`record ${index}: ${what}`), record: index };
 }
 
 /** Timestamps of records are told as distances from the base; compared so, because a timestamp itself is allocated. */

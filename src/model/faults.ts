@@ -92,6 +92,8 @@ export interface Fault {
   readonly message: string;
   readonly retryable: boolean;
   readonly hint: string;
+  /** Place of the record in its batch that was wrong, from 0, where it was one. */
+  readonly record?: number;
 }
 
 export const faultCodes = Object.keys(kinds) as readonly FaultCode[];

@@ -49,6 +49,8 @@ export interface ProduceRequest {
   readonly acks: Acks;
   /** After this the answer is TIMED_OUT; 1..WAIT_MS_MAX. */
   readonly timeoutMs: number;
+  /** Without acks there is an answer all the same where a part is refused at once: the dialect's clients are to notice. */
+  readonly tellRefused?: boolean;
   /** At most one part for each partition. */
   readonly parts: readonly (Place & {
     /** Exactly one record batch of version 2. */
@@ -122,10 +124,12 @@ export interface DeleteRecordsReply {
 
 // ---- topics
 
-/** Looks up topics by name (dialects that know ids send ids); creates what is missing where `create` and the node's setting say so. */
+/** Looks up topics by name, or by id where a dialect's clients have ids; creates what is missing where `create` and the node's setting say so. */
 export interface ResolveRequest {
   readonly call: 'resolve';
   readonly names: readonly string[];
+  /** Answered behind the names; never created. */
+  readonly ids?: readonly TopicId[];
   readonly create: boolean;
 }
 export interface ResolveReply {

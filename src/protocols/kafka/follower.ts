@@ -28,6 +28,8 @@ export class Wanted {
   offset = 0;
   bytesMax = 0;
   leaderEpoch = -1;
+  /** Of the last record that it has. */
+  lastFetchedEpoch = -1;
   /** The topic's number, once it was found. */
   number: TopicId | undefined;
   /** Where the node's session is; -1: it does not follow this partition. */
@@ -208,6 +210,7 @@ export class Follower {
     one.offset = asked.fetchOffset;
     one.bytesMax = Math.min(Math.max(asked.partitionMaxBytes, 1), FETCH_BYTES_MAX);
     one.leaderEpoch = asked.currentLeaderEpoch;
+    one.lastFetchedEpoch = asked.lastFetchedEpoch;
     this.#wanted.set(key, one);
     this.#unsettled.add(one);
   }

@@ -3,7 +3,7 @@
  * yields is a set of requests that may run at once; it goes on with their replies, in the same order. It knows the peer,
  * and neither frames nor the order of answers, which are the session's.
  */
-import type { Result } from '../../model/faults.ts';
+import type { Fault, Result } from '../../model/faults.ts';
 import type { TopicSettings } from '../../model/topic.ts';
 import type { Reply, Request } from '../request.ts';
 import type { AnyCall, Call } from './call.ts';
@@ -34,6 +34,15 @@ export interface Peer {
   readonly follower: Follower;
 }
 
+/** In place of an answer: the connection ends, which is all that a client notices who wants no answers. */
+export class Ending {
+  readonly fault: Fault;
+
+  constructor(why: Fault) {
+    this.fault = why;
+  }
+}
+
 /** Asks, and ends with the answer; null: the client wants none. */
 export type Serving<S> = Generator<readonly Request[], S, readonly Reply[]>;
 
@@ -54,7 +63,7 @@ export interface Service {
 
 export function service<Q extends Members, S extends Members>(
   call: Call<Q, S>,
-  serve: (request: ReadOf<Q>, peer: Peer, version: number) => Serving<WriteOf<S> | null>,
+  serve: (request: ReadOf<Q>, peer: Peer, version: number) => Serving<WriteOf<S> | Ending | null>,
   { versions = call.versions, readsFrame = false }: Partial<Pick<Service, 'versions' | 'readsFrame'>> = {},
 ): Service {
   // The session hands over what the call's own codec has read.

@@ -12,7 +12,7 @@ import { apiVersions } from './calls/api-versions.ts';
 import { Follower } from './follower.ts';
 import { buildResponse, HEAD_BYTES, type Head, measure, openRequest, readHead } from './frame.ts';
 import { serviceOf, tooNew } from './serve/index.ts';
-import type { Broker, Peer, Service, Steps } from './service.ts';
+import { type Broker, Ending, type Peer, type Service, type Steps } from './service.ts';
 import { TopicNames } from './topic-names.ts';
 import { Writing } from './writing.ts';
 
@@ -160,6 +160,10 @@ export class KafkaSession implements Conversation {
     if (step.done === true) {
       running.handedOver = true;
       const { value } = step;
+      if (value instanceof Ending) {
+        running.outcome = { type: 'end', fault: value.fault };
+        return;
+      }
       const views = value === null ? NOTHING : buildResponse(this.#writing, call.service.call, head, value as never);
       running.outcome = { type: 'answer', views };
       return;

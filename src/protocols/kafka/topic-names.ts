@@ -6,7 +6,7 @@ import { type Fault, failed, fault, type Result } from '../../model/faults.ts';
 import type { TopicId } from '../../model/ids.ts';
 import type { Topic } from '../../model/topic.ts';
 import { type ErrorCode, errorOf, errors } from './faults.ts';
-import { lookUp } from './look-up.ts';
+import { lookUp, lookUpIds } from './look-up.ts';
 import type { Serving } from './service.ts';
 import { TopicIds } from './topic-ids.ts';
 
@@ -75,6 +75,16 @@ export class TopicNames {
       false,
     );
     return topics.map(({ name }) => found.get(name) ?? failed('INTERNAL', 'a topic was not answered'));
+  }
+
+  /** Topics by their digits, in that order, as they are now. */
+  *byDigits(all: readonly string[]): Serving<readonly Result<Topic>[]> {
+    const numbers = all.map((digits) => this.#ofDigits(digits));
+    const found = yield* lookUpIds(numbers.flatMap((number) => (number.ok ? [number.value] : [])));
+    let next = 0;
+    return numbers.map((number) =>
+      number.ok ? (found[next++] ?? failed('INTERNAL', 'a topic was not answered')) : number,
+    );
   }
 
   #ofDigits(digits: string): Result<TopicId> {

@@ -1,5 +1,7 @@
 /** Kafka's calls by hand, where clients never go: versions, order, sessions, errors, against a node in this process. */
+import { crc32c } from '@node-rs/crc32';
 import test from 'ava';
+import { BATCH_HEADER_BYTES } from '../../../src/model/batch.ts';
 import { id } from '../../../src/model/ids.ts';
 import { type RunningNode, startNode } from '../../../src/node.ts';
 import { apiVersions } from '../../../src/protocols/kafka/calls/api-versions.ts';
@@ -196,6 +198,8 @@ test('offsets are found at the begin, the end, and by time', async (t) => {
   t.deepEqual(await at(-4), [0, 0, -1]);
   t.deepEqual(await at(-3), [0, 4, now - 1_000]);
   t.deepEqual(await at(-5), [0, -1, -1]);
+  t.deepEqual(await at(-6, 11), [0, -1, -1]);
+  t.deepEqual(await at(-6, 10), [errors.UNSUPPORTED_VERSION, -1, -1]);
   t.deepEqual(await at(now - 2_500), [0, 2, now - 2_000]);
   t.deepEqual(await at(now), [0, -1, -1]);
   t.deepEqual(await at(-4, 7), [errors.UNSUPPORTED_VERSION, -1, -1]);
@@ -203,6 +207,88 @@ test('offsets are found at the begin, the end, and by time', async (t) => {
   const partitions = [{ partition: 0, currentLeaderEpoch: -1, leaderEpoch: 0 }];
   const epoch = await client.ask(offsetForLeaderEpoch, 4, { replicaId: -1, topics: [{ topic: name, partitions }] });
   t.like(epoch?.topics[0]?.partitions[0], { errorCode: 0, leaderEpoch: 0, endOffset: 6 });
+});
+
+test('what a client says it has of an epoch that never was is out of range', async (t) => {
+  const client = await wire(t);
+  const name = await newTopic(client);
+  await append(client, name, batch());
+  const at = async (lastFetchedEpoch: number) => {
+    const [topic] = fetching(name, [{ partition: 0, fetchOffset: 1 }]).topics;
+    const partitions = (topic?.partitions ?? []).map((one) => ({ ...one, lastFetchedEpoch }));
+    const answer = await client.ask(fetch, 12, {
+      ...fetching(name, []),
+      topics: [{ topic: name, topicId: NO_UUID, partitions }],
+    });
+    return answer?.responses[0]?.partitions[0]?.errorCode;
+  };
+  t.is(await at(0), errors.NONE);
+  t.is(await at(1), errors.OFFSET_OUT_OF_RANGE);
+});
+
+test('a batch without acks that is refused ends the connection, a good one is stored in silence', async (t) => {
+  const client = await wire(t);
+  const name = await newTopic(client);
+  const corrupt = batch();
+  corrupt[corrupt.length - 1] = (corrupt.at(-1) ?? 0) ^ 1;
+  client.send(client.frame(produce, 9, produced(name, batch(), 0, 0)));
+  t.like(await append(client, name, batch()), { errorCode: 0, baseOffset: 1 });
+  for (const request of [
+    produced(name, corrupt, 0, 0),
+    produced(name, batch(), 7, 0),
+    produced('__internal', batch(), 0, 0),
+    { ...produced(name, batch(), 0, 0), transactionalId: 'mine' },
+  ]) {
+    const one = await wire(t);
+    one.send(one.frame(produce, 9, request));
+    t.is(await one.answer(), null);
+  }
+  t.like(await append(client, name, batch()), { errorCode: 0, baseOffset: 2 });
+});
+
+test('a record that is wrong is named, and no client tries it again', async (t) => {
+  const client = await wire(t);
+  const name = await newTopic(client);
+  const wrong = batch({ values: ['a', 'b', 'c'] });
+  // The body of a record: length, attributes, time, offset delta; the second has another offset than its place.
+  const second = BATCH_HEADER_BYTES + 1 + (wrong[BATCH_HEADER_BYTES] ?? 0) / 2;
+  wrong[second + 3] = 20;
+  new DataView(wrong.buffer, wrong.byteOffset).setUint32(17, crc32c(wrong.subarray(21)));
+  const answer = await append(client, name, wrong);
+  t.is(answer?.errorCode, errors.INVALID_RECORD);
+  t.is(answer?.recordErrors[0]?.batchIndex, 1);
+  t.regex(answer?.recordErrors[0]?.batchIndexErrorMessage ?? '', /record 1: its offset delta/);
+  t.deepEqual((await append(client, name, wrong, 7))?.recordErrors, []);
+});
+
+test('topics are described and deleted by id', async (t) => {
+  const client = await wire(t);
+  const name = await newTopic(client);
+  const described = await client.ask(metadata, 12, { topics: [{ topicId: NO_UUID, name }] });
+  const topicId = described?.topics[0]?.topicId ?? '';
+  const stranger = 'f'.repeat(32);
+  const never = `${topicId.slice(0, -6)}ffffff`;
+  const byId = await client.ask(metadata, 12, {
+    topics: [topicId, stranger, never].map((one) => ({ topicId: one, name: null })),
+  });
+  t.deepEqual(
+    byId?.topics.map((one) => [one.errorCode, one.name, one.topicId]),
+    [
+      [errors.NONE, name, topicId],
+      [errors.UNKNOWN_TOPIC_ID, null, stranger],
+      [errors.UNKNOWN_TOPIC_ID, null, never],
+    ],
+  );
+  const asked = [never, topicId, stranger].map((one) => ({ topicId: one, name: null }));
+  const gone = await client.ask(deleteTopics, 6, { topics: asked, timeoutMs: 1_000 });
+  t.deepEqual(
+    gone?.responses.map((one) => [one.errorCode, one.name]),
+    [
+      [errors.UNKNOWN_TOPIC_ID, null],
+      [errors.NONE, name],
+      [errors.UNKNOWN_TOPIC_ID, null],
+    ],
+  );
 });
 
 test('records before an offset are deleted, never those that are not there yet', async (t) => {

@@ -4,7 +4,7 @@ import type { Topic } from '../../../model/topic.ts';
 import { type DeleteTopicsResponse, deleteTopics } from '../calls/delete-topics.ts';
 import { errorOf, errors } from '../faults.ts';
 import { NO_UUID } from '../reading.ts';
-import { ask, type Peer, resultOf, type Serving, service } from '../service.ts';
+import { type Peer, resultOf, type Serving, service } from '../service.ts';
 
 type Answer = DeleteTopicsResponse['responses'][number];
 interface Asked {
@@ -46,12 +46,9 @@ function refused({ name, topicId }: Asked, errorCode: number, errorMessage: stri
 }
 
 /** Names of what is to be deleted; `undefined`: no topic has that id. */
-function* namesOf(asked: readonly Asked[], peer: Peer): Serving<readonly (string | undefined)[]> {
-  if (asked.every(({ name }) => name !== null)) return asked.map(({ name }) => name ?? undefined);
-  const listed = yield* ask<'topics'>({ call: 'topics' });
-  const names = new Map(listed.ok ? listed.value.topics.map(({ id, name }) => [id, name]) : []);
-  return asked.map(({ name, topicId }) => {
-    const number = peer.topics.ids.topicOf(topicId);
-    return name ?? (number === undefined ? undefined : names.get(number));
-  });
+function* namesOf(asked: readonly Asked[], { topics }: Peer): Serving<readonly (string | undefined)[]> {
+  const numbered = asked.filter(({ name }) => name === null);
+  const found = yield* topics.byDigits(numbered.map(({ topicId }) => topicId));
+  const names = new Map(found.map((topic, index) => [numbered[index], topic.ok ? topic.value.name : undefined]));
+  return asked.map((one) => one.name ?? names.get(one));
 }

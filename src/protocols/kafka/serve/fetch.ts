@@ -73,9 +73,11 @@ function* prepare({ follower, topics }: Peer, byId: boolean): Serving<ReadonlyMa
   return refused;
 }
 
-function judge({ offset, partition, leaderEpoch }: Wanted): ErrorCode | null {
+function judge({ offset, partition, leaderEpoch, lastFetchedEpoch }: Wanted): ErrorCode | null {
   if (partition < 0) return errors.UNKNOWN_TOPIC_OR_PARTITION;
   if (leaderEpoch > LEADER_EPOCH) return errors.UNKNOWN_LEADER_EPOCH;
+  // Records of a later epoch were never here.
+  if (lastFetchedEpoch > LEADER_EPOCH) return errors.OFFSET_OUT_OF_RANGE;
   return offset < 0 ? errors.OFFSET_OUT_OF_RANGE : null;
 }
 

@@ -22,6 +22,8 @@ const specials: Readonly<Record<number, { readonly at: At; readonly since: numbe
   // Nothing is moved away: what is here begins where everything begins.
   [-4]: { at: 'begin', since: 8 },
   [-5]: { at: 'tiered', since: 9 },
+  // The first that is still to be moved.
+  [-6]: { at: 'tiered', since: 11 },
 };
 
 export const serveListOffsets = service(listOffsets, function* (request, peer, version) {

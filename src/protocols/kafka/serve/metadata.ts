@@ -33,7 +33,7 @@ function* everyTopic(peer: Peer): Serving<Result<readonly Described[]>> {
   return listed.ok ? ok(listed.value.topics.map((topic) => describe(topic, peer))) : listed;
 }
 
-/** Each name once, however often it was asked for. Those that are named by id are looked for among all. */
+/** Each name and each id once, however often it was asked for. */
 function* someTopics(peer: Peer, wanted: readonly Wanted[], create: boolean): Serving<Result<readonly Described[]>> {
   const names = [...new Set(wanted.flatMap(({ topicId, name }) => (topicId === NO_UUID ? [name ?? ''] : [])))];
   const ids = [...new Set(wanted.flatMap(({ topicId }) => (topicId === NO_UUID ? [] : [topicId])))];
@@ -50,13 +50,10 @@ function* byName(peer: Peer, names: readonly string[], create: boolean): Serving
 }
 
 function* byId(peer: Peer, ids: readonly string[]): Serving<readonly Described[]> {
-  const listed = yield* ask<'topics'>({ call: 'topics' });
-  if (!listed.ok) return ids.map((id) => missing(null, id, errorOf(listed.fault.code)));
-  const topics = new Map(listed.value.topics.map((topic) => [topic.id, topic]));
-  return ids.map((id) => {
-    const number = peer.topics.ids.topicOf(id);
-    const topic = number === undefined ? undefined : topics.get(number);
-    return topic === undefined ? missing(null, id, errors.UNKNOWN_TOPIC_ID) : describe(topic, peer);
+  const found = yield* peer.topics.byDigits(ids);
+  return found.map((topic, index) => {
+    if (topic.ok) return describe(topic.value, peer);
+    return missing(null, ids[index] ?? NO_UUID, peer.topics.errorOf(topic.fault, { name: '', id: '' }, true));
   });
 }
 

@@ -9,8 +9,8 @@ import { WAIT_MS_MAX } from '../../../model/limits.ts';
 import type { Acks, Place, ProduceReply, ProduceRequest } from '../../request.ts';
 import { type ProduceRequest as KafkaProduce, type ProduceResponse, produce } from '../calls/produce.ts';
 import { type ErrorCode, errors } from '../faults.ts';
-import { type Peer, type Serving, service } from '../service.ts';
-import type { Named } from '../topic-names.ts';
+import { Ending, type Peer, type Serving, service } from '../service.ts';
+import { invalid, type Named } from '../topic-names.ts';
 
 type Answer = ProduceResponse['responses'][number]['partitionResponses'][number];
 type Part = ProduceRequest['parts'][number];
@@ -30,19 +30,27 @@ export const serveProduce = service(
     const acks = ACKS[request.acks];
     if (acks === undefined) return refuseAll(topicData, errors.INVALID_REQUIRED_ACKS, 'acks is 0, 1 or -1');
     if (request.transactionalId !== null)
-      return acks === 'none' ? null : refuseAll(topicData, errors.INVALID_TXN_STATE, 'this node has no transactions');
+      return acks === 'none'
+        ? new Ending(invalid('this node has no transactions'))
+        : refuseAll(topicData, errors.INVALID_TXN_STATE, 'this node has no transactions');
     const order = yield* arrange(topicData, peer, version);
     if (order.parts.length > 0) {
-      const [reply] = yield [{ call: 'produce', acks, timeoutMs: clamp(timeoutMs), parts: order.parts }];
-      if (acks !== 'none') order.settle(reply?.call === 'refused' ? reply.fault : (reply as ProduceReply).parts);
+      const [reply] = yield [
+        { call: 'produce', acks, timeoutMs: clamp(timeoutMs), parts: order.parts, tellRefused: true },
+      ];
+      order.settle(reply?.call === 'refused' ? reply.fault : (reply as ProduceReply).parts);
     }
-    if (acks === 'none') return null;
-    return { responses: order.responses };
+    return acks === 'none' ? withoutAcks(order) : { responses: order.responses };
   },
   { readsFrame: true },
 );
 
 const clamp = (timeoutMs: number): number => Math.min(Math.max(timeoutMs, 1), WAIT_MS_MAX);
+
+/** Nobody is told; but a client one of whose batches was refused is to learn that something is wrong. */
+function withoutAcks({ refused }: Order): Ending | null {
+  return refused === undefined ? null : new Ending(invalid(`a batch without acks was refused: ${refused}`));
+}
 
 /** A request in the node's words, and where each part's answer goes. */
 class Order {
@@ -52,6 +60,14 @@ class Order {
   readonly #peer: Peer;
   readonly #byId: boolean;
 
+  /** Why the first part was refused that was. */
+  get refused(): string | undefined {
+    for (const { partitionResponses } of this.responses)
+      for (const { errorCode, errorMessage } of partitionResponses)
+        if (errorCode !== errors.NONE) return errorMessage ?? `error ${errorCode}`;
+    return undefined;
+  }
+
   constructor(peer: Peer, byId: boolean) {
     this.#peer = peer;
     this.#byId = byId;
@@ -60,7 +76,8 @@ class Order {
   /** Room for the answer of a part, in the order of the request. */
   open(topic: Named, answers: Answer[], part: Part): void {
     this.#open.push({ answers, at: answers.length, topic });
-    answers.push(failure(part.partition, errors.UNKNOWN_SERVER_ERROR, null));
+    // Without acks nothing is told of parts that went well.
+    answers.push({ index: part.partition, errorCode: errors.NONE, baseOffset: -1 });
     this.parts.push(part);
   }
 
@@ -74,6 +91,7 @@ class Order {
   }
 
   #failed({ partition }: Place, why: Fault, topic: Named): Answer {
+    if (why.record !== undefined) return badRecord(partition, why.record, why.message);
     return failure(partition, this.#peer.topics.errorOf(why, topic, this.#byId), why.message);
   }
 }
@@ -134,6 +152,12 @@ const reasons = new Map<ErrorCode | null, string>([
 
 function failure(index: number, errorCode: number, errorMessage: string | null): Answer {
   return { index, errorCode, baseOffset: -1, errorMessage };
+}
+
+/** No other try would help, which CORRUPT_MESSAGE would make clients believe. */
+function badRecord(index: number, batchIndex: number, message: string): Answer {
+  const recordErrors = [{ batchIndex, batchIndexErrorMessage: message }];
+  return { ...failure(index, errors.INVALID_RECORD, message), recordErrors };
 }
 
 function done(part: Exclude<ProduceReply['parts'][number], { readonly fault: Fault }>): Answer {
