@@ -25,12 +25,16 @@ export interface Place {
   readonly rounds: number;
   readonly share: number;
   say(text: string): void;
+  /** Is given what a series came to until now, again after each round: nothing measured is lost. */
+  keep(outcome: Outcome): void;
 }
+
+type Table = Pick<Place, 'rounds' | 'share' | 'say' | 'keep'>;
 
 /** Topics of this process that were made until now. */
 let topics = 0;
 
-export async function race(series: Series, place: Place): Promise<Outcome> {
+export async function race(series: Series, place: Place): Promise<void> {
   const filled = new Map<Side, string>();
   if (series.isFilled) for (const side of series.sides) filled.set(side, await fill(series, side, place));
   const take = async (side: Side): Promise<Figures> => {
@@ -42,26 +46,21 @@ export async function race(series: Series, place: Place): Promise<Outcome> {
     return figures;
   };
   for (const side of series.sides) await take(side);
-  const outcome = await inTurn(series, place, place.rounds, take);
+  await inTurn(series, place, place.rounds, take);
   for (const [side, topic] of filled) await place.brokers[side.broker].deleteTopic(topic);
-  return outcome;
 }
 
-export function stand(
-  standing: Standing,
-  place: Pick<Place, 'rounds' | 'share' | 'say'>,
-  options: BrokerOptions,
-): Promise<Outcome> {
+export function stand(standing: Standing, place: Table, options: BrokerOptions): Promise<void> {
   const rounds = Math.min(place.rounds, standing.roundsMax);
   return inTurn(standing, place, rounds, ({ broker }) => standing.take(broker, options));
 }
 
 async function inTurn(
   { name, sides, targets }: Pick<Outcome, 'name' | 'targets'> & { readonly sides: readonly Side[] },
-  place: Pick<Place, 'share' | 'say'>,
+  place: Table,
   rounds: number,
   take: (side: Side) => Promise<Figures>,
-): Promise<Outcome> {
+): Promise<void> {
   const all = sides.map(({ label }) => ({ label, runs: [] as Figures[] }));
   for (let round = 1; round <= rounds; round++) {
     for (const [index, side] of sides.entries()) {
@@ -69,8 +68,8 @@ async function inTurn(
       all[index]?.runs.push(figures);
       place.say(`${name}, round ${round} of ${rounds}, ${side.label}: ${figuresLine(figures)}`);
     }
+    place.keep({ name, share: place.share, sides: all, targets });
   }
-  return { name, share: place.share, sides: all, targets };
 }
 
 async function newTopic({ partitions }: Series, { broker, settings }: Side, { brokers }: Place): Promise<string> {

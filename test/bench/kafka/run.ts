@@ -10,7 +10,7 @@ import { machineText, needDisk } from '../machine.ts';
 import { checkMarks, pasteInto } from '../paste.ts';
 import { Broker, type BrokerOptions } from './broker.ts';
 import { figuresText, type Report, summaryText, together } from './report.ts';
-import { type Outcome, type Place, race, stand } from './rounds.ts';
+import { type Outcome, race, stand } from './rounds.ts';
 import { allSeries } from './series.ts';
 import { allStanding } from './standing.ts';
 import { install } from './tools.ts';
@@ -47,7 +47,8 @@ const { values } = parseArgs({
   },
 });
 
-const DISK_GIGABYTES = 30;
+/** Kafka removes the files of a topic a minute after the topic. */
+const DISK_GIGABYTES = 40;
 const rounds = Math.trunc(Number(values.pairs ?? (values.quick ? 2 : 5)));
 const share = Number(values.share ?? (values.quick ? 0.3 : 1));
 if (!(rounds >= 1 && share > 0)) throw new Error('--pairs takes a number from 1 on, --share one above 0');
@@ -64,7 +65,7 @@ const say = (text: string): void => void process.stderr.write(`${new Date().toIS
 class Comparison {
   readonly #options: BrokerOptions;
   readonly #began = new Date();
-  readonly #outcomes: Outcome[] = [];
+  readonly #outcomes = new Map<string, Outcome>();
   readonly #failures: string[] = [];
 
   constructor(options: BrokerOptions) {
@@ -72,7 +73,7 @@ class Comparison {
   }
 
   get report(): Report {
-    const [outcomes, failures] = [this.#outcomes, this.#failures];
+    const [outcomes, failures] = [[...this.#outcomes.values()], this.#failures];
     return { machine: machineText(), began: this.#began.toISOString(), outcomes, failures };
   }
 
@@ -81,24 +82,33 @@ class Comparison {
     if (series.length > 0) {
       const brokers = { callboard: new Broker('callboard', this.#options), kafka: new Broker('kafka', this.#options) };
       for (const broker of Object.values(brokers)) await broker.start();
-      for (const one of series) await this.#keep(one.name, () => race(one, this.#place(brokers)));
+      for (const one of series)
+        await this.#attempt(one.name, () => race(one, { ...this.#table, tools: this.#options.tools, brokers }));
       for (const broker of Object.values(brokers)) await broker.dispose('SIGTERM');
     }
-    for (const one of standing) await this.#keep(one.name, () => stand(one, { rounds, share, say }, this.#options));
+    for (const one of standing) await this.#attempt(one.name, () => stand(one, this.#table, this.#options));
   }
 
-  #place(brokers: Place['brokers']): Place {
-    return { tools: this.#options.tools, brokers, rounds, share, say };
+  get #table() {
+    const keep = (outcome: Outcome): void => {
+      this.#outcomes.set(outcome.name, outcome);
+      this.#write();
+    };
+    return { rounds, share, say, keep };
   }
 
-  async #keep(name: string, take: () => Promise<Outcome>): Promise<void> {
+  async #attempt(name: string, take: () => Promise<void>): Promise<void> {
     try {
-      this.#outcomes.push(await take());
+      await take();
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       this.#failures.push(`${name}: ${why}`);
+      this.#write();
       say(`${name} failed: ${why}`);
     }
+  }
+
+  #write(): void {
     if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(this.report, null, 1)}\n`);
   }
 

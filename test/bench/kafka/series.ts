@@ -91,7 +91,7 @@ const oneKibibyte: readonly Series[] = [
       atMost('brokerCpu', 0.45, INTERVAL),
     ],
     bytes: 1024,
-    records: 1_000_000,
+    records: 1_500_000,
   },
   {
     ...produced('Java'),
