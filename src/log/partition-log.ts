@@ -302,6 +302,8 @@ export class PartitionLog {
       else this.#cutSegment(segment, chunk, offset);
     }
     this.direct.cut(offset);
+    // What was cut is closed: a disk that fails again and again would leave large chunks with a batch in each.
+    this.#chunkBytes = CHUNK_BYTES_FIRST;
   }
 
   #cutSegment(segment: Segment, chunk: Chunk, offset: Offset): void {

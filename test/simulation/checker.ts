@@ -8,6 +8,8 @@ import type { Place } from '../../src/protocols/request.ts';
 
 /** Longest time that a flush of an `interval` topic may take beyond its setting, ms: the disk can be slow. */
 const FLUSH_SLACK_MS = 8_000;
+/** What a record takes at most beside its value: its name, its fields, the header of its batch. */
+const RECORD_OVERHEAD_BYTES = 256;
 /** Around a misdirected write, ms: what was written then may be nowhere. */
 const MISDIRECTED_MS = 20_000;
 
@@ -46,6 +48,8 @@ export class PlaceHistory {
   readonly damaged = new Set<number>();
   /** Found by the last reader, who reads everything. */
   readonly last = new Set<number>();
+  /** Where it began when somebody was told last: what lies before was taken by retention. */
+  begin = 0;
   /** What readers were shown, and since when. */
   end = 0;
   endSeen = 0;
@@ -65,6 +69,11 @@ export class PlaceHistory {
 
   get name(): string {
     return `${this.topic.name}/${this.partition}`;
+  }
+
+  /** May it forget its oldest records? */
+  get retains(): boolean {
+    return this.topic.settings.retentionBytes >= 0;
   }
 
   get inMemory(): boolean {
@@ -221,6 +230,11 @@ export class Checker {
     this.#raiseEnd(place, end, asked);
   }
 
+  begins(place: PlaceHistory, offset: number): void {
+    if (!place.retains) this.violate(`${place.name} begins at ${offset}, and nothing of it may go`);
+    place.begin = Math.max(place.begin, offset);
+  }
+
   damage(place: PlaceHistory, offset: number): void {
     place.damaged.add(offset);
     if (!this.excusesDamage(place))
@@ -310,9 +324,27 @@ export class Checker {
   finish(): void {
     for (const place of this.#places.values()) {
       if (place.deleted) continue;
+      this.#retained(place);
       for (const [offset, known] of place.known)
-        if (!place.last.has(offset) && !place.damaged.has(offset) && !this.#excused(place, known))
+        if (
+          offset >= place.begin &&
+          !place.last.has(offset) &&
+          !place.damaged.has(offset) &&
+          !this.#excused(place, known)
+        )
           this.violate(`${place.name} ${offset}: ${known.record}, seen at ${known.seen} ms, is lost`);
     }
+  }
+
+  /** As long as anything is gone, at least as much as the topic asks for is there. */
+  #retained(place: PlaceHistory): void {
+    if (!place.retains || place.begin === 0 || this.excusesDamage(place)) return;
+    let bytes = 0;
+    for (const offset of place.last)
+      bytes += RECORD_OVERHEAD_BYTES + (this.#sent.get(place.known.get(offset)?.record ?? '')?.bytes ?? 0);
+    const { retentionBytes, segmentBytes } = place.topic.settings;
+    // The segment that is written, and one that is not sealed yet, come on top.
+    if (bytes < retentionBytes || bytes > retentionBytes + 3 * segmentBytes)
+      this.violate(`${place.name}: ${bytes} bytes are left from ${place.begin} on, ${retentionBytes} are to be kept`);
   }
 }

@@ -8,7 +8,7 @@ import { failed } from '../../src/model/faults.ts';
 import { id, type Offset } from '../../src/model/ids.ts';
 import { KIB, MIB } from '../../src/model/limits.ts';
 import { openRecords } from '../../src/model/record.ts';
-import type { FetchReply, FetchRequest } from '../../src/protocols/request.ts';
+import type { FetchReply, FetchRequest, OffsetsReply } from '../../src/protocols/request.ts';
 import type { PlaceHistory } from './checker.ts';
 import { CALL_MS_MAX, Party, refusalOf, type Surroundings } from './party.ts';
 
@@ -19,6 +19,8 @@ interface Cursor {
   position: number;
   /** The session does not know where it stands. */
   astray: boolean;
+  /** It has asked where the partition begins. */
+  asking: boolean;
 }
 
 const RETRYABLE = new Set(['UNAVAILABLE', 'OVERLOADED', 'TIMED_OUT', 'SHUTTING_DOWN', 'STORAGE_FAILED', 'DISK_FULL']);
@@ -45,7 +47,7 @@ export class Reader extends Party {
   constructor(name: string, surroundings: Surroundings, options: ReaderOptions) {
     super(name, surroundings);
     this.#options = options;
-    this.#cursors = options.places.map((place) => ({ place, position: 0, astray: true }));
+    this.#cursors = options.places.map((place) => ({ place, position: 0, astray: true, asking: false }));
   }
 
   get idle(): boolean {
@@ -69,7 +71,7 @@ export class Reader extends Party {
     if (this.#connection !== this.client.connection) this.#session = 0;
     this.#connection = this.client.connection;
     const astray = this.#session === 0 ? this.#cursors : this.#cursors.filter((cursor) => cursor.astray);
-    const added = astray.filter(({ place }) => !place.deleted);
+    const added = astray.filter(({ place, asking }) => !place.deleted && !asking);
     const waitMs = this.random.below(this.#options.waitMs + 1);
     const request: FetchRequest = {
       call: 'fetch',
@@ -135,11 +137,32 @@ export class Reader extends Party {
     if (code === 'DATA_DAMAGED') {
       this.checker.damage(place, cursor.position);
       cursor.position += 1;
-    } else if (code === 'OFFSET_OUT_OF_RANGE' && this.checker.excusesLoss(place)) {
+    } else if (code === 'OFFSET_OUT_OF_RANGE' && place.retains) this.#askBegin(cursor);
+    else if (code === 'OFFSET_OUT_OF_RANGE' && this.checker.excusesLoss(place)) {
       cursor.position = 0;
       place.shrunk();
     } else if (!RETRYABLE.has(code) && !place.deleted)
       this.checker.violate(`${this.name}: ${code} at ${place.name} ${cursor.position}`);
+  }
+
+  /** Retention has taken what it stood at, or it would stand where nothing is. */
+  #askBegin(cursor: Cursor): void {
+    const { place } = cursor;
+    cursor.asking = true;
+    const part = { topic: place.topic.id, partition: place.partition, at: 'begin' } as const;
+    this.client.call({ call: 'offsets', parts: [part] }, CALL_MS_MAX, (outcome) => {
+      cursor.asking = false;
+      if (refusalOf(outcome, 'offsets') !== null) return;
+      const [found] = (outcome as { readonly reply: OffsetsReply }).reply.parts;
+      if (found === undefined || 'fault' in found) return;
+      if (found.offset > cursor.position) {
+        this.checker.begins(place, found.offset);
+        cursor.position = found.offset;
+      } else if (this.checker.excusesLoss(place)) {
+        cursor.position = found.offset;
+        place.shrunk();
+      } else this.checker.violate(`${this.name}: ${place.name} has nothing at ${cursor.position}, where it was read`);
+    });
   }
 
   #records(cursor: Cursor, { bytes, end }: Part, asked: number): void {

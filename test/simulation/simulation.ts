@@ -48,6 +48,7 @@ const TOPICS: readonly (readonly [name: string, settings: Partial<TopicSettings>
   ['events', { durability: 'interval', flushIntervalMs: 500 }],
   ['bulky', { segmentBytes: 1 << 20 }],
   ['fleeting', { engine: 'memory' }],
+  ['trimmed', { segmentBytes: 1 << 20, retentionBytes: 1 << 20 }],
 ];
 const LOAD_MS = 600_000;
 const SETUP_MS_MAX = 20_000;
@@ -213,6 +214,7 @@ export class Simulation {
       new IdempotentProducer('p3', around, { places: of('events'), pauseMs: often, large: 0.02 }),
       new PlainProducer('p4', around, { places, pauseMs: often, large: 0.02 }),
       new IdempotentProducer('p5', around, { places: of('fleeting'), pauseMs: often, large: 0.05 }),
+      new IdempotentProducer('p6', around, { places: of('trimmed'), pauseMs: [500, 2_500], large: 0.6 }),
       new Member('m1', around, { group: 'g', owners, places: durable }),
       new Member('m2', around, { group: 'g', owners, places: durable }),
       new Member('m3', around, { group: 'h', owners, places: durable }),

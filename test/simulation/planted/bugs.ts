@@ -88,6 +88,13 @@ export const bugs: readonly PlantedBug[] = [
     test: 'test/log/retention.test.ts',
   },
   {
+    name: 'retention takes a segment too many',
+    file: 'src/log/retention.ts',
+    old: 'bytes - segment.bytes >= retentionBytes',
+    planted: 'bytes >= retentionBytes',
+    why: 'less is left than the topic asks for',
+  },
+  {
     name: 'era of a partition used twice',
     file: 'src/log/journal.ts',
     old: 'const era = Math.max(this.#eras.get(partition) ?? 0, this.#brokenEras.get(partition) ?? 0);',
