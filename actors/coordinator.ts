@@ -11,6 +11,8 @@ import { type Fault, fault } from '../src/model/faults.ts';
 import { id, type PartitionId } from '../src/model/ids.ts';
 import type { ClassicReply, ClassicRequest } from '../src/protocols/classic.ts';
 import type {
+  CommitInTransactionReply,
+  CommitInTransactionRequest,
   CommitReply,
   CommitRequest,
   CommittedReply,
@@ -25,6 +27,7 @@ import type {
   HeartbeatRequest,
   ResetGroupReply,
   ResetGroupRequest,
+  SettleOffsetsRequest,
 } from '../src/protocols/groups.ts';
 import { type DirectoryAnswer, type DirectoryRequest, directoryAddress } from './directory.ts';
 import { GroupCalls } from './group-calls.ts';
@@ -32,10 +35,12 @@ import { GroupTopics } from './group-topics.ts';
 import type { PartitionAnswer } from './partition.ts';
 import { StateLog, type StateLogMessage, type StateLogWake, type StateMachine } from './state-log.ts';
 import type { StateCodec } from './state-record.ts';
+import type { TransactionsAnswer } from './transactions-contract.ts';
 
 export type GroupRequest =
   | ClassicRequest
   | HeartbeatRequest
+  | CommitInTransactionRequest
   | CommitRequest
   | CommittedRequest
   | GroupsRequest
@@ -45,6 +50,7 @@ export type GroupRequest =
 export type GroupReply =
   | ClassicReply
   | HeartbeatReply
+  | CommitInTransactionReply
   | CommitReply
   | CommittedReply
   | GroupsReply
@@ -60,11 +66,13 @@ export type CoordinatorRequest = {
   readonly client: string;
   readonly host: string;
   /** Answered by `answered` or `refused`. */
-  readonly ask: GroupRequest;
+  readonly ask: GroupRequest | SettleOffsetsRequest;
 };
 
 export type CoordinatorAnswer =
   | { readonly type: 'answered'; readonly request: number; readonly reply: GroupReply }
+  /** To the coordinator of a transaction: its end is known here. */
+  | { readonly type: 'settled'; readonly request: number }
   | { readonly type: 'refused'; readonly request: number; readonly fault: Fault };
 
 export const coordinatorAddress = (node: Address['node'], key: number): Address<CoordinatorRequest> => ({
@@ -75,7 +83,7 @@ export const coordinatorAddress = (node: Address['node'], key: number): Address<
 
 /** To self. `tick`: time has passed. `follow`: try to reach the directory again. */
 type Wake = { readonly type: 'wake'; readonly what: 'tick' | 'follow' };
-type Inbox = CoordinatorRequest | DirectoryAnswer | StateLogMessage | Down | Drain | Wake;
+type Inbox = TransactionsAnswer | CoordinatorRequest | DirectoryAnswer | StateLogMessage | Down | Drain | Wake;
 
 export interface CoordinatorInit {
   readonly codec: StateCodec;
@@ -168,6 +176,9 @@ class Coordinator implements Actor<Inbox>, StateMachine<GroupRecord> {
       case 'topicChanged':
         this.#calls.topicChanged(message.topic);
         break;
+      case 'transacted':
+        this.#calls.transacted(message);
+        break;
       case 'topicGone':
         this.#calls.topicGone(message.topic);
         break;
@@ -184,6 +195,7 @@ class Coordinator implements Actor<Inbox>, StateMachine<GroupRecord> {
       case 'measured':
       case 'found':
       case 'described':
+      case 'producers':
       case 'appended':
       case 'records':
       case 'ready':

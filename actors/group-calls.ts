@@ -35,10 +35,12 @@ import { GroupLog } from './group-log.ts';
 import { describeGroup } from './group-report.ts';
 import { planReset } from './group-reset.ts';
 import { GroupTopics } from './group-topics.ts';
+import { GroupTransactions } from './group-transactions.ts';
 import { type Asked, farewell, Heartbeats, type Held, isMember } from './heartbeats.ts';
 import type { PartitionAnswer } from './partition.ts';
 import type { StateLog } from './state-log.ts';
 import { Surveys } from './survey.ts';
+import type { TransactionsAnswer } from './transactions-contract.ts';
 import { freshUuid } from './uuid.ts';
 
 export class GroupCalls {
@@ -47,6 +49,7 @@ export class GroupCalls {
   readonly #classic: ClassicCalls;
   readonly #initialRebalanceMs: number;
   readonly #surveys: Surveys;
+  readonly #transactions: GroupTransactions;
   #groups: Groups;
   #heartbeats = new Heartbeats();
   topics = new GroupTopics([]);
@@ -63,6 +66,7 @@ export class GroupCalls {
     this.#groups = new Groups(initialRebalanceMs);
     this.#classic = new ClassicCalls(context, this.#log, this);
     this.#surveys = new Surveys(context, nextRequest);
+    this.#transactions = new GroupTransactions(context, this.#log, this, nextRequest);
   }
 
   get groups(): Groups {
@@ -72,7 +76,9 @@ export class GroupCalls {
   /** Somebody waits for time to pass. */
   get waits(): boolean {
     const { barriers, occupied } = this.#groups;
-    return this.#surveys.busy || this.#heartbeats.size > 0 || occupied > 0 || barriers.size > 0;
+    return (
+      this.#surveys.busy || this.#transactions.busy || this.#heartbeats.size > 0 || occupied > 0 || barriers.size > 0
+    );
   }
 
   counts(): unknown {
@@ -93,6 +99,7 @@ export class GroupCalls {
       this.#log.refuse(held, reason);
     }
     this.#classic.refuseHeld(reason);
+    this.#transactions.refuseHeld(reason);
   }
 
   serve({ request, ask, client, host }: CoordinatorRequest, from: Address): void {
@@ -122,6 +129,12 @@ export class GroupCalls {
       case 'inspectGroup':
         this.#inspect({ request, ask, from });
         break;
+      case 'commitInTransaction':
+        this.#transactions.commit({ request, ask, from });
+        break;
+      case 'settleOffsets':
+        this.#transactions.settle({ request, ask, from });
+        break;
       case 'commit':
         this.#commit({ request, ask, from });
         break;
@@ -147,6 +160,10 @@ export class GroupCalls {
 
   surveyed(answer: PartitionAnswer, from: Address): boolean {
     return this.#surveys.receive(answer, from);
+  }
+
+  transacted(answer: TransactionsAnswer): void {
+    this.#transactions.transacted(answer);
   }
 
   // ---- what happens by itself
@@ -176,6 +193,7 @@ export class GroupCalls {
 
   tick(): void {
     this.#surveys.tick();
+    this.#transactions.tick();
     if (this.#log.refusal === null) {
       for (const group of [...this.#groups.all()]) this.#expelOverdue(group);
       this.#classic.tick();
@@ -308,14 +326,16 @@ export class GroupCalls {
       this.#log.refuse(asked, stranger);
       return;
     }
-    const offsets = this.#groups.get(group)?.offsets;
+    const known = this.#groups.get(group);
+    const offsets = known?.offsets;
     const keys: Iterable<PlaceKey> =
       places?.map(({ topic, partition }) => placeKey(topic, partition)) ?? offsets?.keys() ?? [];
     const parts: CommittedReply['parts'][number][] = [];
     for (const key of keys) {
       const { offset, metadata, leaderEpoch } = offsets?.get(key) ?? { offset: -1, metadata: '', leaderEpoch: -1 };
       const part = { topic: topicOf(key), partition: partitionOf(key), offset, metadata };
-      parts.push(leaderEpoch < 0 ? part : { ...part, leaderEpoch });
+      const whole = leaderEpoch < 0 ? part : { ...part, leaderEpoch };
+      parts.push(known?.pending.has(key) === true ? { ...whole, unstable: true } : whole);
     }
     this.#log.answer(asked, { call: 'committed', parts });
   }

@@ -36,14 +36,20 @@ export class GroupLog {
     }
   }
 
-  /** Once all that the answer may show is committed. */
   answer(asked: Pick<Asked<never>, 'request' | 'from'>, reply: GroupReply): void {
+    this.#answer(asked, { type: 'answered', request: asked.request, reply });
+  }
+
+  /** The end of a transaction is known here. */
+  settled(asked: Pick<Asked<never>, 'request' | 'from'>): void {
+    this.#answer(asked, { type: 'settled', request: asked.request });
+  }
+
+  /** Once all that the answer may show is committed. */
+  #answer({ request, from }: Pick<Asked<never>, 'request' | 'from'>, answer: CoordinatorAnswer): void {
     this.#log.whenCommitted((refused) => {
-      const answer: CoordinatorAnswer =
-        refused === null
-          ? { type: 'answered', request: asked.request, reply }
-          : { type: 'refused', request: asked.request, fault: refused };
-      this.#context.reply(asked.from, answer);
+      const refusal: CoordinatorAnswer | null = refused === null ? null : { type: 'refused', request, fault: refused };
+      this.#context.reply(from, refusal ?? answer);
     });
   }
 

@@ -65,6 +65,7 @@ class Janitor implements Actor<Inbox> {
       case 'measured':
       case 'described':
       case 'trimmed':
+      case 'producers':
         throw new Error(`the janitor did not ask for ${message.type}`);
       default:
         unreachable(message);

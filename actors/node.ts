@@ -4,6 +4,7 @@
  */
 import type { Kind, Supervision, Tree } from '../runtime/actor.ts';
 import { deadLetters } from '../runtime/dead-letters.ts';
+import { FIRST_TRANSACTION_PARTITION, TRANSACTION_PARTITIONS } from '../src/model/ids.ts';
 import { type CatalogInit, makeCatalog } from './catalog.ts';
 import { makeCensus } from './census.ts';
 import { makeConnection } from './connection.ts';
@@ -14,9 +15,10 @@ import { makeJanitor } from './janitor.ts';
 import { makeJournal, type StorageInit } from './journal.ts';
 import { type ListenerInit, makeListener } from './listener.ts';
 import { makePartition } from './partition.ts';
+import { makeTransactions, type TransactionsInit } from './transactions.ts';
 
 /** What every actor that begins at start or on demand is handed. */
-export type NodeInit = CatalogInit & CoordinatorInit & DirectoryInit & ListenerInit & StorageInit;
+export type NodeInit = CatalogInit & CoordinatorInit & DirectoryInit & ListenerInit & StorageInit & TransactionsInit;
 
 /** Its state is in a log: a new incarnation has all of it. */
 const fromLog: Supervision = { directive: 'restart', crashesMax: 20, windowMs: 60_000, backoffMs: [20, 2_000] };
@@ -28,6 +30,10 @@ const oneClient: Supervision = { directive: 'stop', crashesMax: 0, windowMs: 1, 
 const everyShard = (shards: number): string[] => Array.from({ length: shards }, (_, shard) => String(shard));
 const onShardOfKey = (key: string): number => Number(key);
 const byNumber = (key: string, shards: number): number => Number(key) % shards;
+
+const transactionKeys = Array.from({ length: TRANSACTION_PARTITIONS }, (_, index) =>
+  String(FIRST_TRANSACTION_PARTITION + index),
+);
 
 const connection: Kind = { make: makeConnection, supervision: oneClient, begins: 'spawn', mailboxMax: 1_024, stops: 1 };
 
@@ -88,6 +94,15 @@ export function nodeTree(acceptingShards: (shards: number) => number, dialects: 
       supervision: fromLog,
       place: byNumber,
       begins: 'demand',
+      mailboxMax: 16_384,
+      stops: 3,
+    },
+    transactions: {
+      make: makeTransactions,
+      supervision: fromLog,
+      place: byNumber,
+      begins: 'start',
+      keys: () => transactionKeys,
       mailboxMax: 16_384,
       stops: 3,
     },

@@ -2,10 +2,11 @@
  * What a partition answers to readers: batches from memory by lease or from disk, look-ups by time, who waits for more.
  * A plain class inside the partition's actor; what may be seen, src/log decides. Never changes the log.
  */
-import type { Address, Context } from '../runtime/actor.ts';
+import type { Address, Context, Lease } from '../runtime/actor.ts';
 import type { PartitionLog } from '../src/log/partition-log.ts';
 import { bytesFrom, locate, newestTime, segmentOfTime, timeInChunks } from '../src/log/reading.ts';
 import type { Segment } from '../src/log/segment.ts';
+import type { Aborted, PartitionTransactions } from '../src/log/transactions.ts';
 import { codecOf, readAttributes, readBaseOffset, readMaxTimestamp } from '../src/model/batch.ts';
 import { type Fault, failed } from '../src/model/faults.ts';
 import { id, type Offset } from '../src/model/ids.ts';
@@ -20,24 +21,38 @@ interface Watcher {
   readonly from: Address;
   readonly request: number;
   readonly offset: Offset;
+  readonly uncommitted: boolean;
 }
 /** Who waits for more, beyond it `watch` is refused. */
 const WATCHERS_MAX = 100_000;
+const NONE_ABORTED: readonly Aborted[] = [];
 const NO_BYTES = new Uint8Array(0);
 
 export class PartitionAnswers {
   readonly reader: PartitionReader;
   readonly #context: Context<Step>;
   readonly #log: PartitionLog;
+  readonly #transactions: PartitionTransactions;
   /** By sender and request, in the order they came. */
   readonly #watchers = new Map<string, Watcher>();
   /** Watches of each sender, so that those of the dead go. */
   readonly #watching = new Map<string, number>();
 
-  constructor(context: Context<Step>, log: PartitionLog) {
+  constructor(context: Context<Step>, log: PartitionLog, transactions: PartitionTransactions) {
     this.#context = context;
     this.#log = log;
+    this.#transactions = transactions;
     this.reader = new PartitionReader(context, log);
+  }
+
+  /** Readers of committed records see what lies below. */
+  get #stable(): Offset {
+    return Math.max(this.#transactions.stable(this.#log.committed), this.#log.begin) as Offset;
+  }
+
+  /** What a reader sees lies below. */
+  #seenBy({ uncommitted = false }: { readonly uncommitted?: boolean }): Offset {
+    return uncommitted ? this.#log.committed : this.#stable;
   }
 
   #answer(to: Address, answer: PartitionAnswer): void {
@@ -52,43 +67,46 @@ export class PartitionAnswers {
 
   read(message: Request<'read'>, from: Address): void {
     const { request, offset, bytesMax } = message;
-    const located = locate(this.#log, offset, bytesMax);
+    const located = locate(this.#log, offset, bytesMax, this.#seenBy(message));
     if (!located.ok) {
       this.#refuse(from, request, located.fault);
       return;
     }
     const place = located.value;
-    const { begin, committed: end } = this.#log;
-    if (place.kind === 'end') {
-      this.#answer(from, { type: 'records', request, begin, end, next: offset, bytes: NO_BYTES });
-    } else if (place.kind === 'segment') this.#readSegment(place.segment, message, from);
+    if (place.kind === 'end') this.#give(message, from, { bytes: NO_BYTES, next: offset });
+    else if (place.kind === 'segment') this.#readSegment(place.segment, message, from);
     else {
       const { chunk, from: first, to } = place;
       const at = chunk.positionAt(first) - chunk.start;
       const bytes = chunk.memory.bytes.subarray(at, chunk.endAt(to - 1) - chunk.start);
       const lease = chunk.memory.retain();
-      this.#answer(from, { type: 'records', request, begin, end, next: chunk.nextAt(to - 1), bytes, lease });
+      this.#give(message, from, { bytes, lease, next: chunk.nextAt(to - 1) });
     }
+  }
+
+  #give(
+    { request, offset, uncommitted = false }: Request<'read'>,
+    from: Address,
+    read: { readonly bytes: Uint8Array; readonly next: Offset; readonly lease?: Lease },
+  ): void {
+    const { begin, committed: end } = this.#log;
+    const aborted = uncommitted ? NONE_ABORTED : this.#transactions.aborted(offset, read.next);
+    const told = aborted.length === 0 ? read : { ...read, aborted };
+    this.#answer(from, { type: 'records', request, begin, end, stable: this.#stable, ...told });
   }
 
   #readSegment(segment: Segment, message: Request<'read'>, from: Address): void {
     const { request, offset, bytesMax } = message;
-    this.reader.read(segment, offset, bytesMax, (problem, read) => {
-      const { begin, committed: end } = this.#log;
+    this.reader.read(segment, offset, bytesMax, this.#seenBy(message), (problem, read) => {
       if (problem !== null) this.#refuse(from, request, problem);
-      else if (read === null)
-        this.#answer(from, { type: 'records', request, begin, end, next: offset, bytes: NO_BYTES });
-      else {
-        const { bytes, lease, next } = read;
-        this.#answer(from, { type: 'records', request, begin, end, next, bytes, lease });
-      }
+      else this.#give(message, from, read ?? { bytes: NO_BYTES, next: offset });
     });
   }
 
   // ---- watch
 
-  watch({ request, offset }: Request<'watch'>, from: Address): void {
-    if (offset < this.#log.committed) {
+  watch({ request, offset, uncommitted = false }: Request<'watch'>, from: Address): void {
+    if (offset < this.#seenBy({ uncommitted })) {
       this.#answer(from, { type: 'ready', request });
       return;
     }
@@ -98,7 +116,7 @@ export class PartitionAnswers {
     }
     const key = watcherKey(from, request);
     if (!this.#watchers.has(key)) this.#countWatch(from, 1);
-    this.#watchers.set(key, { from, request, offset });
+    this.#watchers.set(key, { from, request, offset, uncommitted });
   }
 
   unwatch(request: number, from: Address): void {
@@ -126,8 +144,10 @@ export class PartitionAnswers {
   /** The committed offset may have moved. */
   committed(): void {
     if (this.#watchers.size === 0) return;
-    for (const [key, { from, request, offset }] of this.#watchers) {
-      if (offset >= this.#log.committed) continue;
+    const { committed } = this.#log;
+    const stable = this.#stable;
+    for (const [key, { from, request, offset, uncommitted }] of this.#watchers) {
+      if (offset >= (uncommitted ? committed : stable)) continue;
       this.#watchers.delete(key);
       this.#countWatch(from, -1);
       this.#answer(from, { type: 'ready', request });
@@ -136,9 +156,18 @@ export class PartitionAnswers {
 
   // ---- look-ups
 
-  find({ request, at }: Request<'find'>, from: Address): void {
-    const found = (offset: Offset, timestamp: number): void =>
-      this.#answer(from, { type: 'found', request, offset, timestamp });
+  find(message: Request<'find'>, from: Address): void {
+    const { request, at } = message;
+    const seen = this.#seenBy(message);
+    const found = (offset: Offset, timestamp: number): void => {
+      const isSeen = offset < seen;
+      this.#answer(from, {
+        type: 'found',
+        request,
+        offset: isSeen ? offset : seen,
+        timestamp: isSeen ? timestamp : -1,
+      });
+    };
     if (at === 'begin') found(this.#log.begin, -1);
     else if (at === 'end') found(this.#log.committed, -1);
     else if (at === 'newest') this.#findNewest(found, (problem) => this.#refuse(from, request, problem));
@@ -192,7 +221,7 @@ export class PartitionAnswers {
     if (!located.ok) refuse(located.fault);
     else if (located.value.kind === 'chunk') look(located.value.chunk.batchAt(located.value.from));
     else if (located.value.kind === 'segment')
-      this.reader.read(located.value.segment, base, 1, (problem, read) => {
+      this.reader.read(located.value.segment, base, 1, this.#log.committed, (problem, read) => {
         if (problem !== null) refuse(problem);
         else if (read !== null) {
           look(read.bytes);
@@ -203,7 +232,8 @@ export class PartitionAnswers {
   }
 
   measure({ request, offset }: Request<'measure'>, from: Address): void {
-    const { begin, committed: end } = this.#log;
+    const { begin } = this.#log;
+    const end = this.#stable;
     const sizeBytes = bytesFrom(this.#log, offset);
     const done = (timestamp: number): void =>
       this.#answer(from, { type: 'measured', request, begin, end, sizeBytes, timestamp });
@@ -219,7 +249,8 @@ export class PartitionAnswers {
   }
 
   describe(request: number, from: Address): void {
-    const { begin, committed: end, durable, end: appended, sizeBytes, segments, damaged } = this.#log;
+    const { begin, durable, end: appended, sizeBytes, segments, damaged } = this.#log;
+    const end = this.#stable;
     this.#answer(from, {
       type: 'described',
       request,

@@ -8,13 +8,28 @@ import type { Chunk } from '../src/log/chunk.ts';
 import { DIRECT_FLAG, ENTRY_BYTES, readEntryFlags } from '../src/log/entry.ts';
 import { type PartitionLog, PREFIX_NEEDED } from '../src/log/partition-log.ts';
 import type { Producers } from '../src/log/producers.ts';
+import { readProducerEpoch, readProducerId } from '../src/model/batch.ts';
+import { isControl, markerBatch } from '../src/model/control.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
-import type { Offset } from '../src/model/ids.ts';
+import type { Offset, PartitionIndex, TopicId } from '../src/model/ids.ts';
 import { type JournalAnswer, type JournalRequest, journalAddress } from './journal.ts';
 import type { PartitionAnswer, PartitionRequest } from './partition-contract.ts';
 import { type Step, step } from './step.ts';
+import type { TransactionsAnswer } from './transactions-contract.ts';
+import { VERIFY_MS_MAX, Verifications } from './verifications.ts';
 
 export type Append = PartitionRequest & { readonly type: 'append' };
+type Mark = PartitionRequest & { readonly type: 'mark' };
+
+/** The partition as people know it; the node's own logs have no such place. */
+export interface Known {
+  readonly topic: TopicId;
+  readonly index: PartitionIndex;
+}
+interface Held {
+  readonly message: Append;
+  readonly from: Address;
+}
 
 interface Waiter {
   readonly from: Address;
@@ -42,6 +57,10 @@ export class PartitionAppends {
   readonly #producers: Producers;
   readonly #events: AppendEvents;
   readonly #journal: Address<JournalRequest>;
+  readonly #known: Known | null;
+  /** Batches whose transaction is not known to be theirs yet. */
+  readonly #verifications: Verifications<Held>;
+  #questions = 0;
   /** In the order of their offsets; the first `#answered` are done. */
   #waiters: Waiter[] = [];
   #answered = 0;
@@ -55,8 +74,19 @@ export class PartitionAppends {
   #againMs = AGAIN_MS_MIN;
   #refusal: { readonly fault: Fault; readonly until: number } | null = null;
 
-  constructor(context: Context<Step>, log: PartitionLog, producers: Producers, events: AppendEvents) {
+  constructor(
+    context: Context<Step>,
+    log: PartitionLog,
+    known: Known | null,
+    producers: Producers,
+    events: AppendEvents,
+  ) {
     this.#context = context;
+    this.#known = known;
+    this.#verifications = new Verifications(context as unknown as Context<never>, () => ++this.#questions, {
+      granted: (held) => this.#granted(held),
+      refused: ({ message, from }, reason) => this.#refuse(message, from, reason),
+    });
     this.#log = log;
     this.#producers = producers;
     this.#events = events;
@@ -67,7 +97,10 @@ export class PartitionAppends {
   /** Nobody waits, and everything appended is committed. */
   get idle(): boolean {
     return (
-      this.#waiting.length === 0 && this.#log.committed === this.#log.end && this.#waiters.length === this.#answered
+      this.#waiting.length === 0 &&
+      !this.#verifications.busy &&
+      this.#log.committed === this.#log.end &&
+      this.#waiters.length === this.#answered
     );
   }
 
@@ -88,16 +121,68 @@ export class PartitionAppends {
     for (const { message, from } of waiting) this.append(message, from);
   }
 
-  #append(message: Append, from: Address): void {
+  /** @param granted its transaction's coordinator knows that the partition is part of it. */
+  #append(message: Append, from: Address, granted = false): void {
     const refusal = this.#refusalNow();
     if (refusal !== null) {
       this.#refuse(message, from, refusal);
       return;
     }
+    if (this.#verifications.busy && !granted && this.#held(message, from)) return;
     const verdict = this.#producers.check(message.bytes);
     if (verdict.kind === 'fault') this.#refuse(message, from, verdict.fault);
     else if (verdict.kind === 'duplicate') this.#repeat(message, from, verdict.baseOffset, verdict.nextOffset);
+    else if (verdict.kind === 'begin' && !granted) this.#verify(message, from);
     else this.#place(message, from);
+  }
+
+  // ---- transactions
+
+  /** How a transaction ended, as a batch of its own. */
+  mark({ request, producer, epoch, commit, coordinatorEpoch }: Mark, from: Address): void {
+    this.#verifications.ended(producer);
+    const at = this.#context.now();
+    const bytes = markerBatch({ producer, epoch, commit, coordinatorEpoch, at }, this.#log.tools.crc32c);
+    this.append({ type: 'append', request, acks: 'all', bytes }, from);
+  }
+
+  /** What follows a batch whose transaction is not known yet waits behind it; markers do not. */
+  #held(message: Append, from: Address): boolean {
+    return !isControl(message.bytes) && this.#verifications.hold(readProducerId(message.bytes), { message, from });
+  }
+
+  #verify(message: Append, from: Address): void {
+    const { bytes, transaction } = message;
+    if (transaction === undefined || this.#known === null) {
+      this.#refuse(message, from, fault('INVALID_TRANSACTION_STATE', 'a transactional batch came without its id'));
+      return;
+    }
+    const { id: name, joins } = transaction;
+    const { partition } = this.#log;
+    const { topic, index } = this.#known;
+    const who = { producer: readProducerId(bytes), epoch: readProducerEpoch(bytes) };
+    const places = [[partition, topic, index] as const];
+    this.#verifications.ask({ transaction: name, ...who, places, groups: [], verify: !joins }, { message, from });
+    this.#context.after(
+      VERIFY_MS_MAX,
+      step(() => this.#verifications.tick()),
+    );
+  }
+
+  verified(answer: TransactionsAnswer): void {
+    this.#verifications.answered(answer);
+  }
+
+  /** The node stops: nobody answers any more. */
+  refuseHeld(reason: Fault): void {
+    this.#verifications.refuseAll(reason);
+  }
+
+  #granted(held: readonly Held[]): void {
+    held.forEach(({ message, from }, index) => {
+      if (this.#waiting.length > 0) this.#wait(message, from);
+      else this.#append(message, from, index === 0);
+    });
   }
 
   #refusalNow(): Fault | null {
@@ -241,6 +326,7 @@ export class PartitionAppends {
 
   /** The topic is gone: whoever waits hears it. */
   refuseAll(reason: Fault): void {
+    this.#verifications.refuseAll(reason);
     const waiters = [...this.#waiters.slice(this.#answered), ...this.#duplicates];
     for (const { from, request } of waiters)
       this.#context.reply(from, { type: 'refused', request, fault: reason } as PartitionAnswer);
@@ -268,6 +354,7 @@ export class PartitionAppends {
   committed(): void {
     const { committed } = this.#log;
     this.#producers.commit(committed);
+    this.#producers.transactions.trim(this.#log.begin);
     let waiter = this.#waiters[this.#answered];
     while (waiter !== undefined && waiter.next <= committed) {
       this.#answer(waiter);

@@ -12,7 +12,7 @@ import { segmentPath, sidecarPath } from '../src/log/paths.ts';
 import { checkRead, noteDamage, planRead, type ReadPlan, segmentOf } from '../src/log/reading.ts';
 import type { Segment } from '../src/log/segment.ts';
 import { Sidecar } from '../src/log/sidecar.ts';
-import { type Fault, fault } from '../src/model/faults.ts';
+import { type Fault, fault, type Result } from '../src/model/faults.ts';
 import type { Offset } from '../src/model/ids.ts';
 import { MIB } from '../src/model/limits.ts';
 import { journalAddress } from './journal.ts';
@@ -59,18 +59,21 @@ export class PartitionReader {
     this.#log = log;
   }
 
-  /** Batches from the one that holds `offset`; null at the end of what the segment names. */
-  read(segment: Segment, offset: Offset, bytesMax: number, done: OnRead): void {
+  /** Batches from the one that holds `offset`, up to `upTo`; null at the end of what the segment names. */
+  read(segment: Segment, offset: Offset, bytesMax: number, upTo: Offset, done: OnRead): void {
     const again: OnRead = (failure, read) => {
       const now = failure === null ? null : this.#replacementOf(segment, offset);
       if (now === null) done(failure, read);
-      else this.read(now, offset, bytesMax, done);
+      else this.read(now, offset, bytesMax, upTo, done);
     };
     this.#enqueue(
       (next) =>
         this.#withSidecar(segment, offset, (failure, sidecar) => {
           if (sidecar === null) next(() => again(failure, null));
-          else this.#readBy(segment, sidecar, offset, bytesMax, (problem, read) => next(() => again(problem, read)));
+          else {
+            const plan = planRead(this.#log, sidecar, offset, Math.min(bytesMax, READ_BYTES_MAX), upTo);
+            this.#readBy(segment, sidecar, plan, (problem, read) => next(() => again(problem, read)));
+          }
         }),
       (refusal) => done(refusal, null),
     );
@@ -254,8 +257,7 @@ export class PartitionReader {
     this.#context.log.error({ partition, from: first, to: behind - 1 }, `records are damaged: ${why}`);
   }
 
-  #readBy(segment: Segment, sidecar: Sidecar, offset: Offset, bytesMax: number, done: OnRead): void {
-    const plan = planRead(this.#log, sidecar, offset, Math.min(bytesMax, READ_BYTES_MAX));
+  #readBy(segment: Segment, sidecar: Sidecar, plan: Result<ReadPlan | null>, done: OnRead): void {
     if (!plan.ok) done(plan.fault, null);
     else if (plan.value === null) done(null, null);
     else this.#readPlan(segment, sidecar, plan.value, done);

@@ -310,7 +310,7 @@ export class PartitionWriter {
   snapshot(done: (done: boolean) => void): void {
     const upTo = this.#log.listedTo();
     const producers = this.#producers();
-    if (producers.size === 0 || upTo <= this.#snapshotTo) {
+    if (producers.isEmpty || upTo <= this.#snapshotTo) {
       done(true);
       return;
     }

@@ -16,7 +16,7 @@ import type { TopicSettings } from '../src/model/topic.ts';
 import { directoryAddress } from './directory.ts';
 import { type JournalAnswer, journalAddress, type StorageInit } from './journal.ts';
 import { PartitionAnswers } from './partition-answers.ts';
-import { PartitionAppends } from './partition-appends.ts';
+import { type Known, PartitionAppends } from './partition-appends.ts';
 import {
   INTERNAL_SETTINGS,
   type PartitionAnswer,
@@ -27,11 +27,12 @@ import { PartitionRecovery } from './partition-recovery.ts';
 import { PartitionUpkeep } from './partition-upkeep.ts';
 import { PartitionWriter } from './partition-writer.ts';
 import { type Step, step } from './step.ts';
+import type { TransactionsAnswer } from './transactions-contract.ts';
 
 export type { PartitionAnswer, PartitionConfiguration, PartitionRequest } from './partition-contract.ts';
 export { partitionAddress } from './partition-contract.ts';
 
-type Inbox = PartitionRequest | PartitionConfiguration | JournalAnswer | Down | Drain | Step;
+type Inbox = PartitionRequest | PartitionConfiguration | JournalAnswer | TransactionsAnswer | Down | Drain | Step;
 
 /**
  * `starting`: requests wait. `listing`: they wait until the sidecar names what a replay found in segments. `ready`: serves.
@@ -48,6 +49,8 @@ class PartitionActor implements Actor<Inbox> {
   readonly #partition: PartitionId;
   readonly #init: StorageInit;
   #state: State = 'starting';
+  /** As the directory said; the node's own logs have no such place. */
+  #known: Known | null = null;
   #log: PartitionLog | null = null;
   #recovery: PartitionRecovery | null = null;
   #parts: Parts | null = null;
@@ -71,6 +74,7 @@ class PartitionActor implements Actor<Inbox> {
         message.run();
         break;
       case 'configure':
+        this.#known ??= { topic: message.topic, index: message.partition };
         this.#configure(message.settings);
         break;
       case 'gone':
@@ -88,6 +92,9 @@ class PartitionActor implements Actor<Inbox> {
         break;
       case 'storeFailed':
         this.#parts?.appends.storeFailed(message);
+        break;
+      case 'transacted':
+        this.#parts?.appends.verified(message);
         break;
       case 'flush':
         this.#flushAsked = Math.max(this.#flushAsked, message.upTo);
@@ -171,17 +178,17 @@ class PartitionActor implements Actor<Inbox> {
     this.#state = 'listing';
     const flushing = new Flushing(log, manifest);
     flushing.want(log.bareTo);
-    const appends = new PartitionAppends(this.#context, log, producers, {
+    const appends = new PartitionAppends(this.#context, log, this.#known, producers, {
       prefixNeeded: () => this.#readPrefix(log),
     });
     const writer = new PartitionWriter(this.#context, log, flushing, () => producers, {
       progressed: () => this.#advance(),
       failed: (error) => appends.abandon(error),
     });
-    const answers = new PartitionAnswers(this.#context, log);
+    const answers = new PartitionAnswers(this.#context, log, producers.transactions);
     const { compactions: room } = this.#init;
     const upkeep = new PartitionUpkeep(this.#context, { log, flushing, writer, answers, room });
-    this.#parts = { log, flushing, appends, writer, answers, upkeep };
+    this.#parts = { log, producers, flushing, appends, writer, answers, upkeep };
     this.#advance();
   }
 
@@ -238,12 +245,21 @@ class PartitionActor implements Actor<Inbox> {
     else this.#refuse(message, from, fault('UNAVAILABLE', 'the partition is starting'));
   }
 
-  #serve({ appends, answers, upkeep }: Parts, message: PartitionRequest, from: Address): void {
+  #serve({ producers, appends, answers, upkeep }: Parts, message: PartitionRequest, from: Address): void {
     switch (message.type) {
       case 'append':
         if (this.#state === 'draining') this.#refuse(message, from, fault('SHUTTING_DOWN', 'the node is stopping'));
         else appends.append(message, from);
         break;
+      case 'mark':
+        if (this.#state === 'draining') this.#refuse(message, from, fault('SHUTTING_DOWN', 'the node is stopping'));
+        else appends.mark(message, from);
+        break;
+      case 'producers': {
+        const { request } = message;
+        this.#context.reply(from, { type: 'producers', request, producers: producers.report() } as PartitionAnswer);
+        break;
+      }
       case 'read':
         answers.read(message, from);
         break;
@@ -333,6 +349,7 @@ class PartitionActor implements Actor<Inbox> {
   #drain(parts: Parts): void {
     this.#state = 'draining';
     const { log, flushing, appends, writer, upkeep } = parts;
+    appends.refuseHeld(fault('SHUTTING_DOWN', 'the node is stopping'));
     if (log.inMemory) {
       this.#context.stop();
       return;
@@ -362,6 +379,7 @@ class PartitionActor implements Actor<Inbox> {
 
 interface Parts {
   readonly log: PartitionLog;
+  readonly producers: Producers;
   readonly flushing: Flushing;
   readonly appends: PartitionAppends;
   readonly writer: PartitionWriter;

@@ -191,6 +191,7 @@ export class StateLog<Entry> {
         break;
       case 'found':
       case 'measured':
+      case 'producers':
       case 'trimmed':
       case 'scrubbed':
         throw new Error(`the log never waits for ${answer.type}`);

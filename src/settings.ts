@@ -170,6 +170,16 @@ export const rules = {
     whole(0, 60_000),
     500,
   ),
+  'transactions.timeoutMsMax': setting(
+    'Longest time-out that a transaction may have; when it is over, the node aborts it, ms.',
+    whole(1_000, 86_400_000),
+    900_000,
+  ),
+  'transactions.idRetentionMs': setting(
+    'A transactional id that nobody has used for so long is forgotten, ms.',
+    whole(60_000, Number.MAX_SAFE_INTEGER),
+    604_800_000,
+  ),
   'limits.frameBytes': setting(
     'Largest frame; a longer one closes its connection.',
     bytes(64 * KIB, 256 * MIB),

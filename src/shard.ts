@@ -58,6 +58,8 @@ export const compose: Compose = (init, { shards }): Composition => {
     defaults: { partitions: settings['topics.partitions'], settings: topicDefaults(settings) },
     autoCreate: settings['topics.autoCreate'],
     initialRebalanceMs: settings['groups.initialRebalanceMs'],
+    transactionMsMax: settings['transactions.timeoutMsMax'],
+    transactionalIdMs: settings['transactions.idRetentionMs'],
     crc32c,
     ...journalSize(plan.arenaBytes),
     freeBytesMin: settings['disk.freeBytesMin'],

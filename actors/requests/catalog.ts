@@ -94,7 +94,7 @@ export function producer(desk: Desk, done: Done): void {
   );
 }
 
-export function offsets(desk: Desk, { parts }: OffsetsRequest, done: Done): void {
+export function offsets(desk: Desk, { parts, uncommitted = false }: OffsetsRequest, done: Done): void {
   const settle = gather<OffsetsReply['parts'][number]>(parts.length, (found) =>
     done({ call: 'offsets', parts: found }, NO_HOLDS),
   );
@@ -107,7 +107,7 @@ export function offsets(desk: Desk, { parts }: OffsetsRequest, done: Done): void
       }
       desk.asker.ask<PartitionRequest, Found>(
         desk.topics.addressOf(where.value),
-        (request) => ({ type: 'find', request, at: typeof at === 'string' ? at : at.timestamp }),
+        (request) => ({ type: 'find', request, at: typeof at === 'string' ? at : at.timestamp, uncommitted }),
         (answer) => {
           if (answer.type === 'refused') settle(index, { topic, partition, fault: answer.fault });
           else settle(index, { topic, partition, offset: answer.offset, timestamp: answer.timestamp });

@@ -39,6 +39,7 @@ class Following {
 }
 
 type Read = Extract<FetchEffect<Lease>, { readonly type: 'read' }>;
+type Watch = Extract<FetchEffect<Lease>, { readonly type: 'watch' }>;
 
 export class Fetches {
   readonly #desk: Desk;
@@ -153,7 +154,7 @@ export class Fetches {
         this.readOn();
         break;
       case 'watch':
-        this.#watch(session, effect.of, effect.offset);
+        this.#watch(session, effect);
         break;
       case 'unwatch':
         this.#unwatch(session, effect.of);
@@ -189,11 +190,11 @@ export class Fetches {
     }
   }
 
-  #read(session: Following, { of, offset, bytesMax }: Read): void {
+  #read(session: Following, { of, offset, bytesMax, uncommitted }: Read): void {
     this.#bytesHeld += bytesMax;
     this.#desk.asker.ask<PartitionRequest, Records>(
       this.#address(of),
-      (request) => ({ type: 'read', request, offset, bytesMax }),
+      (request) => ({ type: 'read', request, offset, bytesMax, uncommitted }),
       (answer) => {
         this.#bytesHeld -= bytesMax;
         this.#step(session, () => {
@@ -209,10 +210,10 @@ export class Fetches {
     );
   }
 
-  #watch(session: Following, of: Followed, offset: Followed['next']): void {
+  #watch(session: Following, { of, offset, uncommitted }: Watch): void {
     const number = this.#desk.asker.ask<PartitionRequest, Ready>(
       this.#address(of),
-      (request) => ({ type: 'watch', request, offset }),
+      (request) => ({ type: 'watch', request, offset, uncommitted }),
       (answer) => {
         session.watches.delete(of);
         // A partition that went down is read again, which starts it or tells why not.

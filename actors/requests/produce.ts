@@ -97,7 +97,9 @@ export class ProduceLine {
   ): void {
     const { asker, topics } = this.#desk;
     const to = topics.addressOf(partition);
-    const body = lease === undefined ? { bytes: batch } : { bytes: batch, lease: lease.retain() };
+    const { transaction } = request;
+    const frame = lease === undefined ? { bytes: batch } : { bytes: batch, lease: lease.retain() };
+    const body = transaction === undefined ? frame : { ...frame, transaction };
     if (request.acks === 'none') {
       asker.tell<PartitionRequest>(to, { type: 'append', request: 0, acks: 'none', ...body });
       settle({ type: 'appended', baseOffset: id(0), begin: id(0) });

@@ -4,7 +4,6 @@
  * frames nor sockets.
  */
 import type { Address, Context, Down, Lease } from '../../runtime/actor.ts';
-import { unreachable } from '../../src/model/assert.ts';
 import type { Crc32c } from '../../src/model/crc.ts';
 import { fault } from '../../src/model/faults.ts';
 import type { Request } from '../../src/protocols/request.ts';
@@ -13,6 +12,7 @@ import type { CoordinatorAnswer } from '../coordinator.ts';
 import { type DirectoryAnswer, directoryAddress } from '../directory.ts';
 import type { HeapRoom } from '../heap-room.ts';
 import type { PartitionAnswer } from '../partition.ts';
+import type { TransactionsAnswer } from '../transactions-contract.ts';
 import { Asker, type AskerMessage } from './asker.ts';
 import { changeTopic, deleteRecords, describeTopic, offsets, producer, resolve, topics } from './catalog.ts';
 import type { Desk, Done, NodeFacts } from './desk.ts';
@@ -21,6 +21,7 @@ import { groupCall, groups } from './groups.ts';
 import { node } from './node.ts';
 import { ProduceLine } from './produce.ts';
 import { Topics } from './topics.ts';
+import { transactionCall } from './transactions.ts';
 
 /** What a request needs that is no actor; the same for every connection of a shard. */
 export interface RequestServices {
@@ -33,7 +34,7 @@ export interface RequestServices {
 type DirectoryNews = Extract<DirectoryAnswer, { readonly type: 'topicChanged' | 'topicGone' }>;
 /** Answers that belong to a question. */
 export type NumberedAnswer = Extract<
-  PartitionAnswer | DirectoryAnswer | CatalogAnswer | CoordinatorAnswer,
+  PartitionAnswer | DirectoryAnswer | CatalogAnswer | CoordinatorAnswer | TransactionsAnswer,
   { readonly request: number }
 >;
 /** What the actor must hand back to {@link Requests.receive}. */
@@ -162,26 +163,20 @@ export class Requests {
       case 'groups':
         groups(desk, done);
         break;
-      case 'heartbeat':
-      case 'commit':
-      case 'committed':
-      case 'describeGroup':
-      case 'resetGroup':
-      case 'deleteGroup':
-      case 'joinGroup':
-      case 'syncGroup':
-      case 'keepAlive':
-      case 'leaveGroup':
-      case 'commitOffsets':
-      case 'dropOffsets':
-      case 'inspectGroup':
-        groupCall(desk, request, done);
+      case 'openProducer':
+      case 'joinTransaction':
+      case 'endTransaction':
+      case 'inspectTransaction':
+      case 'transactions':
+      case 'markTransaction':
+      case 'describeProducers':
+        transactionCall(desk, request, done);
         break;
       case 'node':
         node(desk, done);
         break;
       default:
-        unreachable(request);
+        groupCall(desk, request, done);
     }
   }
 }

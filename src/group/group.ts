@@ -6,6 +6,7 @@
 import { assert, unreachable } from '../model/assert.ts';
 import type { Offset, TopicId } from '../model/ids.ts';
 import { Generation } from './generation.ts';
+import { PendingOffsets } from './pending.ts';
 import { type PlaceKey, packPlaces, partitionOf, placeKey, topicOf, unpackPlaces } from './places.ts';
 import type { Assignor, CommittedEntry, GroupKind, GroupRecord, Subscription } from './record.ts';
 
@@ -61,6 +62,7 @@ export class Group {
   readonly #instances = new Map<string, string>();
   readonly #owners = new Map<PlaceKey, string>();
   readonly #offsets = new Map<PlaceKey, Committed>();
+  readonly pending = new PendingOffsets();
   #bytes = 0;
   #topics: ReadonlyMap<TopicId, GroupTopic> = new Map();
 
@@ -131,7 +133,7 @@ export class Group {
   /** The log would miss nothing; somebody may be about to join all the same. */
   get forgettable(): boolean {
     const classic = this.#generation?.members.size ?? 0;
-    return this.#members.size === 0 && classic === 0 && this.#offsets.size === 0;
+    return this.#members.size === 0 && classic === 0 && this.#offsets.size === 0 && this.pending.size === 0;
   }
 
   /** About what members and offsets take in memory. */
@@ -159,6 +161,12 @@ export class Group {
         break;
       case 'offsets':
         for (const entry of record.offsets) this.#commit(entry);
+        break;
+      case 'pending':
+        this.pending.add(record);
+        break;
+      case 'settled':
+        for (const entry of this.pending.take(record.producer)) if (record.commit) this.#commit(entry);
         break;
       case 'forget':
         this.#forget(new Set(record.topics));
@@ -208,6 +216,7 @@ export class Group {
       offsets.push(leaderEpoch < 0 ? entry : [...entry, leaderEpoch]);
     }
     if (offsets.length > 0) yield { group, type: 'offsets', offsets };
+    yield* this.pending.snapshot(group);
     yield { group, type: 'group', epoch: this.#epoch, stale: this.#stale, kind: this.#kind };
   }
 
@@ -307,6 +316,7 @@ export class Group {
   }
 
   #forget(topics: ReadonlySet<TopicId>): void {
+    this.pending.forget(topics);
     for (const key of this.#offsets.keys()) if (topics.has(topicOf(key))) this.#dropOffset(key);
   }
 

@@ -3,14 +3,9 @@
  * would not be found again.
  */
 import { GROUP_PARTITIONS } from '../model/ids.ts';
+import { fnv1a } from '../model/text.ts';
 
-/** 1..GROUP_PARTITIONS, by FNV-1a (32 bit) over the name's UTF-16 units, low byte first. Names are ASCII at the edge. */
+/** 1..GROUP_PARTITIONS, by FNV-1a over the name's UTF-16 units. Names are ASCII at the edge. */
 export function coordinatorOf(group: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < group.length; index++) {
-    const unit = group.charCodeAt(index);
-    hash = Math.imul(hash ^ (unit & 0xff), 0x01000193);
-    if (unit > 0xff) hash = Math.imul(hash ^ (unit >>> 8), 0x01000193);
-  }
-  return 1 + ((hash >>> 0) % GROUP_PARTITIONS);
+  return 1 + (fnv1a(group) % GROUP_PARTITIONS);
 }

@@ -61,6 +61,15 @@ export type GroupRecord = { readonly group: string } & (
       readonly give: PackedPlaces;
     }
   | { readonly type: 'offsets'; readonly offsets: readonly CommittedEntry[] }
+  /** To be committed with the transaction of a producer. */
+  | {
+      readonly type: 'pending';
+      readonly producer: number;
+      readonly epoch: number;
+      readonly offsets: readonly CommittedEntry[];
+    }
+  /** That transaction has ended. */
+  | { readonly type: 'settled'; readonly producer: number; readonly commit: boolean }
   /** Committed offsets of topics that are gone. */
   | { readonly type: 'forget'; readonly topics: readonly TopicId[] }
   /** Committed offsets that an admin has taken away. */
@@ -109,6 +118,8 @@ const TYPES: readonly string[] = [
   'target',
   'step',
   'offsets',
+  'pending',
+  'settled',
   'forget',
   'dropped',
   'generation',

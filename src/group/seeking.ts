@@ -23,14 +23,15 @@ export interface SeekingCommit extends InGeneration {
   }[];
 }
 
-/** A member that commits was heard, too. */
+/** A member that commits was heard, too. `asMember`: it has to be one where the group has members. */
 export function commitAsSaid(
   groups: Groups,
   topics: Topics,
   request: SeekingCommit,
   now: number,
+  asMember = true,
 ): Result<CommitDecision> {
-  const refused = mayCommit(groups, request, now);
+  const refused = asMember ? mayCommit(groups, request, now) : mayBegin(groups, request.group);
   if (refused !== null) return { ok: false, fault: refused };
   const entries: CommittedEntry[] = [];
   const parts = request.offsets.map((part) => {
@@ -48,10 +49,7 @@ export function commitAsSaid(
 
 function mayCommit(groups: Groups, request: SeekingCommit, now: number): Fault | null {
   const { group: name, generation, member, instance } = request;
-  if (groups.vacant(name) && generation < 0) {
-    if (groups.get(name) !== undefined || !groups.full) return null;
-    return fault('INVALID_REQUEST', `there are too many groups beside ${name}; delete some`);
-  }
+  if (groups.vacant(name) && generation < 0) return mayBegin(groups, name);
   if (groups.get(name) === undefined && groups.barriers.get(name) === undefined)
     return fault('ILLEGAL_GENERATION', `group ${name} is in no generation`);
   if (generation < 0 && member === '' && instance === undefined)
@@ -60,6 +58,11 @@ function mayCommit(groups: Groups, request: SeekingCommit, now: number): Fault |
   if (consumer === undefined) return inThisGeneration(groups, request, now);
   if (consumer.epoch === generation && !consumer.away) return null;
   return fault('STALE_MEMBER_EPOCH', `${member} is at epoch ${consumer.epoch}, not ${generation}`);
+}
+
+function mayBegin(groups: Groups, name: string): Fault | null {
+  if (groups.get(name) !== undefined || !groups.full) return null;
+  return fault('INVALID_REQUEST', `there are too many groups beside ${name}; delete some`);
 }
 
 function inThisGeneration(groups: Groups, request: SeekingCommit, now: number): Fault | null {

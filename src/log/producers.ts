@@ -3,6 +3,9 @@
  * retry is answered and not stored again. Speculative above the committed offset: `truncate` rolls it back with the tail.
  * Rebuilt by feeding it the headers of the log in order, or from a snapshot and what follows. Never writes, never waits.
  *
+ * A transaction is open from its first batch here to its marker, which carries its producer's epoch or a later one; with
+ * that, batches of older epochs are fenced. Only {@link PartitionTransactions} knows which transactions are open.
+ *
  * Sequences and epochs follow Kafka 4 (KIP-98, KIP-360): a batch goes on where the producer's last one ended, from
  * 2^31 - 1 to 0; a new epoch starts at sequence 0; an older epoch is fenced. A producer that is not known (its state went
  * with the least recently used, or it is new here) may begin at any sequence: the client cannot know what was forgotten,
@@ -19,23 +22,28 @@ import {
   readProducerId,
   SEQUENCE_MAX,
 } from '../model/batch.ts';
+import { isControl, isTransactional, readMarker } from '../model/control.ts';
 import { type Fault, failed, fault, ok, type Result } from '../model/faults.ts';
 import type { Offset } from '../model/ids.ts';
 import { PRODUCER_BATCHES_KEPT, PRODUCERS_PER_PARTITION_MAX, REQUESTS_IN_FLIGHT_MAX } from '../model/limits.ts';
+import { PartitionTransactions, type TransactionsSnapshot } from './transactions.ts';
 
 export type Verdict =
   | { readonly kind: 'accept' }
+  /** Would begin a transaction here: its coordinator is to be asked first. */
+  | { readonly kind: 'begin' }
   /** Stored before: to be answered once what lies below `nextOffset` is committed. */
   | { readonly kind: 'duplicate'; readonly baseOffset: Offset; readonly nextOffset: Offset }
   | { readonly kind: 'fault'; readonly fault: Fault };
 
 /** Plain values, for any codec: `[producer id, [epoch, first sequence, last sequence, base offset, next offset]...]`. */
-export interface ProducersSnapshot {
+export interface ProducersSnapshot extends TransactionsSnapshot {
   /** All batches below it are in the snapshot. */
   readonly upTo: number;
   /** Least recently used first. */
   readonly producers: readonly (readonly [producerId: number, ...batches: readonly SnapshotBatch[]])[];
 }
+/** Markers stand among the batches: they have no first sequence, and as last one that of the batch before, or none. */
 type SnapshotBatch = readonly [
   epoch: number,
   firstSequence: number,
@@ -55,7 +63,9 @@ interface Batch {
 /** Of one producer: more than its connection may have in flight, so that only a replay gets there. */
 const SPECULATIVE_BATCHES_MAX = REQUESTS_IN_FLIGHT_MAX + PRODUCER_BATCHES_KEPT;
 
+const NO_SEQUENCE = -1;
 const ACCEPT: Verdict = { kind: 'accept' };
+const BEGIN: Verdict = { kind: 'begin' };
 
 export class Producers {
   /** By producer id, in the order of their last append. Batches oldest first, at least one each. */
@@ -64,6 +74,7 @@ export class Producers {
   /** Behind the last batch taken in: a roll back to there or beyond has nothing to do. */
   #end = 0 as Offset;
   readonly #producersMax: number;
+  #transactions = new PartitionTransactions();
 
   constructor(producersMax = PRODUCERS_PER_PARTITION_MAX) {
     this.#producersMax = producersMax;
@@ -74,10 +85,41 @@ export class Producers {
     return this.#producers.size;
   }
 
+  get transactions(): PartitionTransactions {
+    return this.#transactions;
+  }
+
+  /** Nothing is known that would have to be kept. */
+  get isEmpty(): boolean {
+    return this.#producers.size === 0 && this.#transactions.size === 0;
+  }
+
   /** May the batch whose header is at `at` be appended next? Its fields were checked at the door. */
   check(header: Uint8Array, at = 0): Verdict {
     const producerId = readProducerId(header, at);
     if (producerId === NO_PRODUCER) return ACCEPT;
+    if (isControl(header, at)) return this.#checkMarker(producerId, readProducerEpoch(header, at));
+    const verdict = this.#checkSequence(producerId, header, at);
+    if (verdict.kind !== 'accept') return verdict;
+    return this.#checkTransaction(producerId, readProducerEpoch(header, at), isTransactional(header, at));
+  }
+
+  /** A marker without a transaction is a repeated one: answered once everything here is committed. */
+  #checkMarker(producerId: number, epoch: number): Verdict {
+    const open = this.#transactions.epochOf(producerId);
+    const last = Math.max(open, this.#producers.get(producerId)?.at(-1)?.epoch ?? -1);
+    if (epoch < last) return refuse('PRODUCER_FENCED', producerId, `marker of epoch ${epoch} is older than ${last}`);
+    return open >= 0 ? ACCEPT : { kind: 'duplicate', baseOffset: this.#end, nextOffset: this.#end };
+  }
+
+  #checkTransaction(producerId: number, epoch: number, transactional: boolean): Verdict {
+    const open = this.#transactions.epochOf(producerId);
+    if (open < 0) return transactional ? BEGIN : ACCEPT;
+    if (transactional && open === epoch) return ACCEPT;
+    return refuse('INVALID_TRANSACTION_STATE', producerId, `its transaction of epoch ${open} is not over`);
+  }
+
+  #checkSequence(producerId: number, header: Uint8Array, at: number): Verdict {
     const batches = this.#producers.get(producerId);
     const last = batches?.at(-1);
     if (batches === undefined || last === undefined) return ACCEPT;
@@ -99,15 +141,9 @@ export class Producers {
   append(header: Uint8Array, at = 0): void {
     const producerId = readProducerId(header, at);
     if (producerId === NO_PRODUCER) return;
-    const first = readBaseSequence(header, at);
-    const batch: Batch = {
-      epoch: readProducerEpoch(header, at),
-      firstSequence: first,
-      lastSequence: lastSequence(first, readLastOffsetDelta(header, at)),
-      baseOffset: readBaseOffset(header, at),
-      nextOffset: readNextOffset(header, at),
-    };
     const batches = this.#producers.get(producerId) ?? [];
+    const batch = isControl(header, at) ? markerOf(header, at, batches.at(-1)) : batchOf(header, at);
+    this.#follow(producerId, batch, header, at);
     // Deleted and set again, the producer is the most recently used: the map keeps the order of insertion.
     this.#producers.delete(producerId);
     this.#producers.set(producerId, batches);
@@ -117,15 +153,32 @@ export class Producers {
     if (this.#producers.size > this.#producersMax) this.#forgetOldest();
   }
 
+  #follow(producerId: number, { epoch, baseOffset }: Batch, header: Uint8Array, at: number): void {
+    if (isControl(header, at)) {
+      const marker = readMarker(at === 0 ? header : header.subarray(at));
+      if (marker !== null) this.#transactions.end(producerId, marker === 'commit', baseOffset);
+    } else if (isTransactional(header, at)) this.#transactions.add(producerId, epoch, baseOffset);
+  }
+
+  /** All that are known, for people. */
+  report(): { producer: number; epoch: number; lastSequence: number; openSince: number }[] {
+    return [...this.#producers].map(([producer, batches]) => {
+      const { epoch = 0, lastSequence: last = NO_SEQUENCE } = batches.at(-1) ?? {};
+      return { producer, epoch, lastSequence: last, openSince: this.#transactions.firstOf(producer) };
+    });
+  }
+
   /** What lies below `offset` is never rolled back. */
   commit(offset: Offset): void {
     if (offset > this.#committed) this.#committed = offset;
+    if (this.#transactions.size > 0) this.#transactions.commit(offset);
   }
 
   /** Rolls back to `offset`: the batches from there on were cut off the log. At or above the committed offset. */
   truncate(offset: Offset): void {
     if (offset >= this.#end) return;
     this.#end = offset;
+    this.#transactions.truncate(offset);
     for (const [producerId, batches] of this.#producers) {
       while ((batches.at(-1)?.nextOffset ?? 0) > offset) batches.pop();
       if (batches.length === 0) this.#producers.delete(producerId);
@@ -139,14 +192,17 @@ export class Producers {
       const below = batches.filter((batch) => batch.nextOffset <= upTo).slice(-PRODUCER_BATCHES_KEPT);
       if (below.length > 0) producers.push([producerId, ...below.map(toPlain)]);
     }
-    return { upTo, producers };
+    return { upTo, producers, ...this.#transactions.snapshot(upTo) };
   }
 
   /** Reads what `snapshot` gave, after it was on disk: nothing about its shape is taken for granted. */
   static restore(snapshot: unknown, producersMax = PRODUCERS_PER_PARTITION_MAX): Result<Producers> {
     const restored = new Producers(producersMax);
     if (typeof snapshot !== 'object' || snapshot === null) return badSnapshot('it is no map');
-    const { upTo, producers } = snapshot as { upTo?: unknown; producers?: unknown };
+    const { upTo, producers, open, aborted } = snapshot as { [field: string]: unknown };
+    const transactions = PartitionTransactions.restore(open, aborted);
+    if (transactions === null) return badSnapshot('its transactions are wrong');
+    restored.#transactions = transactions;
     if (!isCount(upTo) || !Array.isArray(producers)) return badSnapshot('fields are missing');
     if (producers.length > producersMax) return badSnapshot(`it has ${producers.length} producers`);
     for (const producer of producers) {
@@ -193,7 +249,11 @@ function findDuplicate(batches: readonly Batch[], epoch: number, first: number, 
   return null;
 }
 
-function refuse(code: 'PRODUCER_FENCED' | 'OUT_OF_ORDER_SEQUENCE', producerId: number, message: string): Verdict {
+function refuse(
+  code: 'PRODUCER_FENCED' | 'OUT_OF_ORDER_SEQUENCE' | 'INVALID_TRANSACTION_STATE',
+  producerId: number,
+  message: string,
+): Verdict {
   return { kind: 'fault', fault: fault(code, `producer ${producerId}: ${message}`) };
 }
 
@@ -205,12 +265,38 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
+function batchOf(header: Uint8Array, at: number): Batch {
+  const first = readBaseSequence(header, at);
+  return {
+    epoch: readProducerEpoch(header, at),
+    firstSequence: first,
+    lastSequence: lastSequence(first, readLastOffsetDelta(header, at)),
+    baseOffset: readBaseOffset(header, at),
+    nextOffset: readNextOffset(header, at),
+  };
+}
+
+/** A marker takes no sequence; of a new epoch, the next batch has the first one. */
+function markerOf(header: Uint8Array, at: number, before: Batch | undefined): Batch {
+  const epoch = readProducerEpoch(header, at);
+  const goesOn = before !== undefined && before.epoch === epoch;
+  return {
+    epoch,
+    firstSequence: NO_SEQUENCE,
+    lastSequence: goesOn ? before.lastSequence : NO_SEQUENCE,
+    baseOffset: readBaseOffset(header, at),
+    nextOffset: readNextOffset(header, at),
+  };
+}
+
 function toPlain(batch: Batch): SnapshotBatch {
   return [batch.epoch, batch.firstSequence, batch.lastSequence, batch.baseOffset, batch.nextOffset];
 }
 
 function fromPlain(plain: unknown): Batch | null {
-  if (!Array.isArray(plain) || plain.length !== 5 || !plain.every(isCount)) return null;
+  const isField = (field: unknown, index: number): boolean =>
+    isCount(field) || (field === NO_SEQUENCE && (index === 1 || index === 2));
+  if (!Array.isArray(plain) || plain.length !== 5 || !plain.every(isField)) return null;
   const [epoch, firstSequence, last, baseOffset, nextOffset] = plain as [number, number, number, Offset, Offset];
   return baseOffset < nextOffset ? { epoch, firstSequence, lastSequence: last, baseOffset, nextOffset } : null;
 }

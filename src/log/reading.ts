@@ -17,17 +17,22 @@ export type Located =
   /** To be read from disk, by the segment's sidecar. */
   | { readonly kind: 'segment'; readonly segment: Segment };
 
-/** Step one of a read: what is to be given to a reader that asks for `offset`. */
-export function locate(log: PartitionLog, offset: Offset, bytesMax: number): Result<Located> {
+/** Step one of a read: what is to be given to a reader that asks for `offset` and sees what lies below `upTo`. */
+export function locate(
+  log: PartitionLog,
+  offset: Offset,
+  bytesMax: number,
+  upTo: Offset = log.committed,
+): Result<Located> {
   if (offset < log.begin || offset > log.end)
     return failed('OFFSET_OUT_OF_RANGE', `offset ${offset} is not between ${log.begin} and ${log.end}`);
-  if (offset >= log.committed) return ok({ kind: 'end' });
+  if (offset >= upTo) return ok({ kind: 'end' });
   const damage = damageAt(log, offset);
   if (damage !== null) return damagedFault(damage[0], damage[1]);
   const first = log.chunks[0];
   if (first !== undefined && offset >= first.first) {
     const chunk = chunkOf(log, offset);
-    return ok(chunk === null ? { kind: 'end' } : choose(log, chunk, offset, bytesMax));
+    return ok(chunk === null ? { kind: 'end' } : choose(log, chunk, offset, bytesMax, upTo));
   }
   const segment = segmentOf(log, offset);
   return ok(segment === null ? { kind: 'end' } : { kind: 'segment', segment });
@@ -49,8 +54,8 @@ export function segmentOf(log: PartitionLog, offset: Offset): Segment | null {
   return log.segments.find((segment) => segment.base <= offset && offset < segment.end) ?? null;
 }
 
-function choose(log: PartitionLog, chunk: Chunk, offset: Offset, bytesMax: number): Located {
-  const limit = Math.min(log.committed, nextDamage(log, offset));
+function choose(log: PartitionLog, chunk: Chunk, offset: Offset, bytesMax: number, upTo: Offset): Located {
+  const limit = Math.min(upTo, nextDamage(log, offset));
   const from = chunk.indexOf(offset);
   const begins = from < chunk.count ? chunk.endAt(from) - chunk.batchAt(from).length : 0;
   let to = from;
@@ -87,6 +92,7 @@ export function planRead(
   sidecar: Sidecar,
   offset: Offset,
   bytesMax: number,
+  upTo: Offset = log.committed,
 ): Result<ReadPlan | null> {
   const from = sidecar.indexOf(offset);
   const damage = damageAt(log, offset);
@@ -96,7 +102,7 @@ export function planRead(
   if (sidecar.isDamaged(from) || (first.base > offset && (first.flags & COMPACTED_FLAG) === 0)) {
     return damagedFault(offset, first.next);
   }
-  const limit = Math.min(log.committed, nextDamage(log, offset));
+  const limit = Math.min(upTo, nextDamage(log, offset));
   let to = from + 1;
   let end = first.position + first.length;
   for (; to < sidecar.count && !sidecar.isDamaged(to); to++) {

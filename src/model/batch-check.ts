@@ -62,7 +62,6 @@ function checkFrame(bytes: Uint8Array): Fault | null {
 /** Flags that only a node sets. */
 const NODE_FLAGS: readonly (readonly [flag: number, name: string])[] = [
   [LOG_APPEND_TIME_FLAG, 'log append time'],
-  [TRANSACTIONAL_FLAG, 'transactional'],
   [CONTROL_FLAG, 'control'],
   [DELETE_HORIZON_FLAG, 'delete horizon'],
 ];
@@ -70,7 +69,7 @@ const NODE_FLAGS: readonly (readonly [flag: number, name: string])[] = [
 function checkAttributes(attributes: number): Fault | null {
   const codec = codecOf(attributes);
   if (codec === undefined) return unsupported(`compression ${attributes & CODEC_MASK} is not known`);
-  if ((attributes & ~CODEC_MASK) === 0) return null;
+  if ((attributes & ~(CODEC_MASK | TRANSACTIONAL_FLAG)) === 0) return null;
   for (const [flag, name] of NODE_FLAGS) {
     if ((attributes & flag) !== 0) return unsupported(`the ${name} flag may not be set by a client`);
   }
@@ -96,7 +95,10 @@ function checkTimes(bytes: Uint8Array): Fault | null {
 /** All three or none: a producer id without epoch or sequence could not be told from a duplicate. */
 function checkProducer(bytes: Uint8Array): Fault | null {
   const id = readProducerId(bytes);
-  if (id === NO_PRODUCER) return null;
+  if (id === NO_PRODUCER) {
+    const transactional = (readAttributes(bytes) & TRANSACTIONAL_FLAG) !== 0;
+    return transactional ? corrupt('it is transactional and has no producer') : null;
+  }
   if (!Number.isSafeInteger(id) || id < 0) return corrupt('its producer id is out of range');
   if (readProducerEpoch(bytes) < 0) return corrupt(`its producer epoch is ${readProducerEpoch(bytes)}`);
   if (readBaseSequence(bytes) < 0) return corrupt(`its base sequence is ${readBaseSequence(bytes)}`);

@@ -43,6 +43,17 @@ const kinds = {
   UNKNOWN_PRODUCER: { retryable: false, hint: 'Ask for a new producer id.' },
   PRODUCER_FENCED: { retryable: false, hint: 'A newer instance of this producer is at work; stop this one.' },
   OUT_OF_ORDER_SEQUENCE: { retryable: false, hint: 'A batch before this one is missing; ask for a new producer id.' },
+  // transactions
+  UNKNOWN_TRANSACTION: { retryable: false, hint: 'List the transactions to see which there are.' },
+  PRODUCER_UNMAPPED: { retryable: false, hint: 'The transactional id has another producer id; ask for it anew.' },
+  INVALID_TRANSACTION_STATE: { retryable: false, hint: 'Begin a transaction before its records and before its end.' },
+  TRANSACTION_ABORTABLE: { retryable: false, hint: 'Abort the transaction and begin another one.' },
+  CONCURRENT_TRANSACTIONS: { retryable: true, hint: 'The transaction before is being ended; try again in a moment.' },
+  INVALID_TRANSACTION_TIMEOUT: {
+    retryable: false,
+    hint: 'Choose a transaction time-out within the bound of the node.',
+  },
+  UNSTABLE_OFFSET: { retryable: true, hint: 'A transaction is about to commit another offset; ask again in a moment.' },
   // groups
   UNKNOWN_MEMBER: { retryable: false, hint: 'Join the group again.' },
   FENCED_MEMBER: { retryable: false, hint: 'Give up the partitions and join the group again.' },

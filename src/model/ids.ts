@@ -52,5 +52,8 @@ export function id<T extends Id>(value: number): T {
 export const CATALOG_PARTITION: PartitionId = id(0);
 /** Partitions 1..16 hold the state of consumer groups; a group's log is `1 + hash(group) % 16`. Part of the folder's format. */
 export const GROUP_PARTITIONS = 16;
+/** Partitions 17..32 hold the state of transactions, by hash of the transactional id. Part of the folder's format. */
+export const FIRST_TRANSACTION_PARTITION = 17;
+export const TRANSACTION_PARTITIONS = 16;
 /** First partition id that topics get. */
 export const FIRST_USER_PARTITION: PartitionId = id(64);

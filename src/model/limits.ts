@@ -77,3 +77,10 @@ export const COMMIT_METADATA_CHARS_MAX = 4_096;
 export const PRODUCER_BATCHES_KEPT = 5;
 /** Producers remembered for each partition; the longest unused goes first. */
 export const PRODUCERS_PER_PARTITION_MAX = 10_000;
+/** Transactional ids of one coordinator, of which there are 16: producers make them by naming them. */
+export const TRANSACTIONS_PER_COORDINATOR_MAX = 10_000;
+/** Length of a transactional id. */
+export const TRANSACTIONAL_ID_CHARS_MAX = 1_000;
+/** Partitions of one transaction, and groups: each takes a message and a write at its end. */
+export const TRANSACTION_PLACES_MAX = 10_000;
+export const TRANSACTION_GROUPS_MAX = 1_000;

@@ -6,7 +6,7 @@
 import { assert } from '../model/assert.ts';
 import type { Fault } from '../model/faults.ts';
 import { id, type Offset, type PartitionId, type PartitionIndex, type TopicId } from '../model/ids.ts';
-import type { FetchReply, FetchRequest, Place } from './request.ts';
+import type { AbortedRecords, FetchReply, FetchRequest, Place } from './request.ts';
 
 /** Reads of one session at a time: bounds how far an answer may grow beyond what was asked for, by a batch each. */
 const READS_MAX = 4;
@@ -27,6 +27,7 @@ export class Followed implements Place {
   id: PartitionId | undefined;
   begin: Offset = id(0);
   end: Offset = id(0);
+  stable: Offset = id(0);
   /** `begin` and `end` are known. */
   looked = false;
   /** Bytes given in the fetch of that number. */
@@ -46,8 +47,14 @@ export class Followed implements Place {
 /** `Hold` keeps the memory of records in place, until the answer has been written or `release`. */
 export type FetchEffect<Hold> =
   | { readonly type: 'locate'; readonly of: Followed }
-  | { readonly type: 'read'; readonly of: Followed; readonly offset: Offset; readonly bytesMax: number }
-  | { readonly type: 'watch'; readonly of: Followed; readonly offset: Offset }
+  | {
+      readonly type: 'read';
+      readonly of: Followed;
+      readonly offset: Offset;
+      readonly bytesMax: number;
+      readonly uncommitted: boolean;
+    }
+  | { readonly type: 'watch'; readonly of: Followed; readonly offset: Offset; readonly uncommitted: boolean }
   | { readonly type: 'unwatch'; readonly of: Followed }
   | { readonly type: 'release'; readonly hold: Hold }
   | {
@@ -60,6 +67,8 @@ export type FetchEffect<Hold> =
 export interface Records {
   readonly begin: Offset;
   readonly end: Offset;
+  readonly stable: Offset;
+  readonly aborted?: readonly AbortedRecords[];
   /** Behind the last batch given. */
   readonly next: Offset;
   readonly bytes: Uint8Array;
@@ -99,6 +108,8 @@ export class FetchSession<Hold> {
   #reads = 0;
   #reserved = 0;
   #locating = 0;
+  /** The client reads what is not committed, too. */
+  #uncommitted = false;
 
   /** Partitions followed. */
   get size(): number {
@@ -149,18 +160,20 @@ export class FetchSession<Hold> {
     this.#go();
   }
 
-  records(of: Followed, { begin, end, next, bytes }: Records, hold: Hold | undefined): void {
+  records(of: Followed, read: Records, hold: Hold | undefined): void {
+    const { begin, end, stable, aborted, next, bytes } = read;
     this.#readEnds(of);
     if (of.state === 'gone' || this.#fetch === null || bytes.length === 0) {
       if (hold !== undefined) this.effects.push({ type: 'release', hold });
     } else {
       assert(next > of.next, 'a read that gives records goes forward');
-      this.#fetch.parts.push({ topic: of.topic, partition: of.partition, begin, end, bytes });
+      const part = { topic: of.topic, partition: of.partition, begin, end, stable, bytes };
+      this.#fetch.parts.push(aborted === undefined ? part : { ...part, aborted });
       if (hold !== undefined) this.#fetch.holds.push(hold);
       this.#fetch.bytes += bytes.length;
       of.given += bytes.length;
     }
-    if (of.state !== 'gone') this.#goOnBehind(of, begin, end, next, bytes.length > 0);
+    if (of.state !== 'gone') this.#goOnBehind(of, read);
     this.#go();
   }
 
@@ -174,6 +187,7 @@ export class FetchSession<Hold> {
         fault: why,
         begin: of.begin,
         end: of.end,
+        stable: of.stable,
         bytes: NO_BYTES,
       };
       if (this.#fetch === null) this.#untold.push(part);
@@ -199,6 +213,7 @@ export class FetchSession<Hold> {
       const old = this.#followed.get(keyOf(place));
       if (old !== undefined) this.#remove(old);
     }
+    this.#see(request.uncommitted ?? false);
     for (const added of request.add) this.#follow(added);
     for (const of of this.#spent) this.#ready.add(of);
     this.#spent.clear();
@@ -207,6 +222,18 @@ export class FetchSession<Hold> {
     this.#fetch = { token, bytesMin, bytesMax, ends, expired: waitMs === 0, bytes: 0, parts: this.#untold, holds: [] };
     this.#untold = [];
     this.#go();
+  }
+
+  /** Those that wait for something to see look anew. */
+  #see(uncommitted: boolean): void {
+    if (uncommitted === this.#uncommitted) return;
+    this.#uncommitted = uncommitted;
+    for (const of of this.#followed.values()) {
+      if (of.state !== 'watched') continue;
+      this.effects.push({ type: 'unwatch', of });
+      of.state = 'ready';
+      this.#ready.add(of);
+    }
   }
 
   #follow(added: FetchRequest['add'][number]): void {
@@ -244,7 +271,7 @@ export class FetchSession<Hold> {
     of.reserved = bytesMax;
     this.#reads++;
     this.#reserved += bytesMax;
-    this.effects.push({ type: 'read', of, offset: of.next, bytesMax });
+    this.effects.push({ type: 'read', of, offset: of.next, bytesMax, uncommitted: this.#uncommitted });
   }
 
   #readEnds(of: Followed): void {
@@ -254,17 +281,18 @@ export class FetchSession<Hold> {
     assert(this.#reads >= 0 && this.#reserved >= 0, 'reads end once');
   }
 
-  #goOnBehind(of: Followed, begin: Offset, end: Offset, next: Offset, gave: boolean): void {
+  #goOnBehind(of: Followed, { begin, end, stable, next, bytes }: Records): void {
     of.begin = begin;
     of.end = end;
+    of.stable = stable;
     of.looked = true;
     of.next = next;
-    if (gave && next < end) {
+    if (bytes.length > 0 && next < (this.#uncommitted ? end : stable)) {
       of.state = 'ready';
       this.#ready.add(of);
     } else {
       of.state = 'watched';
-      this.effects.push({ type: 'watch', of, offset: next });
+      this.effects.push({ type: 'watch', of, offset: next, uncommitted: this.#uncommitted });
     }
   }
 
@@ -280,9 +308,9 @@ export class FetchSession<Hold> {
 
   #tellEnds(parts: Part[]): void {
     for (const of of this.#followed.values()) {
-      const { topic, partition, begin, end } = of;
+      const { topic, partition, begin, end, stable } = of;
       const gave = of.givenIn === this.#number && of.given > 0;
-      if (of.looked && !gave) parts.push({ topic, partition, begin, end, bytes: NO_BYTES });
+      if (of.looked && !gave) parts.push({ topic, partition, begin, end, stable, bytes: NO_BYTES });
     }
   }
 

@@ -58,6 +58,36 @@ export interface CommitReply {
   readonly call: 'commit';
   readonly parts: readonly (Place & { readonly fault?: Fault })[];
 }
+/** Offsets that count once a transaction is committed. Who names no member is trusted for its transactional id. */
+export interface CommitInTransactionRequest {
+  readonly call: 'commitInTransaction';
+  readonly group: string;
+  readonly transaction: string;
+  readonly producer: number;
+  readonly epoch: number;
+  /** The group becomes part of the transaction by it; else it has to be part of it. */
+  readonly joins: boolean;
+  readonly generation: number;
+  readonly member: string;
+  readonly instance?: string;
+  readonly offsets: readonly (Place & {
+    readonly offset: Offset;
+    readonly leaderEpoch: number;
+    readonly metadata: string;
+  })[];
+}
+export interface CommitInTransactionReply {
+  readonly call: 'commitInTransaction';
+  readonly parts: readonly (Place & { readonly fault?: Fault })[];
+}
+/** From the coordinator of the transaction alone: how it ended. */
+export interface SettleOffsetsRequest {
+  readonly call: 'settleOffsets';
+  readonly group: string;
+  readonly producer: number;
+  readonly epoch: number;
+  readonly commit: boolean;
+}
 export interface CommittedRequest {
   readonly call: 'committed';
   readonly group: string;
@@ -75,6 +105,8 @@ export interface CommittedReply {
     readonly metadata: string;
     /** Of the record before the offset, as the one who committed said; absent: unknown. */
     readonly leaderEpoch?: number;
+    /** A transaction is about to commit another one. */
+    readonly unstable?: boolean;
   })[];
 }
 export interface GroupsRequest {

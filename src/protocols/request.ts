@@ -15,6 +15,8 @@ import type {
 import type { Topic, TopicSettings } from '../model/topic.ts';
 import type { ClassicReply, ClassicRequest } from './classic.ts';
 import type {
+  CommitInTransactionReply,
+  CommitInTransactionRequest,
   CommitReply,
   CommitRequest,
   CommittedReply,
@@ -30,6 +32,7 @@ import type {
   ResetGroupReply,
   ResetGroupRequest,
 } from './groups.ts';
+import type { TransactionReply, TransactionRequest } from './transactions.ts';
 
 export type * from './groups.ts';
 
@@ -51,6 +54,8 @@ export interface ProduceRequest {
   readonly timeoutMs: number;
   /** Without acks there is an answer all the same where a part is refused at once: the dialect's clients are to notice. */
   readonly tellRefused?: boolean;
+  /** Of transactional batches. `joins`: partitions become part of the transaction by their first one. */
+  readonly transaction?: { readonly id: string; readonly joins: boolean };
   /** At most one part for each partition. */
   readonly parts: readonly (Place & {
     /** Exactly one record batch of version 2. */
@@ -79,6 +84,8 @@ export interface FetchRequest {
   readonly waitMs: number;
   /** Tell also of partitions without records, as far as they were looked at. */
   readonly ends?: boolean;
+  /** Records of open transactions too, and nothing about which were taken back. */
+  readonly uncommitted?: boolean;
   /** Ends the session; the answer is empty. */
   readonly close?: boolean;
 }
@@ -90,18 +97,26 @@ export interface FetchReply {
     readonly fault?: Fault;
     /** First offset kept. */
     readonly begin: Offset;
-    /** End of what readers may see: the offset that the next record gets, once committed. */
+    /** Behind all that is committed here, of open transactions or not: the offset that the next record gets. */
     readonly end: Offset;
+    /** End of what readers of committed records see: before the first open transaction. Absent: the same. */
+    readonly stable?: Offset;
+    /** Whose transactional records among these were taken back, from which offset on and up to its next marker. */
+    readonly aborted?: readonly AbortedRecords[];
     /** Whole record batches, one after the other. The first may begin before the offset asked for: skip those records. */
     readonly bytes: Uint8Array;
   })[];
 }
+
+export type AbortedRecords = readonly [producerId: number, first: number];
 
 // ---- offsets
 
 export type OffsetAt = 'begin' | 'end' | { readonly timestamp: Timestamp };
 export interface OffsetsRequest {
   readonly call: 'offsets';
+  /** Sees records of open transactions too. */
+  readonly uncommitted?: boolean;
   /** `newest`: the first record with the latest timestamp that there is. */
   readonly parts: readonly (Place & { readonly at: OffsetAt | 'newest' })[];
 }
@@ -256,6 +271,8 @@ export type Request =
   | ResetGroupRequest
   | DeleteGroupRequest
   | ClassicRequest
+  | CommitInTransactionRequest
+  | TransactionRequest
   | NodeRequest;
 
 export type Reply =
@@ -278,13 +295,18 @@ export type Reply =
   | ResetGroupReply
   | DeleteGroupReply
   | ClassicReply
+  | CommitInTransactionReply
+  | TransactionReply
   | NodeReply
   | RefusedReply;
 
 /** Name of a call. */
 export type CallName = Request['call'];
 /** Calls that the native protocol has frames for; the others are asked by other dialects alone. */
-export type NativeCallName = Exclude<CallName, ClassicRequest['call'] | 'deleteRecords'>;
+export type NativeCallName = Exclude<
+  CallName,
+  ClassicRequest['call'] | TransactionRequest['call'] | 'commitInTransaction' | 'deleteRecords'
+>;
 export type RequestOf<C extends CallName> = Extract<Request, { readonly call: C }>;
 /** What answers a call when it is not refused. */
 export type ReplyOf<C extends CallName> = Extract<Reply, { readonly call: C }>;

@@ -255,7 +255,7 @@ export class ConnectionWorld {
       else {
         lease.bytes.set(read.bytes);
         const bytes = lease.bytes.subarray(0, read.bytes.length);
-        answer({ type: 'records', request, begin, end, next: id(read.next), bytes, lease });
+        answer({ type: 'records', request, begin, end, stable: end, next: id(read.next), bytes, lease });
       }
     }
   }

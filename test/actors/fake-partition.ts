@@ -133,7 +133,7 @@ export function fakePartition(log: FakeLog, context: Context): Actor<PartitionRe
           const { request } = message;
           const read = log.read(message.offset, message.bytesMax);
           if ('code' in read) answer({ type: 'refused', request, fault: read });
-          else answer({ type: 'records', request, begin, end, next: id(read.next), bytes: read.bytes });
+          else answer({ type: 'records', request, begin, end, stable: end, next: id(read.next), bytes: read.bytes });
           break;
         }
         case 'watch':

@@ -110,7 +110,7 @@ class Node {
       host: '127.0.0.1',
       ask,
     }) as unknown as CoordinatorAnswer;
-    if (answer.type === 'refused') throw new Error(answer.fault.message);
+    if (answer.type !== 'answered') throw new Error(answer.type === 'refused' ? answer.fault.message : answer.type);
     return answer.reply as R;
   }
 

@@ -50,7 +50,7 @@ const lies: readonly [what: string, bytes: Uint8Array, code: string, message: Re
     /magic is 1/,
   ],
   ['a control flag', forged((b) => writeInt16(b, 21, 0x20)), 'UNSUPPORTED_BATCH', /control/],
-  ['a transactional flag', forged((b) => writeInt16(b, 21, 0x10)), 'UNSUPPORTED_BATCH', /transactional/],
+  ['a transactional flag without a producer', forged((b) => writeInt16(b, 21, 0x10)), 'CORRUPT_BATCH', /transactional/],
   ['log append time', forged((b) => writeInt16(b, 21, 0x08)), 'UNSUPPORTED_BATCH', /log append time/],
   ['a delete horizon', forged((b) => writeInt16(b, 21, 0x40)), 'UNSUPPORTED_BATCH', /delete horizon/],
   ['an unknown flag', forged((b) => writeInt16(b, 21, 0x80)), 'UNSUPPORTED_BATCH', /0x80 are not known/],

@@ -94,7 +94,7 @@ class World {
     const bytes = Uint8Array.from({ length: stop - offset }, (_, i) => (offset + i) % 251);
     const hold = `hold ${++this.#hold}`;
     this.holds.add(hold);
-    this.session.records(of, { begin: id(0), end: id(end), next: id(stop), bytes }, hold);
+    this.session.records(of, { begin: id(0), end: id(end), stable: id(end), next: id(stop), bytes }, hold);
   }
 }
 

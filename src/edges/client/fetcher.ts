@@ -203,7 +203,7 @@ export class Fetcher {
     if (stream === undefined || stream.moved || this.#streams.get(placeKey(part)) !== stream) return false;
     if (part.fault === undefined) {
       stream.end = part.end;
-      stream.add(part.bytes);
+      stream.add(part.bytes, part.aborted);
       return false;
     }
     const error = CallboardError.from(part.fault);

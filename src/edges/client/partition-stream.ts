@@ -1,11 +1,13 @@
 /**
  * One partition as it is read: where to go on, the batches that came ahead, the record that is next. Decodes lazily, one
- * batch at a time; skips what lies before its position and the node's own control records. Asks for nothing itself.
+ * batch at a time; skips what lies before its position, control records, and what aborted transactions wrote. Asks for nothing itself.
  */
 import { batchesIn, readNextOffset } from '../../model/batch.ts';
 import type { Offset, PartitionIndex, TopicId } from '../../model/ids.ts';
 import { MIB } from '../../model/limits.ts';
 import { openRecords, type Records } from '../../model/record.ts';
+import type { AbortedRecords } from '../../protocols/request.ts';
+import { committedIn } from './committed.ts';
 import { decompress } from './compression.ts';
 import { CallboardError } from './errors.ts';
 import { Fifo } from './fifo.ts';
@@ -14,6 +16,7 @@ import type { Message } from './message.ts';
 /** A batch of at most 8 MiB on the wire may grow to this; what grows further was made to fill memories. */
 const OPENED_BYTES_MAX = 256 * MIB;
 
+const NONE_ABORTED: readonly AbortedRecords[] = [];
 const NO_HEADERS: Message['headers'] = [];
 
 export class PartitionStream {
@@ -50,12 +53,12 @@ export class PartitionStream {
     this.fetchOffset = position;
   }
 
-  /** Takes what a fetch brought. */
-  add(bytes: Uint8Array): void {
-    for (const batch of batchesIn(bytes)) {
+  /** Takes what a fetch brought, and which of it was taken back. */
+  add(bytes: Uint8Array, aborted: readonly AbortedRecords[] = NONE_ABORTED): void {
+    for (const batch of batchesIn(bytes)) this.fetchOffset = readNextOffset(batch);
+    for (const batch of committedIn(bytes, aborted)) {
       this.#batches.push(batch);
       this.bufferedBytes += batch.length;
-      this.fetchOffset = readNextOffset(batch);
     }
   }
 
@@ -131,7 +134,6 @@ export class PartitionStream {
     this.#recordsBytes = batch.length;
     const opened = openRecords(batch, decompress, OPENED_BYTES_MAX);
     if (!opened.ok) this.stop(CallboardError.from(opened.fault));
-    else if (opened.value.control) this.bufferedBytes -= batch.length;
     else this.#records = opened.value;
     return true;
   }

@@ -107,7 +107,7 @@ export class Follower {
   }
 
   /** What the node must hear, so that it follows what the client wants. */
-  request(fetch: Pick<FetchRequest, 'bytesMin' | 'bytesMax' | 'waitMs'>, whole: boolean): FetchRequest {
+  request(fetch: Pick<FetchRequest, 'bytesMin' | 'bytesMax' | 'waitMs' | 'uncommitted'>, whole: boolean): FetchRequest {
     const add: FetchRequest['add'][number][] = [];
     for (const one of this.#unsettled) {
       const { place } = one;

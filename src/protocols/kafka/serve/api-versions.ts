@@ -15,8 +15,21 @@ export function apiVersionsOf(services: () => Iterable<Service>): Service {
       return refused(errors.INVALID_REQUEST);
     if (clusterId !== null && clusterId !== broker.cluster) return refused(errors.REBOOTSTRAP_REQUIRED);
     apiKeys ??= keysOf(services());
-    return { errorCode: errors.NONE, apiKeys };
+    return { errorCode: errors.NONE, apiKeys, ...featuresOf(version) };
   });
+}
+
+/** Every end of a transaction may take an epoch, and partitions join by what is written to them (KIP-890). */
+const TRANSACTION_VERSION = { name: 'transaction.version', level: 2 };
+
+/** Clients of version 3 do not understand a feature that may be at level 0. */
+function featuresOf(version: number): Partial<ApiVersionsResponse> {
+  const { name, level } = TRANSACTION_VERSION;
+  return {
+    supportedFeatures: [{ name, minVersion: version >= 4 ? 0 : 1, maxVersion: level }],
+    finalizedFeaturesEpoch: 0,
+    finalizedFeatures: [{ name, maxVersionLevel: level, minVersionLevel: level }],
+  };
 }
 
 export function keysOf(services: Iterable<Service>): ApiVersionsResponse['apiKeys'] {

@@ -10,6 +10,10 @@ import { LEADER_EPOCH } from '../standing.ts';
 
 type Answer = FetchResponse['responses'][number]['partitions'][number];
 type Part = FetchReply['parts'][number];
+type Given = Answer & {
+  readonly records: Uint8Array[];
+  abort(producerId: number, firstOffset: number): void;
+};
 
 const FIRST_BY_ID = 13;
 const READ_COMMITTED = 1;
@@ -24,7 +28,9 @@ export const serveFetch = service(fetch, function* (request, peer, version) {
   const whole = taken === 'whole';
   const refused = yield* prepare(peer, byId);
   const limits = limitsOf(request, refused.size > 0);
-  const [reply] = yield [follower.request(limits, whole)];
+  const [reply] = yield [
+    follower.request({ ...limits, uncommitted: request.isolationLevel !== READ_COMMITTED }, whole),
+  ];
   const fetched = resultOf<'fetch'>('fetch', reply);
   if (!fetched.ok) {
     const close = follower.lost();
@@ -85,7 +91,7 @@ function judge({ offset, partition, leaderEpoch, lastFetchedEpoch }: Wanted): Er
 class Answers {
   readonly responses: { topic: string; topicId: string; partitions: Answer[] }[] = [];
   readonly #byTopic = new Map<string, Answer[]>();
-  readonly #given = new Map<Wanted, { records: Uint8Array[] } & Answer>();
+  readonly #given = new Map<Wanted, Given>();
   readonly #follower: Follower;
   readonly #peer: Peer;
   readonly #byId: boolean;
@@ -109,6 +115,7 @@ class Answers {
     else {
       const answer = this.#given.get(one) ?? this.#begin(one, part);
       if (part.bytes.length > 0) answer.records.push(part.bytes);
+      for (const [producerId, firstOffset] of part.aborted ?? []) answer.abort(producerId, firstOffset);
     }
   }
 
@@ -122,18 +129,28 @@ class Answers {
     this.refuse(one, this.#peer.topics.errorOf(why, one.topic, this.#byId));
   }
 
-  #begin(one: Wanted, { begin, end }: Part) {
-    return this.#add(one, { errorCode: errors.NONE, highWatermark: end, logStartOffset: begin });
+  #begin(one: Wanted, { begin, end, stable = end }: Part) {
+    const told = { errorCode: errors.NONE, highWatermark: end, logStartOffset: begin };
+    return this.#add(one, told, stable);
   }
 
-  #add(one: Wanted, told: Pick<Answer, 'errorCode' | 'highWatermark'> & { readonly logStartOffset: number }) {
-    // All is stable while there are no transactions.
+  #add(
+    one: Wanted,
+    told: Pick<Answer, 'errorCode' | 'highWatermark'> & { readonly logStartOffset: number },
+    lastStableOffset = told.highWatermark,
+  ) {
+    const aborted: { readonly producerId: number; readonly firstOffset: number }[] = [];
     const answer = {
       partitionIndex: one.partition,
       ...told,
-      lastStableOffset: told.highWatermark,
-      abortedTransactions: this.#committed ? [] : null,
+      lastStableOffset,
+      abortedTransactions: this.#committed ? aborted : null,
       records: [] as Uint8Array[],
+      // The same one may reach over several pieces.
+      abort(producerId: number, firstOffset: number): void {
+        const isKnown = aborted.some((other) => other.producerId === producerId && other.firstOffset === firstOffset);
+        if (!isKnown) aborted.push({ producerId, firstOffset });
+      },
     };
     this.#given.set(one, answer);
     this.#partitionsOf(one).push(answer);

@@ -1,10 +1,11 @@
-/** FindCoordinator: this node looks after every group. */
+/** FindCoordinator: this node looks after every group and every transactional id. */
 import { findCoordinator } from '../calls/find-coordinator.ts';
 import { errors } from '../faults.ts';
 import { checkGroup } from '../group-names.ts';
 import { known, type Peer } from '../service.ts';
 
 const GROUP = 0;
+const TRANSACTION = 1;
 const NOWHERE = { nodeId: -1, host: '', port: -1 };
 
 export const serveFindCoordinator = known(findCoordinator, (request, peer) => {
@@ -14,8 +15,10 @@ export const serveFindCoordinator = known(findCoordinator, (request, peer) => {
 });
 
 function find(key: string, type: number, { broker: { node, host, port } }: Peer) {
+  if (type === TRANSACTION && key !== '')
+    return { nodeId: node, host, port, errorCode: errors.NONE, errorMessage: null };
   if (type !== GROUP) {
-    const errorMessage = 'this node has coordinators for groups alone, and no transactions';
+    const errorMessage = 'this node has coordinators for groups and transactional ids';
     return { ...NOWHERE, errorCode: errors.INVALID_REQUEST, errorMessage };
   }
   const wrong = checkGroup(key);

@@ -2,6 +2,8 @@
 import type { ApiVersionsResponse } from '../calls/api-versions.ts';
 import { errors } from '../faults.ts';
 import type { Service } from '../service.ts';
+import { serveAddOffsetsToTxn } from './add-offsets-to-txn.ts';
+import { serveAddPartitionsToTxn } from './add-partitions-to-txn.ts';
 import { serveAlterConfigs, serveIncrementalAlterConfigs } from './alter-configs.ts';
 import { apiVersionsOf, keysOf } from './api-versions.ts';
 import { serveConsumerGroupDescribe } from './consumer-group-describe.ts';
@@ -15,7 +17,10 @@ import { serveDescribeCluster } from './describe-cluster.ts';
 import { serveDescribeConfigs } from './describe-configs.ts';
 import { serveDescribeGroups } from './describe-groups.ts';
 import { serveDescribeLogDirs } from './describe-log-dirs.ts';
+import { serveDescribeProducers } from './describe-producers.ts';
 import { serveDescribeTopicPartitions } from './describe-topic-partitions.ts';
+import { serveDescribeTransactions } from './describe-transactions.ts';
+import { serveEndTxn } from './end-txn.ts';
 import { serveFetch } from './fetch.ts';
 import { serveFindCoordinator } from './find-coordinator.ts';
 import { serveHeartbeat } from './heartbeat.ts';
@@ -25,6 +30,7 @@ import { serveLeaveGroup } from './leave-group.ts';
 import { serveListConfigResources } from './list-config-resources.ts';
 import { serveListGroups } from './list-groups.ts';
 import { serveListOffsets } from './list-offsets.ts';
+import { serveListTransactions } from './list-transactions.ts';
 import { serveMetadata } from './metadata.ts';
 import { serveOffsetCommit } from './offset-commit.ts';
 import { serveOffsetDelete } from './offset-delete.ts';
@@ -32,6 +38,8 @@ import { serveOffsetFetch } from './offset-fetch.ts';
 import { serveOffsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { serveProduce } from './produce.ts';
 import { serveSyncGroup } from './sync-group.ts';
+import { serveTxnOffsetCommit } from './txn-offset-commit.ts';
+import { serveWriteTxnMarkers } from './write-txn-markers.ts';
 
 const services: readonly Service[] = [
   serveProduce,
@@ -41,6 +49,14 @@ const services: readonly Service[] = [
   serveFindCoordinator,
   apiVersionsOf(() => byKey.values()),
   serveInitProducerId,
+  serveAddPartitionsToTxn,
+  serveAddOffsetsToTxn,
+  serveEndTxn,
+  serveWriteTxnMarkers,
+  serveTxnOffsetCommit,
+  serveDescribeProducers,
+  serveDescribeTransactions,
+  serveListTransactions,
   serveOffsetForLeaderEpoch,
   serveDeleteRecords,
   serveCreateTopics,

@@ -7,6 +7,8 @@ import { type ErrorCode, errors } from '../faults.ts';
 import { ask, type Peer, type Serving, service } from '../service.ts';
 import { LEADER_EPOCH } from '../standing.ts';
 
+const READ_COMMITTED = 1;
+
 type Answer = ListOffsetsResponse['topics'][number]['partitions'][number];
 type Asked = ListOffsetsRequest['topics'][number]['partitions'][number];
 
@@ -29,7 +31,7 @@ const specials: Readonly<Record<number, { readonly at: At; readonly since: numbe
 export const serveListOffsets = service(listOffsets, function* (request, peer, version) {
   const named = request.topics.map(({ name }) => ({ name, id: '' }));
   const found = yield* peer.topics.locate(named, false);
-  const lookUps = new LookUps(peer);
+  const lookUps = new LookUps(peer, request.isolationLevel !== READ_COMMITTED);
   const topics = request.topics.map(({ name, partitions: asked }, index) => {
     const topic = found[index];
     const partitions: Answer[] = [];
@@ -56,12 +58,14 @@ type Part = OffsetsRequest['parts'][number];
 /** Questions to partitions, and where their answers go. */
 class LookUps {
   readonly #peer: Peer;
+  readonly #uncommitted: boolean;
   readonly #parts: Part[] = [];
   readonly #open: { readonly name: string; readonly asked: Asked; readonly answers: Answer[]; readonly at: number }[] =
     [];
 
-  constructor(peer: Peer) {
+  constructor(peer: Peer, uncommitted: boolean) {
     this.#peer = peer;
+    this.#uncommitted = uncommitted;
   }
 
   add(name: string, topic: Part['topic'], asked: Asked, version: number, answers: Answer[]): void {
@@ -78,7 +82,7 @@ class LookUps {
 
   *run(): Serving<void> {
     if (this.#parts.length === 0) return;
-    const found = yield* ask<'offsets'>({ call: 'offsets', parts: this.#parts });
+    const found = yield* ask<'offsets'>({ call: 'offsets', parts: this.#parts, uncommitted: this.#uncommitted });
     this.#open.forEach(({ name, asked, answers, at }, index) => {
       const part = found.ok ? found.value.parts[index] : { fault: found.fault };
       if (part !== undefined) answers[at] = this.#answer(name, asked, part);

@@ -1,6 +1,6 @@
 /**
- * OffsetFetch: what groups have committed, of the topics that are named or of all. Nothing is ever unstable: there are no
- * transactions that could have commits pending.
+ * OffsetFetch: what groups have committed, of the topics that are named or of all. Who wants stable offsets
+ * hears where a transaction is about to commit another one.
  */
 import type { Result } from '../../../model/faults.ts';
 import type { PartitionIndex, TopicId } from '../../../model/ids.ts';
@@ -23,7 +23,7 @@ type Committed = CommittedReply['parts'][number];
 
 export const serveOffsetFetch = service(offsetFetch, function* (request, peer, version) {
   const groups = version >= SEVERAL_SINCE ? request.groups : [single(request)];
-  const answers = yield* fetchAll(groups, peer, version >= BY_ID_SINCE);
+  const answers = yield* fetchAll(groups, peer, request.requireStable, version >= BY_ID_SINCE);
   if (version >= SEVERAL_SINCE) return { groups: answers };
   const [answer] = answers;
   const topics = answer?.topics.map(({ name = '', partitions }) => ({ name, partitions })) ?? [];
@@ -36,7 +36,7 @@ function single({ groupId, topics }: OffsetFetchRequest): Group {
   return { groupId, memberId: null, memberEpoch: -1, topics: all };
 }
 
-function* fetchAll(groups: readonly Group[], peer: Peer, byId: boolean): Serving<GroupAnswer[]> {
+function* fetchAll(groups: readonly Group[], peer: Peer, stable: boolean, byId: boolean): Serving<GroupAnswer[]> {
   const named = groups.flatMap(({ topics }) => topics ?? []);
   const found = yield* peer.topics.locate(
     named.map(({ name, topicId }) => ({ name, id: topicId })),
@@ -56,8 +56,8 @@ function* fetchAll(groups: readonly Group[], peer: Peer, byId: boolean): Serving
     const result = results.get(group);
     if (result === undefined) return { groupId, topics: [], errorCode: errors.INVALID_GROUP_ID };
     if (!result.ok) return { groupId, topics: [], errorCode: coordinatorErrorOf(result.fault.code) };
-    const { parts } = result.value;
-    const answers = topics === null ? all(parts, names, peer) : asked(topics, located, parts, peer, byId);
+    const judged = result.value.parts.map((part) => ({ ...part, unstable: stable && part.unstable === true }));
+    const answers = topics === null ? all(judged, names, peer) : asked(topics, located, judged, peer, byId);
     return { groupId, topics: answers, errorCode: errors.NONE };
   });
 }
@@ -118,6 +118,10 @@ function asked(
 }
 
 function partitionOf(partitionIndex: number, part: Committed | undefined, errorCode: ErrorCode): PartitionAnswer {
+  if (part?.unstable === true) {
+    const nothing = { committedOffset: -1, committedLeaderEpoch: -1, metadata: '' };
+    return { partitionIndex, ...nothing, errorCode: errors.UNSTABLE_OFFSET_COMMIT };
+  }
   const { offset = -1, leaderEpoch = -1, metadata = '' } = part ?? {};
   return { partitionIndex, committedOffset: offset, committedLeaderEpoch: leaderEpoch, metadata, errorCode };
 }

@@ -18,6 +18,8 @@ type Topics = KafkaProduce['topicData'];
 
 const FIRST_BY_ID = 13;
 const FIRST_WITH_ZSTD = 7;
+const JOINS_SINCE = 12;
+const ABORTABLE_SINCE = 11;
 const ZSTD = 4;
 /** From here on magic is read, in whatever version of the format. */
 const MAGIC_END = 17;
@@ -29,14 +31,11 @@ export const serveProduce = service(
     const { topicData, timeoutMs } = request;
     const acks = ACKS[request.acks];
     if (acks === undefined) return refuseAll(topicData, errors.INVALID_REQUIRED_ACKS, 'acks is 0, 1 or -1');
-    if (request.transactionalId !== null)
-      return acks === 'none'
-        ? new Ending(invalid('this node has no transactions'))
-        : refuseAll(topicData, errors.INVALID_TXN_STATE, 'this node has no transactions');
+    const transaction = transactionOf(request.transactionalId, version);
     const order = yield* arrange(topicData, peer, version);
     if (order.parts.length > 0) {
       const [reply] = yield [
-        { call: 'produce', acks, timeoutMs: clamp(timeoutMs), parts: order.parts, tellRefused: true },
+        { call: 'produce', acks, timeoutMs: clamp(timeoutMs), parts: order.parts, tellRefused: true, ...transaction },
       ];
       order.settle(reply?.call === 'refused' ? reply.fault : (reply as ProduceReply).parts);
     }
@@ -44,6 +43,11 @@ export const serveProduce = service(
   },
   { readsFrame: true },
 );
+
+/** Newer clients add no partitions before they write to them (KIP-890). */
+function transactionOf(id: string | null, version: number): Pick<ProduceRequest, 'transaction'> {
+  return id === null ? {} : { transaction: { id, joins: version >= JOINS_SINCE } };
+}
 
 const clamp = (timeoutMs: number): number => Math.min(Math.max(timeoutMs, 1), WAIT_MS_MAX);
 
@@ -58,6 +62,7 @@ class Order {
   readonly responses: { name: string; topicId: string; partitionResponses: Answer[] }[] = [];
   readonly #open: { readonly answers: Answer[]; readonly at: number; readonly topic: Named }[] = [];
   readonly #peer: Peer;
+  readonly #version: number;
   readonly #byId: boolean;
 
   /** Why the first part was refused that was. */
@@ -68,9 +73,10 @@ class Order {
     return undefined;
   }
 
-  constructor(peer: Peer, byId: boolean) {
+  constructor(peer: Peer, version: number) {
     this.#peer = peer;
-    this.#byId = byId;
+    this.#version = version;
+    this.#byId = version >= FIRST_BY_ID;
   }
 
   /** Room for the answer of a part, in the order of the request. */
@@ -92,13 +98,14 @@ class Order {
 
   #failed({ partition }: Place, why: Fault, topic: Named): Answer {
     if (why.record !== undefined) return badRecord(partition, why.record, why.message);
-    return failure(partition, this.#peer.topics.errorOf(why, topic, this.#byId), why.message);
+    const code = transactional(why, this.#version) ?? this.#peer.topics.errorOf(why, topic, this.#byId);
+    return failure(partition, code, why.message);
   }
 }
 
 function* arrange(topicData: Topics, peer: Peer, version: number): Serving<Order> {
   const byId = version >= FIRST_BY_ID;
-  const order = new Order(peer, byId);
+  const order = new Order(peer, version);
   const named = topicData.map(({ name, topicId }) => ({ name, id: topicId }));
   const found = yield* peer.topics.locate(named, byId);
   const asked = new Set<string>();
@@ -149,6 +156,12 @@ const reasons = new Map<ErrorCode | null, string>([
   [errors.UNSUPPORTED_COMPRESSION_TYPE, 'zstd takes version 7 of Produce'],
   [errors.INVALID_REQUEST, 'a partition stands in a request once'],
 ]);
+
+/** What older clients do not know, they hear in words that they do; who comes too early tries again. */
+function transactional({ code }: Fault, version: number): ErrorCode | null {
+  if (code === 'TRANSACTION_ABORTABLE' && version < ABORTABLE_SINCE) return errors.INVALID_TXN_STATE;
+  return code === 'CONCURRENT_TRANSACTIONS' ? errors.NOT_ENOUGH_REPLICAS : null;
+}
 
 function failure(index: number, errorCode: number, errorMessage: string | null): Answer {
   return { index, errorCode, baseOffset: -1, errorMessage };

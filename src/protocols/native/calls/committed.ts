@@ -2,7 +2,7 @@
 import type { CommittedReply, CommittedRequest } from '../../request.ts';
 import { type Call, plain } from '../call.ts';
 import { clientId, groupName, offsetOrNone, placeFields, places } from '../nouns.ts';
-import { list, natural, optional, prose, struct } from '../shape.ts';
+import { flag, list, natural, optional, prose, struct } from '../shape.ts';
 
 export const committed: Call<'committed'> = {
   kind: 13,
@@ -24,6 +24,7 @@ export const committed: Call<'committed'> = {
           offset: offsetOrNone,
           metadata: prose,
           leaderEpoch: optional(natural()),
+          unstable: optional(flag),
         }),
         Number.MAX_SAFE_INTEGER,
       ),

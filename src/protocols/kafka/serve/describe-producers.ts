@@ -1,0 +1,36 @@
+/** DescribeProducers: the producers that partitions remember, and since when they have a transaction open there. */
+import { describeProducers } from '../calls/describe-producers.ts';
+import { ask, service } from '../service.ts';
+import { locateAll, NamedPlaces } from '../transactional.ts';
+
+/** There has been one coordinator of every transaction. */
+const COORDINATOR_EPOCH = 0;
+
+export const serveDescribeProducers = service(describeProducers, function* ({ topics }, peer) {
+  const found = yield* locateAll(topics, peer);
+  const named = new NamedPlaces(peer);
+  const answers = topics.map(({ name, partitionIndexes }, index) => ({
+    name,
+    partitions: named.add(name, found[index], partitionIndexes),
+  }));
+  const { places } = named;
+  const described = yield* ask<'describeProducers'>({ call: 'describeProducers', places });
+  named.settle((index) => {
+    const part = described.ok ? described.value.parts[index] : { fault: described.fault };
+    return part !== undefined && 'fault' in part ? { code: part.fault } : null;
+  }, true);
+  const answerOf = ({ partition: partitionIndex, errorCode, at }: (typeof answers)[number]['partitions'][number]) => {
+    const part = described.ok ? described.value.parts[at] : undefined;
+    const producers = part !== undefined && 'producers' in part ? part.producers : [];
+    const activeProducers = producers.map(({ producer, epoch, lastSequence, openSince }) => ({
+      producerId: producer,
+      producerEpoch: epoch,
+      lastSequence,
+      lastTimestamp: -1,
+      coordinatorEpoch: openSince < 0 ? -1 : COORDINATOR_EPOCH,
+      currentTxnStartOffset: openSince,
+    }));
+    return { partitionIndex, errorCode, activeProducers };
+  };
+  return { topics: answers.map(({ name, partitions }) => ({ name, partitions: partitions.map(answerOf) })) };
+});

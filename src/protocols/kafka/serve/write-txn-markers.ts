@@ -1,0 +1,39 @@
+/** WriteTxnMarkers: ends what producers have open in partitions; the node writes its own markers, admins end hanging ones. */
+import { writeTxnMarkers } from '../calls/write-txn-markers.ts';
+import { ask, service } from '../service.ts';
+import { locateAll, NamedPlaces } from '../transactional.ts';
+
+export const serveWriteTxnMarkers = service(writeTxnMarkers, function* (request, peer) {
+  const markers = [];
+  for (const {
+    producerId: producer,
+    producerEpoch: epoch,
+    transactionResult: commit,
+    topics,
+    coordinatorEpoch,
+  } of request.markers) {
+    const found = yield* locateAll(topics, peer);
+    const named = new NamedPlaces(peer);
+    const answers = topics.map(({ name, partitionIndexes }, index) => ({
+      name,
+      partitions: named.add(name, found[index], partitionIndexes),
+    }));
+    const { places } = named;
+    if (places.length > 0) {
+      const asked = { call: 'markTransaction', producer, epoch, commit, coordinatorEpoch, places } as const;
+      const marked = yield* ask<'markTransaction'>(asked);
+      named.settle((index) => {
+        const code = marked.ok ? marked.value.parts[index]?.fault : marked.fault;
+        return code === undefined ? null : { code };
+      }, false);
+    }
+    markers.push({
+      producerId: producer,
+      topics: answers.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ partition, errorCode }) => ({ partitionIndex: partition, errorCode })),
+      })),
+    });
+  }
+  return { markers };
+});
