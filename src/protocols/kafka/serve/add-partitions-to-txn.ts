@@ -45,9 +45,8 @@ function* join(one: Transaction, peer: Peer, version: number): Serving<TopicResu
     partitions: named.add(name, found[index], partitions),
   }));
   const all = answers.flatMap(({ partitions }) => partitions);
-  if (all.some(({ errorCode }) => errorCode !== errors.NONE)) {
-    for (const answer of all) if (answer.errorCode === errors.NONE) answer.errorCode = errors.OPERATION_NOT_ATTEMPTED;
-  } else if (all.length > 0) {
+  const isLost = all.some(({ errorCode }) => errorCode !== errors.NONE);
+  if (!isLost && all.length > 0) {
     const { places } = named;
     const who = { transaction, producer, epoch };
     const joined = yield* ask<'joinTransaction'>({ call: 'joinTransaction', ...who, places, groups: [], verify });
@@ -56,6 +55,10 @@ function* join(one: Transaction, peer: Peer, version: number): Serving<TopicResu
       return code === undefined ? null : { code };
     }, version >= FENCED_SINCE);
   }
+  // Where one is not there, no other has joined.
+  if (all.some(({ errorCode }) => errorCode === errors.UNKNOWN_TOPIC_OR_PARTITION))
+    for (const answer of all)
+      if (answer.errorCode !== errors.UNKNOWN_TOPIC_OR_PARTITION) answer.errorCode = errors.OPERATION_NOT_ATTEMPTED;
   return answers.map(({ name, partitions }) => ({
     name,
     resultsByPartition: partitions.map(({ partition, errorCode }) => ({
