@@ -7,7 +7,7 @@
 import type { Context, Lease } from '../runtime/actor.ts';
 import type { DiskError } from '../runtime/ports.ts';
 import { floorBlock } from '../src/log/chunk.ts';
-import type { Filtered, FilterPiece, KeysNoted, KeysPiece } from '../src/log/compacting.ts';
+import type { AbortedRange, Filtered, FilterPiece, KeysNoted, KeysPiece } from '../src/log/compacting.ts';
 import {
   type CompactionPlan,
   generationOf,
@@ -22,6 +22,7 @@ import type { Flushing } from '../src/log/flushing.ts';
 import type { PartitionLog } from '../src/log/partition-log.ts';
 import { parseSegmentName, partitionFolder } from '../src/log/paths.ts';
 import type { Segment } from '../src/log/segment.ts';
+import type { PartitionTransactions } from '../src/log/transactions.ts';
 import type { Offset } from '../src/model/ids.ts';
 import { KIB, MIB } from '../src/model/limits.ts';
 import type { CompactionRoom } from './compaction-room.ts';
@@ -36,8 +37,7 @@ export interface Compacting {
   readonly writer: PartitionWriter;
   readonly reader: PartitionReader;
   readonly room: CompactionRoom;
-  /** Offset below which nothing belongs to an open transaction. */
-  stable(): Offset;
+  readonly transactions: PartitionTransactions;
   /** These segments were taken off the log. */
   forget(gone: readonly Segment[]): void;
 }
@@ -104,9 +104,9 @@ export class PartitionCompaction {
 
   /** Compacts if there is something to do. */
   look(): void {
-    const { log, flushing, room, stable } = this.#compacting;
+    const { log, flushing, room, transactions } = this.#compacting;
     if (this.#busy || this.#stopped || !flushing.settled) return;
-    const plan = planCompaction(log, stable(), this.#context.now());
+    const plan = planCompaction(log, transactions.stable(log.committed), this.#context.now());
     if (plan === null || !room.enter(this)) return;
     this.#busy = true;
     this.#sweep(() => this.#snapshot(plan));
@@ -209,6 +209,10 @@ export class PartitionCompaction {
       });
   }
 
+  #abortedIn({ from, to }: Piece['plan'], sidecar: Piece['sidecar']): readonly AbortedRange[] {
+    return this.#compacting.transactions.abortedRanges(sidecar.entry(from).base, sidecar.entry(to - 1).next);
+  }
+
   #notePiece(run: Run, { sidecar, plan, bytes, lease }: Piece): void {
     const entries = sidecar.bytes.slice(plan.from * ENTRY_BYTES, plan.to * ENTRY_BYTES);
     const end = sidecar.entry(plan.to - 1).next;
@@ -218,7 +222,7 @@ export class PartitionCompaction {
       table: run.table.bytes,
       count: run.keys,
       from: run.plan.from,
-      aborted: [],
+      aborted: this.#abortedIn(plan, sidecar),
     };
     this.#context.run('noteSegmentKeys', piece, (error, result) =>
       step(() => {
@@ -312,7 +316,7 @@ export class PartitionCompaction {
       entries,
       bytes,
       table: run.table.bytes,
-      aborted: [],
+      aborted: this.#abortedIn(plan, sidecar),
       partition,
       segment: (group[0] as Segment).base,
       position: output.bytes,

@@ -7,6 +7,7 @@ import type { Flushing } from '../src/log/flushing.ts';
 import type { PartitionLog } from '../src/log/partition-log.ts';
 import { retain, trim } from '../src/log/retention.ts';
 import type { Segment } from '../src/log/segment.ts';
+import type { PartitionTransactions } from '../src/log/transactions.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import type { Offset } from '../src/model/ids.ts';
 import { isCompacted } from '../src/model/topic.ts';
@@ -23,6 +24,7 @@ export interface Kept {
   readonly flushing: Flushing;
   readonly writer: PartitionWriter;
   readonly answers: PartitionAnswers;
+  readonly transactions: PartitionTransactions;
   readonly room: CompactionRoom;
 }
 
@@ -50,10 +52,9 @@ export class PartitionUpkeep {
   constructor(context: Context<Step>, kept: Kept) {
     this.#context = context;
     this.#kept = kept;
-    const { log, flushing, writer, answers, room } = kept;
+    const { log, flushing, writer, answers, transactions, room } = kept;
     this.compaction = new PartitionCompaction(context, {
-      ...{ log, flushing, writer, reader: answers.reader, room },
-      stable: () => log.committed,
+      ...{ log, flushing, writer, reader: answers.reader, transactions, room },
       forget: (gone) => this.#forget(gone),
     });
   }

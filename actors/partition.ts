@@ -185,9 +185,10 @@ class PartitionActor implements Actor<Inbox> {
       progressed: () => this.#advance(),
       failed: (error) => appends.abandon(error),
     });
-    const answers = new PartitionAnswers(this.#context, log, producers.transactions);
+    const { transactions } = producers;
+    const answers = new PartitionAnswers(this.#context, log, transactions);
     const { compactions: room } = this.#init;
-    const upkeep = new PartitionUpkeep(this.#context, { log, flushing, writer, answers, room });
+    const upkeep = new PartitionUpkeep(this.#context, { log, flushing, writer, answers, transactions, room });
     this.#parts = { log, producers, flushing, appends, writer, answers, upkeep };
     this.#advance();
   }

@@ -98,13 +98,21 @@ export class PartitionTransactions {
 
   /** What was taken back of the records from `from` to before `to`. */
   aborted(from: number, to: number): readonly Aborted[] {
-    const entries = this.#aborted;
-    if (entries.length === 0 || from >= to) return NONE;
-    const found: Aborted[] = [];
-    for (let index = this.#markedFrom(from); index < entries.length; index++) {
-      const [producerId, first, , stable] = entries[index] as AbortedEntry;
-      if (first < to) found.push([producerId, first]);
-      if (stable >= to) break;
+    if (this.#aborted.length === 0) return NONE;
+    return this.#abortedIn(from, to).map(([producerId, first]) => [producerId, first] as const);
+  }
+
+  /** As {@link aborted}, each up to its marker: `[producer id, first offset, marker]`. */
+  abortedRanges(from: number, to: number): readonly (readonly [producerId: number, first: number, marker: number])[] {
+    return this.#abortedIn(from, to).map(([producerId, first, marker]) => [producerId, first, marker] as const);
+  }
+
+  #abortedIn(from: number, to: number): readonly AbortedEntry[] {
+    const found: AbortedEntry[] = [];
+    for (let index = this.#markedFrom(from); index < this.#aborted.length && from < to; index++) {
+      const entry = this.#aborted[index] as AbortedEntry;
+      if (entry[1] < to) found.push(entry);
+      if (entry[3] >= to) break;
     }
     return found;
   }
