@@ -31,6 +31,8 @@ export const serveProduce = service(
     const { topicData, timeoutMs } = request;
     const acks = ACKS[request.acks];
     if (acks === undefined) return refuseAll(topicData, errors.INVALID_REQUIRED_ACKS, 'acks is 0, 1 or -1');
+    if (request.transactionalId !== null && acks === 'none')
+      return new Ending(invalid('what belongs to a transaction is written with acks'));
     const transaction = transactionOf(request.transactionalId, version);
     const order = yield* arrange(topicData, peer, version);
     if (order.parts.length > 0) {
