@@ -108,4 +108,18 @@ export const bugs: readonly PlantedBug[] = [
     planted: '',
     why: 'journal and partitions wait for each other after failed fsyncs',
   },
+  {
+    name: 'window of duplicates dropped',
+    file: 'src/log/producers.ts',
+    old: '    this.#forgetBatches(batches);\n',
+    planted: '    batches.splice(0, batches.length - 1);\n',
+    why: 'a batch that is sent again behind another one is not recognised',
+  },
+  {
+    name: 'two owners of a partition in one epoch',
+    file: 'src/group/reconcile.ts',
+    old: 'return owner === undefined || owner === member.id;',
+    planted: "return owner === undefined || member.id !== '';",
+    why: 'a partition is given on before its owner has given it up',
+  },
 ];
