@@ -6,11 +6,18 @@
 
 import type { Actor, Address, Context, Down, Drain } from '../runtime/actor.ts';
 import { Catalog } from '../src/catalog/catalog.ts';
-import { decideChange, decideProducers, PRODUCER_BLOCK, type TopicDefaults } from '../src/catalog/decide.ts';
+import {
+  decideChange,
+  decideProducers,
+  decideQuota,
+  PRODUCER_BLOCK,
+  type TopicDefaults,
+} from '../src/catalog/decide.ts';
 import { type CatalogRecord, decodeCatalogRecord } from '../src/catalog/record.ts';
 import { unreachable } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import { CATALOG_PARTITION, id, type ProducerEpoch, type ProducerId, type TopicId } from '../src/model/ids.ts';
+import type { Quota, QuotaChange, QuotaKind } from '../src/model/quota.ts';
 import type { Topic, TopicSettings } from '../src/model/topic.ts';
 import { Publisher } from './catalog-publisher.ts';
 import { StateLog, type StateLogMessage, type StateMachine } from './state-log.ts';
@@ -37,6 +44,25 @@ export type CatalogRequest =
   | { readonly type: 'remove'; readonly request: number; readonly name: string }
   /** → `producer` */
   | { readonly type: 'producer'; readonly request: number }
+  /** → `limits`: which quotas hold for a client */
+  | { readonly type: 'limits'; readonly request: number; readonly client: string }
+  /** A client has used so many bytes → `charged` */
+  | {
+      readonly type: 'charge';
+      readonly request: number;
+      readonly client: string;
+      readonly kind: QuotaKind;
+      readonly sizeBytes: number;
+    }
+  /** → `quotas`, all that there are */
+  | { readonly type: 'quotas'; readonly request: number }
+  /** → `quotas`, none of them, once the change is committed */
+  | {
+      readonly type: 'alterQuota';
+      readonly request: number;
+      readonly change: QuotaChange;
+      readonly validateOnly: boolean;
+    }
   /** From a directory → `copy`, then `change` and `gone` for good. */
   | { readonly type: 'subscribe'; readonly shard: number }
   /** From a directory, over the reply lane: it knows all up to this version. */
@@ -50,6 +76,10 @@ export type CatalogAnswer =
       readonly producerId: ProducerId;
       readonly epoch: ProducerEpoch;
     }
+  | { readonly type: 'limits'; readonly request: number; readonly produce: boolean; readonly fetch: boolean }
+  /** For so long the client is to be quiet. */
+  | { readonly type: 'charged'; readonly request: number; readonly throttleMs: number }
+  | { readonly type: 'quotas'; readonly request: number; readonly quotas: readonly Quota[] }
   | { readonly type: 'refused'; readonly request: number; readonly fault: Fault };
 
 /**
@@ -82,6 +112,7 @@ export const catalogAddress = (node: Address['node']): Address<CatalogRequest> =
 });
 
 type Asked = Exclude<CatalogRequest, { readonly type: 'subscribe' | 'applied' }>;
+type Change = Extract<Asked, { readonly type: 'create' | 'alter' | 'remove' }>;
 /** `push`: a directory's mailbox may have room again. */
 type Inbox = CatalogRequest | StateLogMessage | Down | Drain | { readonly type: 'push'; readonly shard: number };
 
@@ -171,6 +202,10 @@ class CatalogActor implements Actor<Inbox>, StateMachine<CatalogRecord> {
       case 'alter':
       case 'remove':
       case 'producer':
+      case 'limits':
+      case 'charge':
+      case 'quotas':
+      case 'alterQuota':
         this.#admit(message, from);
         break;
       default:
@@ -193,11 +228,49 @@ class CatalogActor implements Actor<Inbox>, StateMachine<CatalogRecord> {
   #decide(message: Asked, from: Address): void {
     const failure = this.#log.failure;
     if (failure !== null) this.#refuse(message, from, failure);
-    else if (message.type === 'producer') this.#allocate(message, from);
-    else this.#change(message, from);
+    else this.#serve(message, from);
   }
 
-  #change(message: Exclude<Asked, { readonly type: 'producer' }>, from: Address): void {
+  #serve(message: Asked, from: Address): void {
+    const { quotas } = this.#catalog;
+    const { request } = message;
+    switch (message.type) {
+      case 'producer':
+        this.#allocate(message, from);
+        break;
+      case 'limits': {
+        const bounds = (kind: QuotaKind): boolean => quotas.rateOf(message.client, kind) !== undefined;
+        this.#answer(from, { type: 'limits', request, produce: bounds('produce'), fetch: bounds('fetch') });
+        break;
+      }
+      case 'charge': {
+        const throttleMs = quotas.charge(message.client, message.kind, message.sizeBytes, this.#context.monotonic());
+        this.#answer(from, { type: 'charged', request, throttleMs });
+        break;
+      }
+      case 'quotas':
+        this.#answer(from, { type: 'quotas', request, quotas: [...quotas.all()] });
+        break;
+      case 'alterQuota':
+        this.#alterQuota(message, from);
+        break;
+      default:
+        this.#change(message, from);
+    }
+  }
+
+  #alterQuota(message: Extract<Asked, { readonly type: 'alterQuota' }>, from: Address): void {
+    const decision = decideQuota(this.#catalog, message.change);
+    if (!decision.ok) this.#refuse(message, from, decision.fault);
+    else if (message.validateOnly) this.#answer(from, { type: 'quotas', request: message.request, quotas: [] });
+    else if (this.#propose([decision.value], message, from))
+      this.#log.whenCommitted((refused) => {
+        if (refused !== null) this.#refuse(message, from, refused);
+        else this.#answer(from, { type: 'quotas', request: message.request, quotas: [] });
+      });
+  }
+
+  #change(message: Change, from: Address): void {
     const decision = decideChange(this.#catalog, message, this.#defaults, this.#context.now());
     if (!decision.ok) {
       this.#refuse(message, from, decision.fault);

@@ -86,6 +86,8 @@ class Connection implements Actor<Inbox> {
   #framesBeforeIdle = 0;
   #writeAt = NEVER;
   #endAt = NEVER;
+  /** Until then nothing is taken from the client. */
+  #muteEndsAt = NEVER;
 
   constructor(context: Context<Inbox>, { socket, conversation, services, frameRoom }: ConnectionInit) {
     this.#context = context;
@@ -96,7 +98,7 @@ class Connection implements Actor<Inbox> {
     this.#idleAt = context.monotonic() + HELLO_MS_MAX;
     let intake: Intake | undefined;
     context.network.attach(socket, (deliver) => {
-      const mayRead = (): boolean => this.#outbox.bytes < OUTBOX_BYTES_MAX;
+      const mayRead = (): boolean => this.#outbox.bytes < OUTBOX_BYTES_MAX && this.#muteEndsAt === NEVER;
       const memory = { room: frameRoom, lease: (length: number) => context.lease(length) };
       intake = new Intake(socket, conversation, memory, mayRead, deliver);
       return intake;
@@ -247,6 +249,7 @@ class Connection implements Actor<Inbox> {
       host: this.#socket.remote.replace(/:\d+$/, ''),
       client: () => this.#conversation.client,
       unsentBytes: () => this.#outbox.bytes,
+      mute: (ms) => this.#mute(ms),
     });
   }
 
@@ -308,8 +311,15 @@ class Connection implements Actor<Inbox> {
 
   // ---- time
 
+  /** The client is ahead of its quota; what it sends meanwhile stays in its socket. */
+  #mute(ms: number): void {
+    const endsAt = this.#context.monotonic() + ms;
+    if (this.#muteEndsAt === NEVER || endsAt > this.#muteEndsAt) this.#muteEndsAt = endsAt;
+  }
+
   #tick(): void {
     const now = this.#context.monotonic();
+    if (now >= this.#muteEndsAt) this.#muteEndsAt = NEVER;
     this.#timer?.cancel();
     this.#wakesAt = NEVER;
     this.#requests?.tick(now);
@@ -352,7 +362,7 @@ class Connection implements Actor<Inbox> {
   /** One timer, for whatever comes first. */
   #arm(): void {
     const answersAt = this.#requests?.nextDeadline ?? NEVER;
-    const next = Math.min(answersAt, this.#idleAt, this.#frameAt, this.#writeAt, this.#endAt);
+    const next = Math.min(answersAt, this.#idleAt, this.#frameAt, this.#writeAt, this.#endAt, this.#muteEndsAt);
     if (next >= this.#wakesAt) return;
     this.#timer?.cancel();
     this.#wakesAt = next;

@@ -120,7 +120,10 @@ class Directory implements Actor<Inbox> {
         this.#woken(message);
         break;
       case 'producer':
-        throw new Error('a directory never asks for producer ids');
+      case 'limits':
+      case 'charged':
+      case 'quotas':
+        throw new Error('a directory never asks for producer ids and quotas');
       default:
         unreachable(message);
     }

@@ -31,6 +31,8 @@ export interface Desk {
   readonly longPolls: Set<number>;
   /** Bytes of answers that the client has not taken yet. */
   unsentBytes(): number;
+  /** Takes nothing from the client for so long, ms. */
+  mute(ms: number): void;
   /** Where the client is, for people. */
   readonly host: string;
   /** Client id of the connection. */

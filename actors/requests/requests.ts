@@ -6,7 +6,7 @@
 import type { Address, Context, Down, Lease } from '../../runtime/actor.ts';
 import type { Crc32c } from '../../src/model/crc.ts';
 import { fault } from '../../src/model/faults.ts';
-import type { Request } from '../../src/protocols/request.ts';
+import type { FetchRequest, ProduceRequest, Reply, Request } from '../../src/protocols/request.ts';
 import type { CatalogAnswer } from '../catalog.ts';
 import type { CoordinatorAnswer } from '../coordinator.ts';
 import { type DirectoryAnswer, directoryAddress } from '../directory.ts';
@@ -20,6 +20,7 @@ import { Fetches } from './fetches.ts';
 import { groupCall, groups } from './groups.ts';
 import { node } from './node.ts';
 import { ProduceLine } from './produce.ts';
+import { alterQuota, ClientQuotas, quotas } from './quotas.ts';
 import { Topics } from './topics.ts';
 import { transactionCall } from './transactions.ts';
 
@@ -44,11 +45,12 @@ export class Requests {
   readonly #desk: Desk;
   readonly #produces: ProduceLine;
   readonly #fetches: Fetches;
+  readonly #quotas: ClientQuotas;
 
   constructor(
     context: Context<AskerMessage>,
     services: RequestServices,
-    connection: { readonly host: string; readonly client: () => string; readonly unsentBytes: () => number },
+    connection: Pick<Desk, 'host' | 'client' | 'unsentBytes' | 'mute'>,
   ) {
     const asker = new Asker(context);
     const monotonic = (): number => context.monotonic();
@@ -65,6 +67,7 @@ export class Requests {
     };
     this.#produces = new ProduceLine(this.#desk);
     this.#fetches = new Fetches(this.#desk);
+    this.#quotas = new ClientQuotas(this.#desk);
   }
 
   /** When {@link Requests.tick} has something to do, ms on the monotonic clock. */
@@ -79,11 +82,24 @@ export class Requests {
   /** Carries out one request; `lease` holds the frame that its batches lie in, and is taken over. */
   start(request: Request, lease: Lease | undefined, done: Done): void {
     if (request.call === 'produce') {
-      this.#produces.start(request, lease, done);
+      this.#produces.start(request, lease, this.#charged(request, done));
       return;
     }
     lease?.release();
     this.#forward(request, done);
+  }
+
+  /** Where the client has a quota, the answer waits for the count of what it used, and says how long it is to be quiet. */
+  #charged(request: ProduceRequest | FetchRequest, done: Done): Done {
+    const kind = request.call;
+    if (!this.#quotas.limits(kind)) return done;
+    const sent = request.call === 'produce' ? sentBy(request) : 0;
+    return (reply, holds) => {
+      this.#quotas.charge(kind, kind === 'produce' ? sent : givenBy(reply), (throttleMs) => {
+        const tells = reply?.call === 'produce' || reply?.call === 'fetch';
+        done(tells && throttleMs > 0 ? { ...reply, throttleMs } : reply, holds);
+      });
+    };
   }
 
   receive(message: RequestsMessage): void {
@@ -135,7 +151,7 @@ export class Requests {
     const desk = this.#desk;
     switch (request.call) {
       case 'fetch':
-        this.#fetches.start(request, done);
+        this.#fetches.start(request, this.#charged(request, done));
         break;
       case 'offsets':
         offsets(desk, request, done);
@@ -172,6 +188,12 @@ export class Requests {
       case 'describeProducers':
         transactionCall(desk, request, done);
         break;
+      case 'quotas':
+        quotas(desk, done);
+        break;
+      case 'alterQuota':
+        alterQuota(desk, request, done);
+        break;
       case 'node':
         node(desk, done);
         break;
@@ -179,4 +201,12 @@ export class Requests {
         groupCall(desk, request, done);
     }
   }
+}
+
+function sentBy({ parts }: ProduceRequest): number {
+  return parts.reduce((sum, { batch }) => sum + batch.length, 0);
+}
+
+function givenBy(reply: Reply | null): number {
+  return reply?.call === 'fetch' ? reply.parts.reduce((sum, { bytes }) => sum + bytes.length, 0) : 0;
 }

@@ -5,6 +5,7 @@
 import { assert, unreachable } from '../model/assert.ts';
 import { FIRST_USER_PARTITION, id, type ProducerId, type TopicId } from '../model/ids.ts';
 import type { Topic } from '../model/topic.ts';
+import { Quotas } from './quotas.ts';
 import type { CatalogRecord } from './record.ts';
 
 /** First topic id; 0 stays free, so that it can mean "none" on wires. */
@@ -15,6 +16,7 @@ const FIRST_PRODUCER = 1;
 export class Catalog {
   readonly #topics = new Map<TopicId, Topic>();
   readonly #byName = new Map<string, Topic>();
+  readonly quotas = new Quotas();
   #partitions = 0;
   #nextTopic = FIRST_TOPIC;
   #nextPartition: number = FIRST_USER_PARTITION;
@@ -74,6 +76,9 @@ export class Catalog {
         this.#nextTopic = Math.max(this.#nextTopic, record.topic);
         this.#nextPartition = Math.max(this.#nextPartition, record.partition);
         break;
+      case 'quota':
+        this.quotas.put(record.quota);
+        break;
       case 'producers':
         this.#nextProducer = record.next;
         break;
@@ -90,6 +95,7 @@ export class Catalog {
   *snapshot(): Generator<CatalogRecord> {
     yield { type: 'ids', topic: this.#nextTopic, partition: this.#nextPartition };
     yield { type: 'producers', next: this.#nextProducer };
+    for (const quota of this.quotas.all()) yield { type: 'quota', quota };
     for (const topic of this.#topics.values()) yield { type: 'topic', topic };
   }
 

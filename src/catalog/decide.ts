@@ -5,7 +5,8 @@
 import { unreachable } from '../model/assert.ts';
 import { type Fault, failed, ok, type Result } from '../model/faults.ts';
 import { id, type PartitionId, type Timestamp } from '../model/ids.ts';
-import { PARTITIONS_MAX, PARTITIONS_PER_TOPIC_MAX, TOPICS_MAX } from '../model/limits.ts';
+import { CLIENT_ID_CHARS_MAX, PARTITIONS_MAX, PARTITIONS_PER_TOPIC_MAX, TOPICS_MAX } from '../model/limits.ts';
+import { QUOTAS_MAX, type Quota, type QuotaChange } from '../model/quota.ts';
 import { checkName, checkTogether, checkTopicSettings, type Topic, type TopicSettings } from '../model/topic.ts';
 import type { Catalog } from './catalog.ts';
 import type { CatalogRecord } from './record.ts';
@@ -58,6 +59,31 @@ export function decideChange(
     default:
       return unreachable(change);
   }
+}
+
+/** The record for a change of what a client may use. */
+export function decideQuota({ quotas }: Catalog, change: QuotaChange): Result<CatalogRecord> {
+  const { client } = change;
+  const before = quotas.get(client);
+  if (client !== null && client.length > CLIENT_ID_CHARS_MAX)
+    return failed('INVALID_REQUEST', `a client id has at most ${CLIENT_ID_CHARS_MAX} characters`);
+  if (before === undefined && quotas.full)
+    return failed(
+      'INVALID_REQUEST',
+      `there are ${QUOTAS_MAX} quotas, and no more may be; a default one is for all clients`,
+    );
+  const produceRate = after(before?.produceRate, change.produceRate);
+  const fetchRate = after(before?.fetchRate, change.fetchRate);
+  const quota: Quota = {
+    client,
+    ...(produceRate === undefined ? {} : { produceRate }),
+    ...(fetchRate === undefined ? {} : { fetchRate }),
+  };
+  return ok({ type: 'quota', quota });
+}
+
+function after(before: number | undefined, change: number | null | undefined): number | undefined {
+  return change === undefined ? before : (change ?? undefined);
 }
 
 /** The record for a new block of producer ids. */

@@ -3,6 +3,7 @@
  * rules. Values that msgpack keeps as they are. A record whose type this version does not know stops the start.
  */
 import type { TopicId } from '../model/ids.ts';
+import type { Quota } from '../model/quota.ts';
 import type { Topic } from '../model/topic.ts';
 
 export type CatalogRecord =
@@ -11,10 +12,12 @@ export type CatalogRecord =
   | { readonly type: 'topicGone'; readonly id: TopicId }
   /** First ids never given out so far, in snapshots: they outlive the topics that had the last ones. */
   | { readonly type: 'ids'; readonly topic: number; readonly partition: number }
+  /** What a client may use from now on; without rates: nothing bounds it. */
+  | { readonly type: 'quota'; readonly quota: Quota }
   /** First producer id that is not in a block given out. */
   | { readonly type: 'producers'; readonly next: number };
 
-const TYPES: readonly string[] = ['topic', 'topicGone', 'ids', 'producers'] satisfies CatalogRecord['type'][];
+const TYPES: readonly string[] = ['topic', 'topicGone', 'ids', 'quota', 'producers'] satisfies CatalogRecord['type'][];
 
 /** Null for what a newer version wrote. The checksum of its batch has vouched for the rest. */
 export function decodeCatalogRecord(value: unknown): CatalogRecord | null {

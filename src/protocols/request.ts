@@ -12,6 +12,7 @@ import type {
   Timestamp,
   TopicId,
 } from '../model/ids.ts';
+import type { Quota, QuotaChange } from '../model/quota.ts';
 import type { Topic, TopicSettings } from '../model/topic.ts';
 import type { ClassicReply, ClassicRequest } from './classic.ts';
 import type {
@@ -64,6 +65,8 @@ export interface ProduceRequest {
 }
 export interface ProduceReply {
   readonly call: 'produce';
+  /** For so long the client is to be quiet: it is ahead of its quota. Absent: it need not. */
+  readonly throttleMs?: number;
   readonly parts: readonly (Place &
     ({ readonly baseOffset: Offset; readonly beginOffset: Offset } | { readonly fault: Fault }))[];
 }
@@ -91,6 +94,8 @@ export interface FetchRequest {
 }
 export interface FetchReply {
   readonly call: 'fetch';
+  /** For so long the client is to be quiet: it is ahead of its quota. Absent: it need not. */
+  readonly throttleMs?: number;
   readonly session: number;
   /** Only partitions with records or with a fault, and with `ends` others too. The session goes on behind the last batch given. */
   readonly parts: readonly (Place & {
@@ -218,6 +223,25 @@ export interface ProducerReply {
   readonly epoch: ProducerEpoch;
 }
 
+// ---- quotas of clients
+
+export interface QuotasRequest {
+  readonly call: 'quotas';
+}
+export interface QuotasReply {
+  readonly call: 'quotas';
+  readonly quotas: readonly Quota[];
+}
+export interface AlterQuotaRequest {
+  readonly call: 'alterQuota';
+  readonly change: QuotaChange;
+  /** Says what would come of it. */
+  readonly validateOnly: boolean;
+}
+export interface AlterQuotaReply {
+  readonly call: 'alterQuota';
+}
+
 // ---- node
 
 export interface NodeRequest {
@@ -263,6 +287,8 @@ export type Request =
   | DeleteTopicRequest
   | DescribeTopicRequest
   | ProducerRequest
+  | QuotasRequest
+  | AlterQuotaRequest
   | HeartbeatRequest
   | CommitRequest
   | CommittedRequest
@@ -287,6 +313,8 @@ export type Reply =
   | TopicReply<'deleteTopic'>
   | DescribeTopicReply
   | ProducerReply
+  | QuotasReply
+  | AlterQuotaReply
   | HeartbeatReply
   | CommitReply
   | CommittedReply
@@ -305,7 +333,12 @@ export type CallName = Request['call'];
 /** Calls that the native protocol has frames for; the others are asked by other dialects alone. */
 export type NativeCallName = Exclude<
   CallName,
-  ClassicRequest['call'] | TransactionRequest['call'] | 'commitInTransaction' | 'deleteRecords'
+  | ClassicRequest['call']
+  | TransactionRequest['call']
+  | 'commitInTransaction'
+  | 'deleteRecords'
+  | 'quotas'
+  | 'alterQuota'
 >;
 export type RequestOf<C extends CallName> = Extract<Request, { readonly call: C }>;
 /** What answers a call when it is not refused. */

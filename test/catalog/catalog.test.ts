@@ -114,6 +114,6 @@ test('producer ids of a block that a restart has cut off stay unused', (t) => {
 });
 
 test('a record of a newer version is not guessed at', (t) => {
-  for (const value of [null, 7, 'topic', {}, { type: 'constructor' }, { type: 'quota', limit: 1 }])
+  for (const value of [null, 7, 'topic', {}, { type: 'constructor' }, { type: 'lease', limit: 1 }])
     t.is(decodeCatalogRecord(value), null);
 });

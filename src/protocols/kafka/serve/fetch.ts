@@ -42,7 +42,8 @@ export const serveFetch = service(fetch, function* (request, peer, version) {
   for (const part of fetched.value.parts) answers.give(part);
   if (whole) for (const one of follower.wanted) answers.mention(one);
   follower.answered(fetched.value);
-  return { errorCode: errors.NONE, sessionId: follower.session, responses: answers.responses };
+  const throttleTimeMs = fetched.value.throttleMs ?? 0;
+  return { throttleTimeMs, errorCode: errors.NONE, sessionId: follower.session, responses: answers.responses };
 });
 
 function refuse(errorCode: ErrorCode): FetchResponse {

@@ -4,6 +4,7 @@ import { errors } from '../faults.ts';
 import type { Service } from '../service.ts';
 import { serveAddOffsetsToTxn } from './add-offsets-to-txn.ts';
 import { serveAddPartitionsToTxn } from './add-partitions-to-txn.ts';
+import { serveAlterClientQuotas } from './alter-client-quotas.ts';
 import { serveAlterConfigs, serveIncrementalAlterConfigs } from './alter-configs.ts';
 import { apiVersionsOf, keysOf } from './api-versions.ts';
 import { serveConsumerGroupDescribe } from './consumer-group-describe.ts';
@@ -13,6 +14,7 @@ import { serveCreateTopics } from './create-topics.ts';
 import { serveDeleteGroups } from './delete-groups.ts';
 import { serveDeleteRecords } from './delete-records.ts';
 import { serveDeleteTopics } from './delete-topics.ts';
+import { serveDescribeClientQuotas } from './describe-client-quotas.ts';
 import { serveDescribeCluster } from './describe-cluster.ts';
 import { serveDescribeConfigs } from './describe-configs.ts';
 import { serveDescribeGroups } from './describe-groups.ts';
@@ -65,6 +67,8 @@ const services: readonly Service[] = [
   serveDescribeConfigs,
   serveAlterConfigs,
   serveIncrementalAlterConfigs,
+  serveDescribeClientQuotas,
+  serveAlterClientQuotas,
   serveDescribeCluster,
   serveDescribeLogDirs,
   serveDescribeTopicPartitions,

@@ -34,14 +34,16 @@ export const serveProduce = service(
     if (request.transactionalId !== null && acks === 'none')
       return new Ending(invalid('what belongs to a transaction is written with acks'));
     const transaction = transactionOf(request.transactionalId, version);
+    let throttleTimeMs = 0;
     const order = yield* arrange(topicData, peer, version);
     if (order.parts.length > 0) {
       const [reply] = yield [
         { call: 'produce', acks, timeoutMs: clamp(timeoutMs), parts: order.parts, tellRefused: true, ...transaction },
       ];
+      if (reply?.call === 'produce') throttleTimeMs = reply.throttleMs ?? 0;
       order.settle(reply?.call === 'refused' ? reply.fault : (reply as ProduceReply).parts);
     }
-    return acks === 'none' ? withoutAcks(order) : { responses: order.responses };
+    return acks === 'none' ? withoutAcks(order) : { responses: order.responses, throttleTimeMs };
   },
   { readsFrame: true },
 );

@@ -1,0 +1,23 @@
+/** Who a quota is for, in Kafka's words, and the keys of its values: of clients by their id alone, while there are no accounts. */
+import { failed, ok, type Result } from '../../model/faults.ts';
+
+export const CLIENT = 'client-id';
+
+export interface Entity {
+  readonly entityType: string;
+  /** Null: of all that have none of their own. */
+  readonly entityName: string | null;
+}
+
+/** The client that an entity is; null: all others. */
+export function clientOf(entity: readonly Entity[]): Result<string | null> {
+  const [first] = entity;
+  if (first === undefined || entity.length > 1 || first.entityType !== CLIENT)
+    return failed('INVALID_REQUEST', `quotas are of clients (${CLIENT}); there are no accounts, and none of addresses`);
+  return ok(first.entityName);
+}
+
+/** Kafka's keys that are kept and enforced. */
+export const quotaKeys = { producer_byte_rate: 'produceRate', consumer_byte_rate: 'fetchRate' } as const;
+
+export const isQuotaKey = (key: string): key is keyof typeof quotaKeys => Object.hasOwn(quotaKeys, key);

@@ -1,0 +1,41 @@
+/** AlterClientQuotas: byte rates of clients by their id. Other quotas are refused: nothing would enforce them. */
+import { failed, ok, type Result } from '../../../model/faults.ts';
+import type { QuotaChange } from '../../../model/quota.ts';
+import { type AlterClientQuotasRequest, alterClientQuotas } from '../calls/alter-client-quotas.ts';
+import { errorOf, errors } from '../faults.ts';
+import { clientOf, isQuotaKey, quotaKeys } from '../quota-entities.ts';
+import { resultOf, service } from '../service.ts';
+
+type Entry = AlterClientQuotasRequest['entries'][number];
+
+export const serveAlterClientQuotas = service(alterClientQuotas, function* ({ entries, validateOnly }) {
+  const changes = entries.map(changeOf);
+  const sound = changes.flatMap((change) => (change.ok ? [change.value] : []));
+  const replies =
+    sound.length === 0 ? [] : yield sound.map((change) => ({ call: 'alterQuota' as const, change, validateOnly }));
+  let next = 0;
+  return {
+    entries: entries.map(({ entity }, index) => {
+      const change = changes[index];
+      const outcome = change?.ok === true ? resultOf<'alterQuota'>('alterQuota', replies[next++]) : change;
+      if (outcome === undefined || outcome.ok) return { errorCode: errors.NONE, entity };
+      return { errorCode: errorOf(outcome.fault.code), errorMessage: outcome.fault.message, entity };
+    }),
+  };
+});
+
+function changeOf({ entity, ops }: Entry): Result<QuotaChange> {
+  const client = clientOf(entity);
+  if (!client.ok) return client;
+  const change: { -readonly [K in keyof QuotaChange]: QuotaChange[K] } = { client: client.value };
+  for (const { key, value, remove } of ops) {
+    if (!isQuotaKey(key))
+      return failed('INVALID_REQUEST', `${key} is not enforced; ${Object.keys(quotaKeys).join(' and ')} are`);
+    const name = quotaKeys[key];
+    if (change[name] !== undefined) return failed('INVALID_REQUEST', `${key} stands there twice`);
+    if (!remove && !(Number.isSafeInteger(value) && value >= 1))
+      return failed('INVALID_REQUEST', `${key} is a whole number of bytes a second, at least 1`);
+    change[name] = remove ? null : value;
+  }
+  return ok(change);
+}
