@@ -19,6 +19,7 @@ import type { CompactionRoom } from './compaction-room.ts';
 import { JournalFile } from './journal-file.ts';
 import { JournalRecovery } from './journal-recovery.ts';
 import { type JournalStart, readJournals } from './journal-start.ts';
+import type { ReadAheadRoom } from './read-ahead.ts';
 import { type Step, step } from './step.ts';
 
 /** From partitions of the same shard; from its janitor `refuse`; from the journals of other shards `released`. */
@@ -73,6 +74,8 @@ export interface StorageInit {
   readonly freeRatioMin: number;
   /** For the partitions of a shard. */
   readonly compactions: CompactionRoom;
+  /** What partitions may hold that they have read ahead. */
+  readonly readAhead: ReadAheadRoom;
 }
 
 type Inbox = JournalRequest | Down | Drain | Step;

@@ -13,6 +13,7 @@ import { id, type Offset } from '../src/model/ids.ts';
 import { openRecords } from '../src/model/record.ts';
 import type { PartitionAnswer, PartitionRequest } from './partition-contract.ts';
 import { PartitionReader } from './partition-reader.ts';
+import type { ReadAheadRoom } from './read-ahead.ts';
 import type { Step } from './step.ts';
 
 type Request<Type extends PartitionRequest['type']> = PartitionRequest & { readonly type: Type };
@@ -38,11 +39,16 @@ export class PartitionAnswers {
   /** Watches of each sender, so that those of the dead go. */
   readonly #watching = new Map<string, number>();
 
-  constructor(context: Context<Step>, log: PartitionLog, transactions: PartitionTransactions) {
+  constructor(
+    context: Context<Step>,
+    log: PartitionLog,
+    transactions: PartitionTransactions,
+    aheadRoom: ReadAheadRoom,
+  ) {
     this.#context = context;
     this.#log = log;
     this.#transactions = transactions;
-    this.reader = new PartitionReader(context, log);
+    this.reader = new PartitionReader(context, log, aheadRoom);
   }
 
   /** Readers of committed records see what lies below. */

@@ -1,7 +1,7 @@
 /**
  * Reads a partition's segments for readers behind the tail: the sidecar tells where, the bytes go to leased memory past
- * the page cache, and every batch is checked against its entry before it is answered. One read at a time, in order. A
- * plain class inside the partition's actor.
+ * the page cache, and every batch is checked against its entry before it is answered. One read at a time, in order; when
+ * none waits, what comes next for readers in sequence. A plain class inside the partition's actor.
  */
 import type { Context, Lease } from '../runtime/actor.ts';
 import type { DiskError, DiskFile } from '../runtime/ports.ts';
@@ -16,14 +16,9 @@ import { type Fault, fault, type Result } from '../src/model/faults.ts';
 import type { Offset } from '../src/model/ids.ts';
 import { MIB } from '../src/model/limits.ts';
 import { journalAddress } from './journal.ts';
+import { RANGE_BYTES_MAX, ReadAhead, type ReadAheadRoom, type ReadBytes } from './read-ahead.ts';
 import { type Step, step } from './step.ts';
 
-/** Whole batches; the receiver releases the lease. */
-export interface ReadBytes {
-  readonly bytes: Uint8Array;
-  readonly lease: Lease;
-  readonly next: Offset;
-}
 /** What a scan compares. The receiver releases the lease. */
 export interface Piece {
   readonly sidecar: Sidecar;
@@ -53,28 +48,33 @@ export class PartitionReader {
   /** By segment, least recently used first. */
   readonly #sidecars = new Map<Segment, OpenSidecar>();
   #file: { readonly segment: Segment; readonly file: DiskFile } | null = null;
+  readonly #ahead: ReadAhead;
 
-  constructor(context: Context<Step>, log: PartitionLog) {
+  constructor(context: Context<Step>, log: PartitionLog, aheadRoom: ReadAheadRoom) {
     this.#context = context;
     this.#log = log;
+    this.#ahead = new ReadAhead(context, log, aheadRoom);
   }
 
   /** Batches from the one that holds `offset`, up to `upTo`; null at the end of what the segment names. */
   read(segment: Segment, offset: Offset, bytesMax: number, upTo: Offset, done: OnRead): void {
-    const again: OnRead = (failure, read) => {
-      const now = failure === null ? null : this.#replacementOf(segment, offset);
-      if (now === null) done(failure, read);
-      else this.read(now, offset, bytesMax, upTo, done);
+    const answer: OnRead = (problem, read) => {
+      const now = problem === null ? null : this.#replacementOf(segment, offset);
+      if (now !== null) {
+        this.read(now, offset, bytesMax, upTo, done);
+        return;
+      }
+      if (read !== null) this.#ahead.answered(segment, offset, read.next);
+      done(problem, read);
     };
+    const held = this.#ahead.take(segment, offset, bytesMax, upTo);
+    if (held !== null) {
+      answer(null, held);
+      this.#advance();
+      return;
+    }
     this.#enqueue(
-      (next) =>
-        this.#withSidecar(segment, offset, (failure, sidecar) => {
-          if (sidecar === null) next(() => again(failure, null));
-          else {
-            const plan = planRead(this.#log, sidecar, offset, Math.min(bytesMax, READ_BYTES_MAX), upTo);
-            this.#readBy(segment, sidecar, plan, (problem, read) => next(() => again(problem, read)));
-          }
-        }),
+      (next) => this.#readNow(segment, offset, bytesMax, upTo, (problem, read) => next(() => answer(problem, read))),
       (refusal) => done(refusal, null),
     );
   }
@@ -82,6 +82,43 @@ export class PartitionReader {
   /** Compaction may have put another segment in its place, whose files were removed before they were read. */
   #replacementOf(segment: Segment, offset: Offset): Segment | null {
     return this.#log.segments.includes(segment) ? null : segmentOf(this.#log, offset);
+  }
+
+  #readNow(segment: Segment, offset: Offset, bytesMax: number, upTo: Offset, done: OnRead): void {
+    // It may have been read ahead while this waited for its turn.
+    const held = this.#ahead.take(segment, offset, bytesMax, upTo);
+    if (held !== null) {
+      done(null, held);
+      return;
+    }
+    this.#withSidecar(segment, offset, (failure, sidecar) => {
+      if (sidecar === null) {
+        done(failure, null);
+        return;
+      }
+      const plan = planRead(this.#log, sidecar, offset, Math.min(bytesMax, READ_BYTES_MAX), upTo);
+      this.#readBy(segment, sidecar, plan, done);
+    });
+  }
+
+  /** What goes wrong here is told by the read that comes for it. */
+  #readAhead(): void {
+    const place = this.#ahead.begin();
+    if (place === null) return;
+    const { segment, offset } = place;
+    this.#busy = true;
+    const end = (read: ReadBytes | null): void => {
+      this.#ahead.end(place, read);
+      this.#busy = false;
+      this.#advance();
+    };
+    this.#withSidecar(segment, offset, (_failure, sidecar) => {
+      const plan = sidecar === null ? null : planRead(this.#log, sidecar, offset, RANGE_BYTES_MAX);
+      const found =
+        plan?.ok === true && plan.value !== null && plan.value.length <= RANGE_BYTES_MAX ? plan.value : null;
+      if (sidecar === null || found === null) end(null);
+      else this.#readPlan(segment, sidecar, found, (_problem, read) => end(read));
+    });
   }
 
   /** Batches from `offset` on, unchecked and also where they are known as damaged; null where none can be read. */
@@ -145,6 +182,7 @@ export class PartitionReader {
 
   /** Lets go of memory and files that no read is using. */
   rest(): void {
+    this.#ahead.forget();
     if (this.#busy) return;
     for (const segment of [...this.#sidecars.keys()]) this.#forget(segment);
     this.#closeFile();
@@ -152,9 +190,15 @@ export class PartitionReader {
 
   /** The segment is gone from the log. */
   removed(segments: readonly Segment[]): void {
+    this.#ahead.forget(segments);
     if (this.#busy) return;
     for (const segment of segments) this.#forget(segment);
     if (this.#file !== null && segments.includes(this.#file.segment)) this.#closeFile();
+  }
+
+  /** The actor has ended. */
+  ended(): void {
+    this.#ahead.ended();
   }
 
   #enqueue(run: (next: (answer: () => void) => void) => void, refuse: (fault: Fault) => void): void {
@@ -175,7 +219,10 @@ export class PartitionReader {
   #advance(): void {
     if (this.#busy) return;
     const run = this.#queue.shift();
-    if (run === undefined) return;
+    if (run === undefined) {
+      this.#readAhead();
+      return;
+    }
     this.#busy = true;
     run();
   }
@@ -206,7 +253,8 @@ export class PartitionReader {
   /** Where memory is short, what is kept for readers near the tail goes first, and all partitions are to let go of some. */
   #lease(length: number): Lease | null {
     const first = this.#context.lease(length);
-    if (first !== null) return first;
+    if (first !== null || this.#ahead.reading) return first;
+    this.#ahead.forget();
     this.#log.evict(0);
     const second = this.#context.lease(length);
     if (second === null) this.#context.send(journalAddress(this.#context.node, this.#context.shard), { type: 'hurry' });

@@ -118,6 +118,7 @@ class PartitionActor implements Actor<Inbox> {
 
   stopped(): void {
     this.#parts?.upkeep.compaction.ended();
+    this.#parts?.answers.reader.ended();
   }
 
   inspect(): unknown {
@@ -186,8 +187,8 @@ class PartitionActor implements Actor<Inbox> {
       failed: (error) => appends.abandon(error),
     });
     const { transactions } = producers;
-    const answers = new PartitionAnswers(this.#context, log, transactions);
-    const { compactions: room } = this.#init;
+    const { compactions: room, readAhead } = this.#init;
+    const answers = new PartitionAnswers(this.#context, log, transactions, readAhead);
     const upkeep = new PartitionUpkeep(this.#context, { log, flushing, writer, answers, transactions, room });
     this.#parts = { log, producers, flushing, appends, writer, answers, upkeep };
     this.#advance();

@@ -8,6 +8,7 @@ import type { Dialect } from '../actors/counters.ts';
 import { HeapRoom } from '../actors/heap-room.ts';
 import { journalSize } from '../actors/journal.ts';
 import { type NodeInit, nodeTree } from '../actors/node.ts';
+import { readAheadRoom } from '../actors/read-ahead.ts';
 import { decodeValue, encodeValue, fieldsCodec } from '../runtime/envelope.ts';
 import { PORTS_CAN_BE_SHARED } from '../runtime/listener.ts';
 import type { Compose, Composition } from '../runtime/shard-host.ts';
@@ -65,6 +66,7 @@ export const compose: Compose = (init, { shards }): Composition => {
     freeBytesMin: settings['disk.freeBytesMin'],
     freeRatioMin: settings['disk.freeRatioMin'],
     compactions: new CompactionRoom(),
+    readAhead: readAheadRoom(plan.arenaBytes),
     listeners,
     advertised: advertisedBy(settings),
     connectionsMax: Math.ceil(settings['limits.connections'] / accepting),

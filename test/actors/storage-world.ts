@@ -12,6 +12,7 @@ import {
   type PartitionRequest,
   partitionAddress,
 } from '../../actors/partition.ts';
+import { ReadAheadRoom } from '../../actors/read-ahead.ts';
 import type { Actor, Address, Context, Lease, Message, Supervision, Tree } from '../../runtime/actor.ts';
 import { deadLetters } from '../../runtime/dead-letters.ts';
 import { InProcessShards } from '../../runtime/in-process.ts';
@@ -151,6 +152,7 @@ export class StorageWorld {
       freeBytesMin: 0,
       freeRatioMin: 0,
       compactions: new CompactionRoom(),
+      readAhead: new ReadAheadRoom(8),
     };
     return { crc32c, ...sizes, ...this.#options.init };
   }
