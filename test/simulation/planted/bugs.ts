@@ -67,8 +67,8 @@ export const bugs: readonly PlantedBug[] = [
   {
     name: 'fetch beyond the committed offset',
     file: 'src/log/reading.ts',
-    old: 'bytesMax: number): Located {\n  const limit = Math.min(log.committed, ',
-    planted: 'bytesMax: number): Located {\n  const limit = Math.min(log.end, ',
+    old: 'upTo: Offset): Located {\n  const limit = Math.min(upTo, ',
+    planted: 'upTo: Offset): Located {\n  const limit = Math.min(log.end, ',
     why: 'readers are shown what is not promised and may be cut',
   },
   {

@@ -1,0 +1,181 @@
+/**
+ * Transactions of real clients against a real node that is killed: what is consumed, transformed and produced in
+ * transactions is there exactly once for readers of committed records, with the offsets of what was consumed.
+ */
+import { Producer } from '@platformatic/kafka';
+import test from 'ava';
+import kafkajs from 'kafkajs';
+import { connect } from '../../../src/edges/client/index.ts';
+import { LONG } from '../../long.ts';
+import { TestNode } from '../../node/harness.ts';
+
+const MESSAGES = LONG ? 100_000 : 1_500;
+const PER_TRANSACTION = LONG ? 100 : 25;
+const KILL_EVERY_MS = LONG ? 10_000 : 700;
+const PARTITIONS = 2;
+
+const clientOf = (node: TestNode) =>
+  new kafkajs.Kafka({
+    brokers: [node.kafka],
+    clientId: 'copier',
+    logLevel: kafkajs.logLevel.NOTHING,
+    retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 100 },
+  });
+
+async function withTopics(node: TestNode): Promise<void> {
+  const client = await connect({ server: node.server });
+  for (const name of ['from', 'to']) await client.admin().createTopic(name, { partitions: PARTITIONS });
+  const producer = client.producer();
+  const messages = Array.from({ length: MESSAGES }, (_, index) => ({ topic: 'from', value: `m ${index}` }));
+  for (let at = 0; at < messages.length; at += 1_000) await producer.sendBatch(messages.slice(at, at + 1_000));
+  await client.close();
+}
+
+/** All that readers of committed records find in `to`. */
+async function readAll(node: TestNode): Promise<string[]> {
+  const client = await connect({ server: node.server });
+  const reader = client.reader({ topic: 'to' });
+  const found: string[] = [];
+  for (;;) {
+    const messages = await reader.poll({ max: 10_000, waitMs: 500 });
+    if (messages.length === 0) break;
+    found.push(...messages.map(({ value }) => String(value)));
+  }
+  await client.close();
+  return found;
+}
+
+type Position = Map<number, number>;
+const copied = (at: Position): number => [...at.values()].reduce((sum, offset) => sum + offset, 0);
+
+/** Where the group is in `from`, as its offsets say. */
+async function committed(kafka: kafkajs.Kafka): Promise<Position> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    const [topic] = await admin.fetchOffsets({ groupId: 'copiers', topics: ['from'] });
+    return new Map(topic?.partitions.map(({ partition, offset }) => [partition, Math.max(0, Number(offset))]));
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/**
+ * Copies, from where the group is, one transaction after the other; each fifth is aborted. Ends with an error when the node
+ * goes away, and is begun anew: what it had open is fenced.
+ */
+async function copy(node: TestNode): Promise<void> {
+  const kafka = clientOf(node);
+  const source = await connect({ server: node.server });
+  const producer = kafka.producer({ transactionalId: 'copier', maxInFlightRequests: 1, idempotent: true });
+  try {
+    await producer.connect();
+    // Asks for its epoch with the first transaction: before that, what an instance before had open may still be committed.
+    await (await producer.transaction()).abort();
+    const at = await committed(kafka);
+    const from = new Map([...at].map(([partition, offset]) => [partition, { offset }]));
+    const reader = source.reader({ topic: 'from', from });
+    for (let round = 1; ; round++) {
+      const messages = await reader.poll({ max: PER_TRANSACTION, waitMs: 300 });
+      if (copied(at) === MESSAGES) return;
+      if (messages.length === 0) throw new Error('nothing comes: the node is away');
+      const transaction = await producer.transaction();
+      const send = () =>
+        transaction.send({ topic: 'to', messages: messages.map(({ value }) => ({ value: `copy of ${value}` })) });
+      if (round % 5 === 0) {
+        await send();
+        await transaction.abort();
+        const again = await producer.transaction();
+        await again.send({ topic: 'to', messages: messages.map(({ value }) => ({ value: `copy of ${value}` })) });
+        await finish(again, messages, at);
+      } else {
+        await send();
+        await finish(transaction, messages, at);
+      }
+    }
+  } finally {
+    await producer.disconnect().catch(() => undefined);
+    await source.close().catch(() => undefined);
+  }
+}
+
+async function finish(
+  transaction: kafkajs.Transaction,
+  messages: readonly { readonly partition: number; readonly offset: number }[],
+  at: Position,
+): Promise<void> {
+  for (const { partition, offset } of messages) at.set(partition, offset + 1);
+  const partitions = [...at].map(([partition, offset]) => ({ partition, offset: String(offset) }));
+  await transaction.sendOffsets({ consumerGroupId: 'copiers', topics: [{ topic: 'from', partitions }] });
+  await transaction.commit();
+}
+
+const expected = (): string[] => Array.from({ length: MESSAGES }, (_, index) => `copy of m ${index}`).sort();
+
+test('kafkajs copies in transactions while the node is killed again and again: each message is there exactly once', async (t) => {
+  t.timeout(LONG ? 1_800_000 : 120_000);
+  const node = await TestNode.start({ flags: ['--log-level', 'warn'] });
+  t.teardown(() => node.dispose());
+  await withTopics(node);
+  let done = false;
+  let kills = 0;
+  const killing = (async () => {
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, KILL_EVERY_MS * (0.5 + Math.random())));
+      if (done) return;
+      await node.kill();
+      kills++;
+      await node.startAgain();
+    }
+  })();
+  for (let attempts = 0; !done && attempts < 1_000; attempts++)
+    await copy(node).then(
+      () => {
+        done = true;
+      },
+      () => new Promise((resolve) => setTimeout(resolve, 100)),
+    );
+  await killing;
+  t.true(done);
+  t.true(kills > 0, 'it was killed');
+  const found = (await readAll(node)).sort();
+  t.is(found.length, MESSAGES);
+  t.deepEqual(found, expected());
+});
+
+test('platformatic writes transactions, which readers of committed records see as a whole or not at all', async (t) => {
+  t.timeout(60_000);
+  const node = await TestNode.start({ flags: ['--log-level', 'warn'] });
+  t.teardown(() => node.dispose());
+  const producer = new Producer({
+    clientId: 'platformatic',
+    bootstrapBrokers: [node.kafka],
+    autocreateTopics: true,
+    idempotent: true,
+    transactionalId: 'pay',
+  });
+  const write = async (values: readonly string[], commit: boolean): Promise<void> => {
+    const transaction = await producer.beginTransaction();
+    const messages = values.map((value) => ({ topic: 'to', partition: 0, value: Buffer.from(value) }));
+    await transaction.send({ messages });
+    await (commit ? transaction.commit() : transaction.abort());
+  };
+  await write(['a', 'b'], true);
+  await write(['lost'], false);
+  await write(['c'], true);
+  await producer.close();
+  t.deepEqual(await readAll(node), ['a', 'b', 'c']);
+  const consumer = clientOf(node).consumer({ groupId: 'readers', readUncommitted: false });
+  t.teardown(() => consumer.disconnect());
+  await consumer.connect();
+  await consumer.subscribe({ topic: 'to', fromBeginning: true });
+  const found: string[] = [];
+  await new Promise<void>((resolve, reject) => {
+    const eachMessage = async ({ message }: kafkajs.EachMessagePayload): Promise<void> => {
+      found.push(String(message.value));
+      if (String(message.value) === 'c') resolve();
+    };
+    consumer.run({ eachMessage }).catch(reject);
+  });
+  t.deepEqual(found, ['a', 'b', 'c']);
+});
