@@ -12,13 +12,16 @@ import { probeDirect } from '../runtime/direct.ts';
 import { type DataFolder, openFolder } from '../runtime/folder.ts';
 import { PORTS_CAN_BE_SHARED } from '../runtime/listener.ts';
 import { createLogger } from '../runtime/logger.ts';
+import type { Logger } from '../runtime/ports.ts';
 import { NodeRandom } from '../runtime/random.ts';
+import { reach } from '../runtime/reach.ts';
 import { System, type SystemOptions } from '../runtime/system.ts';
 import { resolveSettings, thisMachine } from './config.ts';
 import type { Admin } from './edges/admin/server.ts';
 import type { RunningNode } from './edges/cli/index.ts';
 import { planMemory } from './memory.ts';
 import { id, type NodeId, type Timestamp } from './model/ids.ts';
+import { parsePlace } from './model/place.ts';
 import type { Settings } from './settings.ts';
 import type { ShardPlan } from './shard.ts';
 import { VERSION } from './version.ts';
@@ -32,6 +35,8 @@ const here = (file: string): string => new URL(`./${file}.${FORM}`, import.meta.
 /** A stop that takes longer leaves the rest to recovery. */
 const STOP_MS_MAX = 20_000;
 const READY_LOOK_MS = 1;
+/** What is advertised is to accept a connection within this time, ms. */
+const REACH_MS_MAX = 3_000;
 const FREE_PORTS_FROM = 20_000;
 const FREE_PORTS = 12_000;
 const FREE_PORT_TRIES = 20;
@@ -99,15 +104,28 @@ export async function runNode(settings: Settings, options: RunOptions = {}): Pro
       { nodeId: settings.node },
       { clock: new NodeClock(), random: new NodeRandom() },
     );
-    return await runIn(folder, settings, system, failure).catch(async (error: unknown) => {
+    const node = await runIn(folder, settings, system, failure).catch(async (error: unknown) => {
       await system.stop(STOP_MS_MAX);
       await folder.release();
       throw error;
     });
+    tellUnreachable(settings, node, logger);
+    return node;
   } catch (error) {
     await system.stop(STOP_MS_MAX);
     throw error;
   }
+}
+
+/** A warning, some time after the start: the node serves all the same, and who is elsewhere may see it differently. */
+function tellUnreachable(settings: Settings, { kafka }: RunningNode, logger: Logger): void {
+  const place = parsePlace(settings['kafka.advertised']);
+  if (place === undefined || kafka === null) return;
+  const { host, port = kafka.port } = place;
+  void reach(host, port, REACH_MS_MAX).then((reason) => {
+    if (reason === null) return;
+    logger.warn({ host, port, reason }, 'Kafka clients are told an address that cannot be reached from here');
+  });
 }
 
 async function runIn(

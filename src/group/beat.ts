@@ -211,6 +211,12 @@ function find(groups: Groups, request: Beat): { readonly group: Group; readonly 
   const group = groups.get(request.group);
   const member = group?.members.get(request.member);
   if (group !== undefined && member !== undefined) return { group, member };
+  const holder = request.instance === undefined ? undefined : group?.holder(request.instance);
+  if (holder !== undefined)
+    return fault(
+      'FENCED_INSTANCE',
+      `${holder.id} has taken instance id ${request.instance} over from ${request.member}`,
+    );
   return fault('UNKNOWN_MEMBER', `${request.group} has no member ${request.member}`);
 }
 

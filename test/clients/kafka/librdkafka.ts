@@ -13,6 +13,8 @@ export const librdkafka: string | undefined = found.status === 0 ? found.stdout.
 export const LIBRDKAFKA_MISSING =
   'librdkafka is not tested: python3 has no confluent_kafka (pip install confluent-kafka)';
 
+if (librdkafka === undefined && process.env.REQUIRE_LIBRDKAFKA !== undefined) throw new Error(LIBRDKAFKA_MISSING);
+
 /** Runs a job to its end and answers what it printed. */
 export async function runLibrdkafka(job: object): Promise<unknown[]> {
   const child = spawn('python3', [SCRIPT], { stdio: ['pipe', 'pipe', 'pipe'], timeout: 60_000 });

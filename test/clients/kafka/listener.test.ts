@@ -5,6 +5,7 @@ import { startNode } from '../../../src/node.ts';
 import { describeCluster } from '../../../src/protocols/kafka/calls/describe-cluster.ts';
 import { findCoordinator } from '../../../src/protocols/kafka/calls/find-coordinator.ts';
 import { metadata } from '../../../src/protocols/kafka/calls/metadata.ts';
+import { TestNode } from '../../node/harness.ts';
 import { Wire } from './wire.ts';
 
 for (const [advertised, host, port] of [
@@ -32,6 +33,20 @@ test('a node that serves no Kafka clients has no port for them', async (t) => {
   const node = await startNode({ engine: 'memory', 'kafka.enabled': false });
   t.is(node.kafka, null);
   await node.stop();
+});
+
+test('what is advertised and cannot be reached is warned of, and what can is not', async (t) => {
+  for (const [advertised, warned] of [
+    ['127.0.0.1:1', true],
+    ['127.0.0.1', false],
+  ] as const) {
+    const node = await TestNode.start({ flags: ['--kafka-advertised', advertised, '--log-level', 'warn'] });
+    t.teardown(() => node.dispose());
+    const tells = (): boolean => node.output.includes('cannot be reached from here');
+    for (let tries = 0; tries < 40 && tells() !== warned; tries++) await new Promise((later) => setTimeout(later, 100));
+    if (!warned) await new Promise((later) => setTimeout(later, 500));
+    t.is(tells(), warned, advertised);
+  }
 });
 
 test('a port that is taken is named with its setting', async (t) => {
