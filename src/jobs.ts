@@ -12,6 +12,8 @@ import {
   noteKeys,
 } from './log/compacting.ts';
 import { type ScanPiece, scanPiece } from './log/scan.ts';
+import { type Demands, meetDemands } from './model/batch-demands.ts';
+import type { Result } from './model/faults.ts';
 
 const tools: CompactionTools = { crc32c, hash: (key) => hash('sha256', key, 'buffer'), compress, decompress };
 
@@ -21,6 +23,11 @@ export function scanSegment(piece: ScanPiece): number[] {
 
 export function noteSegmentKeys(piece: KeysPiece): KeysNoted {
   return noteKeys(piece, tools);
+}
+
+/** A batch on its way in that must be opened, or written with another codec. */
+export function prepareBatch({ batch, demands }: { batch: Uint8Array; demands: Demands }): Result<Uint8Array> {
+  return meetDemands(batch, demands, tools, crc32c);
 }
 
 export function filterSegment(piece: FilterPiece): Filtered {

@@ -32,6 +32,9 @@ export type { RunningNode } from './edges/cli/index.ts';
 const FORM = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const here = (file: string): string => new URL(`./${file}.${FORM}`, import.meta.url).href;
 
+/** What jobs.ts exports. */
+const JOBS = ['scanSegment', 'noteSegmentKeys', 'filterSegment', 'prepareBatch'];
+
 /** A stop that takes longer leaves the rest to recovery. */
 const STOP_MS_MAX = 20_000;
 const READY_LOOK_MS = 1;
@@ -208,7 +211,7 @@ function systemOf(settings: Settings): Omit<SystemOptions, 'here' | 'treeUrl' | 
     ports: {
       folder: resolve(settings.data),
       log: { level: settings['log.level'], format: settings['log.format'] },
-      jobs: { scanSegment: here('jobs'), noteSegmentKeys: here('jobs'), filterSegment: here('jobs') },
+      jobs: Object.fromEntries(JOBS.map((job) => [job, here('jobs')])),
       jobThreadsMax: 1,
       jobsWaitingMax: 64,
     },

@@ -165,6 +165,19 @@ export const rules = {
     'dirtyRatioMin',
     'Part of the bytes that is not compacted yet, from which on a partition is compacted.',
   ),
+  'topics.timestamps': topicDefault(
+    'timestamps',
+    "Whose time records have: create, the producer's; append, the node's.",
+  ),
+  'topics.timestampBeforeMsMax': topicDefault(
+    'timestampBeforeMsMax',
+    "How far before the node's time a record may be; -1: no bound.",
+  ),
+  'topics.timestampAfterMsMax': topicDefault(
+    'timestampAfterMsMax',
+    "How far after the node's time a record may be; -1: no bound.",
+  ),
+  'topics.compression': topicDefault('compression', 'How batches are stored; producer: as they came.'),
   'groups.initialRebalanceMs': setting(
     'How long an empty group whose members assign by themselves waits for more of them, ms; each that comes lengthens it.',
     whole(0, 60_000),

@@ -5,6 +5,7 @@ import type { Fault } from '../../src/model/faults.ts';
 import type { NodeReply, Reply } from '../../src/protocols/request.ts';
 import type { HeapRoom } from '../heap-room.ts';
 import type { Asker } from './asker.ts';
+import type { Jobs } from './jobs.ts';
 import type { Topics } from './topics.ts';
 
 /** What a node says of itself, as far as it does not change. */
@@ -37,8 +38,11 @@ export interface Desk {
   readonly host: string;
   /** Client id of the connection. */
   client(): string;
+  readonly jobs: Jobs;
   /** Ms; never goes back. */
   monotonic(): number;
+  /** Wall clock, ms. */
+  now(): number;
 }
 
 /**

@@ -3,9 +3,11 @@
  * partition in the order in which they came, also when a topic must be looked up first. Copies no batch.
  */
 import type { Lease } from '../../runtime/actor.ts';
+import { BATCH_HEADER_BYTES } from '../../src/model/batch.ts';
 import { checkBatch } from '../../src/model/batch-check.ts';
-import { fault, type Result } from '../../src/model/faults.ts';
-import { id, type PartitionId, type TopicId } from '../../src/model/ids.ts';
+import { checkDemands, demandsOf, needsJob, stampTime } from '../../src/model/batch-demands.ts';
+import { type Fault, fault, type Result } from '../../src/model/faults.ts';
+import { id, type PartitionId, type Timestamp, type TopicId } from '../../src/model/ids.ts';
 import type { Topic } from '../../src/model/topic.ts';
 import type { Place, ProduceReply, ProduceRequest } from '../../src/protocols/request.ts';
 import type { PartitionAnswer, PartitionRequest } from '../partition.ts';
@@ -13,7 +15,8 @@ import type { Refused } from './asker.ts';
 import { type Desk, type Done, gather, NO_HOLDS } from './desk.ts';
 import { partitionAt } from './topics.ts';
 
-type Part = ProduceReply['parts'][number];
+type Part = ProduceRequest['parts'][number];
+type Answer = ProduceReply['parts'][number];
 type Append = Extract<PartitionRequest, { readonly type: 'append' }>;
 type Appended = Extract<PartitionAnswer, { readonly type: 'appended' }>;
 
@@ -27,6 +30,9 @@ interface Entry {
   /** Topics that had to be looked up. */
   readonly found: Map<TopicId, Result<Topic>>;
   missing: number;
+  /** By part: written anew or refused in a job thread, where its topic wants more than a sound batch. */
+  prepared: Map<Part, Result<Uint8Array>> | null;
+  isPrepared: boolean;
 }
 
 function isAnswered({ acks, tellRefused }: ProduceRequest, parts: readonly Part[]): boolean {
@@ -45,7 +51,16 @@ export class ProduceLine {
   /** Takes over the lease. */
   start(request: ProduceRequest, lease: Lease | undefined, done: Done): void {
     const deadline = this.#desk.monotonic() + request.timeoutMs;
-    const entry: Entry = { request, lease, deadline, done, found: new Map(), missing: 0 };
+    const entry: Entry = {
+      request,
+      lease,
+      deadline,
+      done,
+      found: new Map(),
+      missing: 0,
+      prepared: null,
+      isPrepared: false,
+    };
     this.#waiting.push(entry);
     for (const { topic } of request.parts) {
       if (this.#desk.topics.known(topic) !== undefined || entry.found.has(topic)) continue;
@@ -62,43 +77,88 @@ export class ProduceLine {
 
   #advance(): void {
     for (let head = this.#waiting[0]; head !== undefined && head.missing === 0; head = this.#waiting[0]) {
+      if (!head.isPrepared) this.#prepare(head);
+      if (head.missing > 0) return;
       this.#waiting.shift();
       this.#append(head);
     }
   }
 
+  /** What must be opened goes through a job thread; the order of the connection's batches is kept, and so they wait. */
+  #prepare(entry: Entry): void {
+    entry.isPrepared = true;
+    for (const part of entry.request.parts) {
+      const settings = this.#topic(part, entry.found)?.settings;
+      const demands = settings === undefined ? null : demandsOf(settings, this.#desk.now());
+      if (demands === null || checkBatch(part.batch, this.#desk.crc32c) !== null) continue;
+      entry.prepared ??= new Map();
+      if (!needsJob(part.batch, demands)) {
+        const wrong = checkDemands(part.batch, part.batch.subarray(BATCH_HEADER_BYTES), demands);
+        if (wrong !== null) entry.prepared.set(part, { ok: false, fault: wrong });
+        continue;
+      }
+      entry.missing++;
+      this.#desk.jobs.run('prepareBatch', { batch: part.batch, demands }, (failure, result) => {
+        entry.prepared?.set(part, failure === null ? (result as Result<Uint8Array>) : { ok: false, fault: failure });
+        entry.missing--;
+        this.#advance();
+      });
+    }
+  }
+
   #append(entry: Entry): void {
     const { request, lease, done } = entry;
-    const settle = gather<Part>(request.parts.length, (parts) =>
+    const settle = gather<Answer>(request.parts.length, (parts) =>
       done(isAnswered(request, parts) ? { call: 'produce', parts } : null, NO_HOLDS),
     );
     request.parts.forEach((part, index) => {
       const { topic, partition } = part;
       const where = this.#locate(part, entry.found);
-      const wrong = where.ok ? checkBatch(part.batch, this.#desk.crc32c) : where.fault;
+      const prepared = entry.prepared?.get(part);
+      const wrong = where.ok ? this.#judge(part, prepared) : where.fault;
       if (!where.ok || wrong !== null) {
         settle(index, { topic, partition, fault: wrong ?? fault('INTERNAL', 'no partition') });
       } else {
-        this.#send(entry, part.batch, where.value, (answer) => {
+        const isOwn = prepared?.ok !== true;
+        const batch = isOwn ? part.batch : prepared.value;
+        const stamped = this.#stamp(part, entry, batch);
+        this.#send(entry, batch, isOwn, where.value, (answer) => {
           if (answer.type === 'refused') settle(index, { topic, partition, fault: answer.fault });
-          else settle(index, { topic, partition, baseOffset: answer.baseOffset, beginOffset: answer.begin });
+          else {
+            const { baseOffset, begin: beginOffset } = answer;
+            settle(index, { topic, partition, baseOffset, beginOffset, ...stamped });
+          }
         });
       }
     });
     lease?.release();
   }
 
+  #judge({ batch }: Part, prepared: Result<Uint8Array> | undefined): Fault | null {
+    if (prepared === undefined) return checkBatch(batch, this.#desk.crc32c);
+    return prepared.ok ? null : prepared.fault;
+  }
+
+  /** Where the topic wants the node's time the batch gets it. */
+  #stamp(part: Part, { found }: Entry, batch: Uint8Array): { readonly appendedAt?: Timestamp } {
+    if (this.#topic(part, found)?.settings.timestamps !== 'append') return {};
+    const now = this.#desk.now();
+    stampTime(batch, now, this.#desk.crc32c);
+    return { appendedAt: id<Timestamp>(now) };
+  }
+
   /** One hold on the frame goes with each batch. */
   #send(
     { request, lease, deadline }: Entry,
     batch: Uint8Array,
+    inFrame: boolean,
     partition: PartitionId,
     settle: (answer: Pick<Appended, 'type' | 'baseOffset' | 'begin'> | Refused) => void,
   ): void {
     const { asker, topics } = this.#desk;
     const to = topics.addressOf(partition);
     const { transaction } = request;
-    const frame = lease === undefined ? { bytes: batch } : { bytes: batch, lease: lease.retain() };
+    const frame = lease === undefined || !inFrame ? { bytes: batch } : { bytes: batch, lease: lease.retain() };
     const body = transaction === undefined ? frame : { ...frame, transaction };
     if (request.acks === 'none') {
       asker.tell<PartitionRequest>(to, { type: 'append', request: 0, acks: 'none', ...body });
@@ -107,6 +167,11 @@ export class ProduceLine {
       const make = (number: number): Append => ({ type: 'append', request: number, acks: 'all', ...body });
       asker.ask<PartitionRequest, Appended>(to, make, settle, deadline);
     }
+  }
+
+  #topic(place: Place, found: Entry['found']): Topic | undefined {
+    const topic = found.get(place.topic);
+    return this.#desk.topics.known(place.topic) ?? (topic?.ok === true ? topic.value : undefined);
   }
 
   #locate(place: Place, found: ReadonlyMap<TopicId, Result<Topic>>): Result<PartitionId> {

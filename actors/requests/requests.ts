@@ -18,6 +18,7 @@ import { changeTopic, deleteRecords, describeTopic, offsets, producer, resolve, 
 import type { Desk, Done, NodeFacts } from './desk.ts';
 import { Fetches } from './fetches.ts';
 import { groupCall, groups } from './groups.ts';
+import { type JobDone, Jobs } from './jobs.ts';
 import { node } from './node.ts';
 import { ProduceLine } from './produce.ts';
 import { alterQuota, ClientQuotas, quotas } from './quotas.ts';
@@ -39,7 +40,7 @@ export type NumberedAnswer = Extract<
   { readonly request: number }
 >;
 /** What the actor must hand back to {@link Requests.receive}. */
-export type RequestsMessage = NumberedAnswer | DirectoryNews | AskerMessage;
+export type RequestsMessage = NumberedAnswer | DirectoryNews | AskerMessage | JobDone;
 
 export class Requests {
   readonly #desk: Desk;
@@ -48,7 +49,7 @@ export class Requests {
   readonly #quotas: ClientQuotas;
 
   constructor(
-    context: Context<AskerMessage>,
+    context: Context<AskerMessage | JobDone>,
     services: RequestServices,
     connection: Pick<Desk, 'host' | 'client' | 'unsentBytes' | 'mute'>,
   ) {
@@ -63,7 +64,9 @@ export class Requests {
       asker,
       topics: new Topics(asker, context.node, context.shard, monotonic),
       longPolls: new Set(),
+      jobs: new Jobs(context),
       monotonic,
+      now: () => context.now(),
     };
     this.#produces = new ProduceLine(this.#desk);
     this.#fetches = new Fetches(this.#desk);
@@ -109,6 +112,9 @@ export class Requests {
         break;
       case 'topicGone':
         this.#desk.topics.gone(message.topic);
+        break;
+      case 'jobDone':
+        this.#desk.jobs.receive(message);
         break;
       case 'down':
         this.#down(message);

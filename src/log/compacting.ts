@@ -21,11 +21,12 @@ import {
   readProducerId,
   TRANSACTIONAL_FLAG,
 } from '../model/batch.ts';
+import type { Codecs } from '../model/batch-demands.ts';
 import type { Crc32c } from '../model/crc.ts';
 import type { Offset, PartitionId } from '../model/ids.ts';
 import { COMPACTED_FLAG, ENTRY_BYTES, SIDECAR_SEED, writeEntry } from './entry.ts';
 import { type HashKey, KeyTable, keysMax } from './key-table.ts';
-import { type Codecs, OpenBatch, type RawRecord, rewriteBatch } from './rewriting.ts';
+import { OpenBatch, type RawRecord, rewriteBatch } from './rewriting.ts';
 import { type ScanPiece, scanPiece } from './scan.ts';
 
 /** What a job thread brings along. */

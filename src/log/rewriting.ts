@@ -7,7 +7,6 @@ import {
   BATCH_CHECKED_FROM,
   BATCH_HEADER_BYTES,
   CODEC_MASK,
-  type Codec,
   codecOf,
   DELETE_HORIZON_FLAG,
   LOG_APPEND_TIME_FLAG,
@@ -16,17 +15,12 @@ import {
   readMaxTimestamp,
   readRecordCount,
 } from '../model/batch.ts';
+import type { Codecs } from '../model/batch-demands.ts';
 import { writeInt16, writeInt32, writeInt64 } from '../model/bytes.ts';
 import type { Crc32c } from '../model/crc.ts';
 import { MIB } from '../model/limits.ts';
-import { type Decompress, skipNullable } from '../model/record.ts';
+import { skipNullable } from '../model/record.ts';
 import { VarintReader, varintBytes, writeVarint } from '../model/varint.ts';
-
-/** What a job thread has and src/log may not import. */
-export interface Codecs {
-  readonly decompress: Decompress;
-  compress(codec: Exclude<Codec, 'none'>, bytes: Uint8Array): Uint8Array;
-}
 
 /** A small batch must not fill a thread's memory: one that is larger inside stays as it is. */
 const OPENED_BYTES_MAX = 64 * MIB;

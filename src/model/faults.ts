@@ -33,6 +33,11 @@ const kinds = {
   // records
   CORRUPT_BATCH: { retryable: false, hint: 'The batch does not match its checksum or counts; build it anew.' },
   UNSUPPORTED_BATCH: { retryable: false, hint: 'Send record batches of version 2 without control flag.' },
+  INVALID_RECORD: { retryable: false, hint: 'Give every record of a compacted topic a key.' },
+  INVALID_TIMESTAMP: {
+    retryable: false,
+    hint: "Set the clock of the producer, or widen the topic's timestampBeforeMsMax and timestampAfterMsMax.",
+  },
   BATCH_TOO_LARGE: { retryable: false, hint: "Send smaller batches, or raise the topic's batchBytesMax." },
   OFFSET_OUT_OF_RANGE: { retryable: false, hint: 'Start again from the begin or the end of the partition.' },
   DATA_DAMAGED: {

@@ -1,4 +1,5 @@
 /** What a topic is and what may be set for it. Decides which names and settings are allowed; stores nothing. */
+import { CODECS, type Codec } from './batch.ts';
 import { type Fault, failed, fault, ok, type Result } from './faults.ts';
 import type { PartitionId, Timestamp, TopicId } from './ids.ts';
 import { BATCH_BYTES_DEFAULT, GIB, KIB, MIB, NAME_CHARS_MAX } from './limits.ts';
@@ -7,6 +8,9 @@ import { BATCH_BYTES_DEFAULT, GIB, KIB, MIB, NAME_CHARS_MAX } from './limits.ts'
 export type Durability = 'fsync' | 'interval';
 /** `local`: segments on this node's disk. `memory`: never touches disk, gone after a restart. */
 export type Engine = 'local' | 'memory';
+
+/** Whose time records have: the one that their producer gave them, or that of the node when it took them. */
+export type Timestamps = 'create' | 'append';
 
 /** What becomes of old records: whole segments go by age and size, or all but the newest of each key, or both. */
 export type Cleanup = 'delete' | 'compact' | 'compact,delete';
@@ -33,6 +37,12 @@ export interface TopicSettings {
   readonly compactionLagMsMin: number;
   /** Compacts once this part of what may be compacted, by bytes, has not been yet. */
   readonly dirtyRatioMin: number;
+  readonly timestamps: Timestamps;
+  /** How far the times of producers may be before that of the node, and after it; -1 is unlimited. */
+  readonly timestampBeforeMsMax: number;
+  readonly timestampAfterMsMax: number;
+  /** How batches are stored; `producer`: as they came. */
+  readonly compression: 'producer' | Codec;
 }
 
 export interface Topic {
@@ -59,6 +69,10 @@ export const TOPIC_DEFAULTS: TopicSettings = {
   tombstoneRetentionMs: 24 * 3_600_000,
   compactionLagMsMin: 0,
   dirtyRatioMin: 0.5,
+  timestamps: 'create',
+  timestampBeforeMsMax: -1,
+  timestampAfterMsMax: -1,
+  compression: 'producer',
 };
 
 /** What each setting may be, in words and as a check; also the list of names that exist. */
@@ -80,6 +94,10 @@ export const TOPIC_SETTING_RULES: {
     allowed: 'a number from 0 to 1',
     check: (value) => typeof value === 'number' && value >= 0 && value <= 1,
   },
+  timestamps: choice('create', 'append'),
+  timestampBeforeMsMax: integer(-1, Number.MAX_SAFE_INTEGER),
+  timestampAfterMsMax: integer(-1, Number.MAX_SAFE_INTEGER),
+  compression: choice('producer', ...CODECS),
 };
 
 function choice(...values: readonly string[]): { readonly allowed: string; check(value: unknown): boolean } {

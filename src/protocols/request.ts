@@ -68,7 +68,15 @@ export interface ProduceReply {
   /** For so long the client is to be quiet: it is ahead of its quota. Absent: it need not. */
   readonly throttleMs?: number;
   readonly parts: readonly (Place &
-    ({ readonly baseOffset: Offset; readonly beginOffset: Offset } | { readonly fault: Fault }))[];
+    (
+      | {
+          readonly baseOffset: Offset;
+          readonly beginOffset: Offset;
+          /** Time that the node gave the records, where the topic wants that. */
+          readonly appendedAt?: Timestamp;
+        }
+      | { readonly fault: Fault }
+    ))[];
 }
 
 // ---- fetch: incremental sessions, so that an idle consumer of many partitions costs little

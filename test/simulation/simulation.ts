@@ -4,7 +4,7 @@
  */
 import type { Message } from '../../runtime/actor.ts';
 import { World } from '../../runtime/simulated/world.ts';
-import { filterSegment, noteSegmentKeys, scanSegment } from '../../src/jobs.ts';
+import { filterSegment, noteSegmentKeys, prepareBatch, scanSegment } from '../../src/jobs.ts';
 import type { Topic, TopicSettings } from '../../src/model/topic.ts';
 import { Admin } from './admin.ts';
 import { Checker, type PlaceHistory } from './checker.ts';
@@ -72,7 +72,7 @@ export class Simulation {
       this.#notice(line);
       options.trace?.(line);
     };
-    const jobs = { scanSegment, noteSegmentKeys, filterSegment };
+    const jobs = { scanSegment, noteSegmentKeys, filterSegment, prepareBatch };
     this.world = new World({ seed: options.seed, jobs, trace });
     this.checker = new Checker(() => this.world.clock.monotonic());
     const tap = new Tap(this.digest, {

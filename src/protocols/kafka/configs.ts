@@ -6,7 +6,7 @@ import { failed, ok, type Result } from '../../model/faults.ts';
 import { TOPIC_SETTING_RULES, type TopicSettings } from '../../model/topic.ts';
 
 /** Kafka's numbers for types of values. */
-export const configTypes = { boolean: 1, string: 2, int: 3, long: 5, list: 7 } as const;
+export const configTypes = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 } as const;
 /** Kafka's numbers for where a value comes from. */
 export const configSources = { topic: 1, node: 4, byDefault: 5 } as const;
 
@@ -21,13 +21,18 @@ interface Config {
   readonly allowed: string;
 }
 
+/** Kafka's way to say: no bound. */
+const LONG_MAX = '9223372036854775807';
+
 type NumberSetting =
   | 'retentionMs'
   | 'retentionBytes'
   | 'segmentBytes'
   | 'segmentMs'
   | 'batchBytesMax'
-  | 'flushIntervalMs';
+  | 'flushIntervalMs'
+  | 'tombstoneRetentionMs'
+  | 'compactionLagMsMin';
 
 function number(name: NumberSetting, type: number, about: string): Config {
   const rule = TOPIC_SETTING_RULES[name];
@@ -43,7 +48,49 @@ function number(name: NumberSetting, type: number, about: string): Config {
   };
 }
 
-function choice<N extends 'durability' | 'engine'>(
+/** Kafka's largest number stands for no bound; values beyond safe integers are none that anybody means. */
+function bound(name: 'timestampBeforeMsMax' | 'timestampAfterMsMax', about: string): Config {
+  const rule = TOPIC_SETTING_RULES[name];
+  return {
+    type: configTypes.long,
+    about,
+    show: (settings) => (settings[name] < 0 ? LONG_MAX : String(settings[name])),
+    parse: (text) => {
+      if (text === LONG_MAX) return { [name]: -1 };
+      const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+      return rule.check(value) ? { [name]: value } : undefined;
+    },
+    allowed: `${LONG_MAX} or a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`,
+  };
+}
+
+const dirtyRatio: Config = {
+  type: configTypes.double,
+  about: 'Part of the bytes that is not compacted yet, from which on a partition is compacted.',
+  show: (settings) => String(settings.dirtyRatioMin),
+  parse: (text) => {
+    const value = /^\d(\.\d{1,15})?$/.test(text) ? Number(text) : Number.NaN;
+    return TOPIC_SETTING_RULES.dirtyRatioMin.check(value) ? { dirtyRatioMin: value } : undefined;
+  },
+  allowed: TOPIC_SETTING_RULES.dirtyRatioMin.allowed,
+};
+
+/** Lists are sets to Kafka: in any order, with blanks between. */
+const cleanupPolicy: Config = {
+  type: configTypes.list,
+  about: 'delete: old segments go by age and size. compact: of each key the newest record stays.',
+  show: (settings) => settings.cleanup,
+  parse: (text) => {
+    const named = new Set(text.split(',').map((one) => one.trim()));
+    const cleanup = (['delete', 'compact', 'compact,delete'] as const).find(
+      (one) => named.size === one.split(',').length && one.split(',').every((each) => named.has(each)),
+    );
+    return cleanup === undefined ? undefined : { cleanup };
+  },
+  allowed: 'delete, compact or both',
+};
+
+function choice<N extends 'durability' | 'engine' | 'timestamps' | 'compression'>(
   name: N,
   about: string,
   type: number,
@@ -62,8 +109,7 @@ function fixed(value: string, type: number, about: string): Config {
   return { type, about, show: () => value, parse: (text) => (text === value ? {} : undefined), allowed: value };
 }
 
-const { int, long, string, list } = configTypes;
-const LONG_MAX = '9223372036854775807';
+const { int, long, string } = configTypes;
 
 const table: ReadonlyMap<string, Config> = new Map(
   Object.entries({
@@ -77,9 +123,24 @@ const table: ReadonlyMap<string, Config> = new Map(
       '1': 'fsync',
       [LONG_MAX]: 'interval',
     }),
-    'cleanup.policy': fixed('delete', list, 'What happens to old records.'),
-    'compression.type': fixed('producer', string, 'Batches stay as their producers compressed them.'),
-    'message.timestamp.type': fixed('CreateTime', string, 'Records keep the time that their producers gave them.'),
+    'cleanup.policy': cleanupPolicy,
+    'delete.retention.ms': number('tombstoneRetentionMs', long, 'How long a removed key still shows as removed.'),
+    'min.compaction.lag.ms': number('compactionLagMsMin', long, 'Age below which records are not compacted.'),
+    'min.cleanable.dirty.ratio': dirtyRatio,
+    'compression.type': choice('compression', 'How batches are stored; producer: as they came.', string, {
+      producer: 'producer',
+      uncompressed: 'none',
+      gzip: 'gzip',
+      snappy: 'snappy',
+      lz4: 'lz4',
+      zstd: 'zstd',
+    }),
+    'message.timestamp.type': choice('timestamps', "Whose time records have: the producer's or the node's.", string, {
+      CreateTime: 'create',
+      LogAppendTime: 'append',
+    }),
+    'message.timestamp.before.max.ms': bound('timestampBeforeMsMax', "How far before the node's time records may be."),
+    'message.timestamp.after.max.ms': bound('timestampAfterMsMax', "How far after the node's time records may be."),
     'min.insync.replicas': fixed('1', int, 'There is one replica.'),
     'callboard.engine': choice('engine', 'Where records are kept; stays as the topic was created.', string, {
       local: 'local',

@@ -1,4 +1,5 @@
 /** Shapes of the nouns that several calls share: places, offsets, topics, members' partitions. */
+import { CODECS } from '../../model/batch.ts';
 import type { Fault } from '../../model/faults.ts';
 import type { PartitionIndex } from '../../model/ids.ts';
 import { CLIENT_ID_CHARS_MAX, PARTITIONS_PER_REQUEST_MAX, PARTITIONS_PER_TOPIC_MAX } from '../../model/limits.ts';
@@ -67,6 +68,10 @@ const settings = struct<TopicSettings>({
   tombstoneRetentionMs: natural(),
   compactionLagMsMin: natural(),
   dirtyRatioMin: amount,
+  timestamps: oneOf('create', 'append'),
+  timestampBeforeMsMax: offsetOrNone,
+  timestampAfterMsMax: offsetOrNone,
+  compression: oneOf('producer', ...CODECS),
 });
 
 export const topic = struct<Topic>({

@@ -43,6 +43,10 @@ const settings = {
   tombstoneRetentionMs: safe,
   compactionLagMsMin: safe,
   dirtyRatioMin: fc.constantFrom(0, 0.25, 0.5, 1),
+  timestamps: fc.constantFrom('create', 'append'),
+  timestampBeforeMsMax: safeOrNone,
+  timestampAfterMsMax: safeOrNone,
+  compression: fc.constantFrom('producer', 'none', 'gzip', 'snappy', 'lz4', 'zstd'),
 };
 const topic = record({
   id: safe,

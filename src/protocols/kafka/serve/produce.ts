@@ -183,6 +183,7 @@ function done(part: Exclude<ProduceReply['parts'][number], { readonly fault: Fau
     errorCode: errors.NONE,
     baseOffset: part.baseOffset,
     logStartOffset: part.beginOffset,
+    ...(part.appendedAt === undefined ? {} : { logAppendTimeMs: part.appendedAt }),
   };
 }
 

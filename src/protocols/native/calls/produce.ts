@@ -1,11 +1,11 @@
 /** produce: record batches to append, at most one for each partition. The batches are the raw bytes, in the order of the parts. */
 import type { Fault } from '../../../model/faults.ts';
-import type { Offset } from '../../../model/ids.ts';
+import type { Offset, Timestamp } from '../../../model/ids.ts';
 import { FRAME_BYTES_MAX, WAIT_MS_MAX } from '../../../model/limits.ts';
 import type { Acks, Place, ProduceReply } from '../../request.ts';
 import { type Call, plain, splitRaw } from '../call.ts';
 import { parts, placeFault, placeFields } from '../nouns.ts';
-import { byField, integer, natural, oneOf, struct } from '../shape.ts';
+import { byField, integer, natural, oneOf, optional, struct } from '../shape.ts';
 
 interface RequestFields {
   readonly acks: Acks;
@@ -26,8 +26,13 @@ function namesTwice(places: readonly Place[]): boolean {
   return seen.size < places.length;
 }
 
-type Appended = Place & { readonly baseOffset: Offset; readonly beginOffset: Offset };
-const appended = struct<Appended>({ ...placeFields, baseOffset: natural(), beginOffset: natural() });
+type Appended = Place & { readonly baseOffset: Offset; readonly beginOffset: Offset; readonly appendedAt?: Timestamp };
+const appended = struct<Appended>({
+  ...placeFields,
+  baseOffset: natural(),
+  beginOffset: natural(),
+  appendedAt: optional(natural()),
+});
 const replyFields = struct<{ readonly parts: readonly (Appended | (Place & { readonly fault: Fault }))[] }>({
   parts: parts(byField('fault', placeFault, appended)),
 });

@@ -1,0 +1,125 @@
+/**
+ * What a topic demands of batches beyond being whole: keys, times near the node's, a codec; and the time that the node
+ * gives them where the topic says so. Judges batches that {@link checkBatch} found sound; never opens compressed records,
+ * which a job thread does and hands in.
+ */
+import {
+  BATCH_CHECKED_FROM,
+  BATCH_HEADER_BYTES,
+  CODEC_MASK,
+  CODECS,
+  type Codec,
+  codecOf,
+  LOG_APPEND_TIME_FLAG,
+  readAttributes,
+  readBaseTimestamp,
+  readRecordCount,
+} from './batch.ts';
+import { writeInt16, writeInt32, writeInt64 } from './bytes.ts';
+import type { Crc32c } from './crc.ts';
+import { type Fault, fault, type Result } from './faults.ts';
+import { MIB } from './limits.ts';
+import { type Decompress, skipNullable } from './record.ts';
+import { isCompacted, type TopicSettings } from './topic.ts';
+import { VarintReader } from './varint.ts';
+
+/** Plain values: they go to job threads. */
+export interface Demands {
+  /** Without a key a record could neither replace another nor be replaced. */
+  readonly keyed: boolean;
+  /** Bounds of the records' times, ms since 1970. */
+  readonly timeLeast: number;
+  readonly timeMost: number;
+  /** Batches are stored with this codec; null: as they came. */
+  readonly codec: Codec | null;
+}
+
+/** Null: the topic takes every sound batch as it is. */
+export function demandsOf(settings: TopicSettings, now: number): Demands | null {
+  const { timestamps, timestampBeforeMsMax: before, timestampAfterMsMax: after, compression } = settings;
+  const keyed = isCompacted(settings);
+  // The node's own time is always near.
+  const bounded = timestamps === 'create' && (before >= 0 || after >= 0);
+  if (!keyed && !bounded && compression === 'producer') return null;
+  return {
+    keyed,
+    timeLeast: bounded && before >= 0 ? now - before : Number.NEGATIVE_INFINITY,
+    timeMost: bounded && after >= 0 ? now + after : Number.POSITIVE_INFINITY,
+    codec: compression === 'producer' ? null : compression,
+  };
+}
+
+/** Does a batch have to be opened, or written anew, in a job thread? */
+export function needsJob(batch: Uint8Array, { keyed, timeLeast, timeMost, codec }: Demands): boolean {
+  const own = codecOf(readAttributes(batch));
+  const looksInside = keyed || Number.isFinite(timeLeast) || Number.isFinite(timeMost);
+  return (codec !== null && codec !== own) || (looksInside && own !== 'none');
+}
+
+const reader = new VarintReader();
+
+/** @param records of the batch, not compressed. */
+export function checkDemands(batch: Uint8Array, records: Uint8Array, demands: Demands): Fault | null {
+  const base = readBaseTimestamp(batch);
+  const least = demands.timeLeast - base;
+  const most = demands.timeMost - base;
+  reader.over(records, 0, records.length);
+  for (let index = 0; index < readRecordCount(batch); index++) {
+    const length = reader.varint();
+    const start = reader.skip(length);
+    const end = reader.position;
+    if (reader.failed) break;
+    reader.position = start + 1;
+    const sinceBase = reader.varlong();
+    reader.varint();
+    const keyBytes = reader.varint();
+    skipNullable(reader, keyBytes);
+    if (reader.failed || reader.position > end) return unreadable;
+    reader.position = end;
+    if (demands.keyed && keyBytes < 0)
+      return { ...fault('INVALID_RECORD', `record ${index} has no key, and the topic is compacted`), record: index };
+    if (sinceBase < least || sinceBase > most)
+      return fault('INVALID_TIMESTAMP', `record ${index} is of ${base + sinceBase}, too far from the node's time`);
+  }
+  return reader.failed || reader.position !== records.length ? unreadable : null;
+}
+
+const unreadable = fault('CORRUPT_BATCH', 'record batch: its records are not what its header says');
+
+/** Records of one batch inside; a small batch must not fill a thread's memory. */
+const OPENED_BYTES_MAX = 64 * MIB;
+
+export interface Codecs {
+  readonly decompress: Decompress;
+  compress(codec: Exclude<Codec, 'none'>, bytes: Uint8Array): Uint8Array;
+}
+
+/** A job thread's part: opens the batch, judges it and gives it the codec that is wanted. */
+export function meetDemands(batch: Uint8Array, demands: Demands, codecs: Codecs, crc32c: Crc32c): Result<Uint8Array> {
+  const own = codecOf(readAttributes(batch)) ?? 'none';
+  const body = batch.subarray(BATCH_HEADER_BYTES);
+  const opened = codecs.decompress(own, body, OPENED_BYTES_MAX);
+  if (!opened.ok) return opened;
+  const wrong = checkDemands(batch, opened.value, demands);
+  if (wrong !== null) return { ok: false, fault: wrong };
+  if (demands.codec === null || demands.codec === own) return { ok: true, value: batch };
+  const records = demands.codec === 'none' ? opened.value : codecs.compress(demands.codec, opened.value);
+  const written = new Uint8Array(BATCH_HEADER_BYTES + records.length);
+  written.set(batch.subarray(0, BATCH_HEADER_BYTES));
+  written.set(records, BATCH_HEADER_BYTES);
+  writeInt32(written, 8, written.length - 12);
+  writeInt16(written, 21, (readAttributes(batch) & ~CODEC_MASK) | CODECS.indexOf(demands.codec));
+  sealBatch(written, crc32c);
+  return { ok: true, value: written };
+}
+
+/** Gives all records of the batch the time of the node: the one change that it makes to what a producer sent. */
+export function stampTime(batch: Uint8Array, now: number, crc32c: Crc32c): void {
+  writeInt16(batch, 21, readAttributes(batch) | LOG_APPEND_TIME_FLAG);
+  writeInt64(batch, 35, now);
+  sealBatch(batch, crc32c);
+}
+
+function sealBatch(batch: Uint8Array, crc32c: Crc32c): void {
+  writeInt32(batch, 17, crc32c(batch.subarray(BATCH_CHECKED_FROM)));
+}
