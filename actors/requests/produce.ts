@@ -5,7 +5,7 @@
 import type { Lease } from '../../runtime/actor.ts';
 import { BATCH_HEADER_BYTES } from '../../src/model/batch.ts';
 import { checkBatch } from '../../src/model/batch-check.ts';
-import { checkDemands, demandsOf, needsJob, stampTime } from '../../src/model/batch-demands.ts';
+import { checkDemands, demandsOf, looksInside, needsJob, stampTime } from '../../src/model/batch-demands.ts';
 import { type Fault, fault, type Result } from '../../src/model/faults.ts';
 import { id, type PartitionId, type Timestamp, type TopicId } from '../../src/model/ids.ts';
 import type { Topic } from '../../src/model/topic.ts';
@@ -35,7 +35,7 @@ interface Entry {
   isPrepared: boolean;
 }
 
-function isAnswered({ acks, tellRefused }: ProduceRequest, parts: readonly Part[]): boolean {
+function isAnswered({ acks, tellRefused }: ProduceRequest, parts: readonly Answer[]): boolean {
   return acks !== 'none' || (tellRefused === true && parts.some((part) => 'fault' in part));
 }
 
@@ -93,7 +93,8 @@ export class ProduceLine {
       if (demands === null || checkBatch(part.batch, this.#desk.crc32c) !== null) continue;
       entry.prepared ??= new Map();
       if (!needsJob(part.batch, demands)) {
-        const wrong = checkDemands(part.batch, part.batch.subarray(BATCH_HEADER_BYTES), demands);
+        const records = part.batch.subarray(BATCH_HEADER_BYTES);
+        const wrong = looksInside(demands) ? checkDemands(part.batch, records, demands) : null;
         if (wrong !== null) entry.prepared.set(part, { ok: false, fault: wrong });
         continue;
       }

@@ -50,10 +50,14 @@ export function demandsOf(settings: TopicSettings, now: number): Demands | null 
 }
 
 /** Does a batch have to be opened, or written anew, in a job thread? */
-export function needsJob(batch: Uint8Array, { keyed, timeLeast, timeMost, codec }: Demands): boolean {
+export function needsJob(batch: Uint8Array, demands: Demands): boolean {
   const own = codecOf(readAttributes(batch));
-  const looksInside = keyed || Number.isFinite(timeLeast) || Number.isFinite(timeMost);
-  return (codec !== null && codec !== own) || (looksInside && own !== 'none');
+  return (demands.codec !== null && demands.codec !== own) || (looksInside(demands) && own !== 'none');
+}
+
+/** Is anything demanded of the records themselves? */
+export function looksInside({ keyed, timeLeast, timeMost }: Demands): boolean {
+  return keyed || Number.isFinite(timeLeast) || Number.isFinite(timeMost);
 }
 
 const reader = new VarintReader();
