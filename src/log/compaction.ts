@@ -42,7 +42,7 @@ function compactable(log: PartitionLog, stable: Offset, now: number): Segment[] 
   for (const segment of log.segments) {
     const newest = segment.maxTimestamp >= 0 ? segment.maxTimestamp : segment.openedAt;
     const isYoung = compactionLagMsMin > 0 && newest > now - compactionLagMsMin;
-    if (segment === log.active || !isSealed(segment) || segment.end > stable || isYoung) break;
+    if (!isSealed(segment) || segment.end > stable || isYoung) break;
     segments.push(segment);
   }
   return segments;

@@ -215,6 +215,21 @@ test('many keys are compacted', (t) => {
   t.is(found.filter(({ key }) => key !== 'last').length, 30_000);
 });
 
+test('after a clean stop the last segment is compacted too, and the log goes on behind it', (t) => {
+  const world = worldOf(8, { segmentMs: 5_000 });
+  const model = new Model(world, new SeededRandom(8));
+  model.load(40, 5);
+  world.run(6_000);
+  world.stop();
+  world.start();
+  t.true(readAll(world).length > 5);
+  world.run(LOOK_MS);
+  t.true(readAll(world).length <= 5);
+  model.load(3, 5);
+  world.restart('power');
+  check(t, readAll(world), model, 'went on');
+});
+
 test('damage is never written anew: it stays where it is, and is told', (t) => {
   const world = worldOf(6, { segmentMs: 5_000 });
   const model = new Model(world, new SeededRandom(6));
