@@ -137,7 +137,7 @@ const summaryRow = ({ name, partitions, settings }: Topic): Row => ({
 });
 
 function describeText({ topic, partitions }: Omit<DescribeTopicReply, 'call'>): string {
-  const settings = Object.entries(topic.settings).map(([name, value]) => `  ${name.padEnd(16)} ${value}`);
+  const settings = Object.entries(topic.settings).map(([name, value]) => `  ${name.padEnd(20)} ${value}`);
   const rows = partitions.map((part): Row => {
     if ('fault' in part)
       return { ...EMPTY_ROW, partition: part.partition, state: `${part.fault.code}: ${part.fault.message}` };
