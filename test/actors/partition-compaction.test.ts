@@ -230,6 +230,25 @@ test('after a clean stop the last segment is compacted too, and the log goes on 
   check(t, readAll(world), model, 'went on');
 });
 
+test('a compacted partition comes back without its manifest', (t) => {
+  for (let after = 0; after < 4; after++) {
+    const world = worldOf(20 + after, { segmentMs: 5_000 });
+    const model = new Model(world, new SeededRandom(20));
+    for (let round = 0; round <= after; round++) {
+      model.load(40, 12);
+      compact(world, model);
+    }
+    t.true(wasCompacted(files(world)));
+    world.crash('power');
+    world.disk.flip(`partitions/${PARTITION}/manifest`, 20, 1);
+    world.start();
+    check(t, readAll(world), model, `after ${after}`);
+    t.deepEqual(world.described(PARTITION).damaged, []);
+    model.load(5, 12);
+    check(t, readAll(world), model, `after ${after}, and on`);
+  }
+});
+
 test('damage is never written anew: it stays where it is, and is told', (t) => {
   const world = worldOf(6, { segmentMs: 5_000 });
   const model = new Model(world, new SeededRandom(6));

@@ -4,17 +4,19 @@
  */
 import { crc32c } from '@node-rs/crc32';
 import test from 'ava';
-import { compress } from '../../../src/edges/client/compression.ts';
+import { compress, decompress } from '../../../src/edges/client/compression.ts';
 import type { Client } from '../../../src/edges/client/index.ts';
 import { connect } from '../../../src/edges/client/index.ts';
 import { batchesIn, CODECS, codecOf, readAttributes } from '../../../src/model/batch.ts';
 import { BatchBuilder } from '../../../src/model/batch-builder.ts';
+import { openRecords } from '../../../src/model/record.ts';
 import { alterConfigs } from '../../../src/protocols/kafka/calls/alter-configs.ts';
 import { createTopics } from '../../../src/protocols/kafka/calls/create-topics.ts';
 import { describeConfigs } from '../../../src/protocols/kafka/calls/describe-configs.ts';
+import { produce } from '../../../src/protocols/kafka/calls/produce.ts';
 import { errors } from '../../../src/protocols/kafka/faults.ts';
 import { callboard, TestNode } from '../../node/harness.ts';
-import { append, fetched } from './asking.ts';
+import { append, fetched, produced } from './asking.ts';
 import type { Message, Stored } from './message.ts';
 import { readers } from './readers.ts';
 import { Wire } from './wire.ts';
@@ -120,6 +122,25 @@ for (const codec of CODECS)
       CODECS.map((_codec, index) => `k${index}`),
     );
   });
+
+test.serial('batches of one connection keep their order, whichever of them are written anew', async (t) => {
+  t.is(await makeTopic('in-order', { 'compression.type': 'gzip' }), 0);
+  const count = 40;
+  for (let sent = 0; sent < count; sent++) {
+    const records = batchOf({ key: `k${sent}`, codec: sent % CODECS.length });
+    wire.send(wire.frame(produce, 9, produced('in-order', records)));
+  }
+  for (let sent = 0; sent < count; sent++) t.not(await wire.answer(), null);
+  const { parts } = await fetched(wire, 'in-order', [{ partition: 0, fetchOffset: 0 }]);
+  const keys = [...batchesIn(parts[0]?.records ?? new Uint8Array(0))].map((batch) => {
+    const records = openRecords(batch, decompress, 10_000);
+    return records.ok && records.value.next() ? Buffer.from(records.value.key ?? []).toString() : null;
+  });
+  t.deepEqual(
+    keys,
+    Array.from({ length: count }, (_none, index) => `k${index}`),
+  );
+});
 
 test('settings are told by their names, and what is wrong is refused', async (t) => {
   const given = {
