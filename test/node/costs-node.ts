@@ -121,7 +121,7 @@ function allocated(): number {
 }
 
 const data = await mkdtemp(join(tmpdir(), 'callboard-costs-'));
-const ports = { 'native.port': 0, 'admin.port': 0 };
+const ports = { 'native.port': 0, 'kafka.enabled': false, 'admin.port': 0 };
 const node = await startNode({ ...ports, data, shards: 1, memory: 256 * MIB, 'log.level': 'error' });
 try {
   const link = await Link.open(node.native.port);
