@@ -249,6 +249,33 @@ test('a compacted partition comes back without its manifest', (t) => {
   }
 });
 
+test('on a disk that fails now and then nothing is lost, and it is compacted later', (t) => {
+  const operations = ['write', 'sync', 'open', 'rename', 'syncFolder', 'truncate', 'read', 'remove', 'list'] as const;
+  for (let seed = 1; seed <= sized(12, 500); seed++) {
+    const random = new SeededRandom(seed);
+    const { world, model } = loaded(200 + seed);
+    for (let fault = 0; fault < 6; fault++)
+      world.disk.faults.add({
+        operations: [operations[random.below(operations.length)] as (typeof operations)[number]],
+        effect: { kind: 'error', code: random.below(2) === 0 ? 'EIO' : 'ENOSPC' },
+        path: (path) => path.startsWith('partitions'),
+        skip: random.below(12),
+        times: 1 + random.below(2),
+      });
+    world.run(2 * LOOK_MS);
+    world.disk.faults.clear();
+    check(t, readAll(world), model, `seed ${seed}`);
+    if (random.below(2) === 0) world.restart('power');
+    check(t, readAll(world), model, `seed ${seed}, again`);
+    compact(world, model);
+    compact(world, model);
+    const found = readAll(world);
+    check(t, found, model, `seed ${seed}, compacted`);
+    const keys = found.map(({ key }) => key).filter((key) => key !== 'last');
+    t.is(new Set(keys).size, keys.length, `seed ${seed}`);
+  }
+});
+
 test('damage is never written anew: it stays where it is, and is told', (t) => {
   const world = worldOf(6, { segmentMs: 5_000 });
   const model = new Model(world, new SeededRandom(6));
@@ -263,9 +290,9 @@ test('damage is never written anew: it stays where it is, and is told', (t) => {
 });
 
 /** A partition with something to compact, always the same one. */
-function loaded(): { world: StorageWorld; model: Model } {
-  const world = worldOf(100, { segmentMs: 5_000 });
-  const model = new Model(world, new SeededRandom(100));
+function loaded(seed = 100): { world: StorageWorld; model: Model } {
+  const world = worldOf(seed, { segmentMs: 5_000 });
+  const model = new Model(world, new SeededRandom(seed));
   model.load(40, 12);
   world.run(6_000);
   model.append([['last', 'one']]);
