@@ -13,6 +13,7 @@ import {
   partitionAddress,
 } from '../../actors/partition.ts';
 import { ReadAheadRoom } from '../../actors/read-ahead.ts';
+import type { TransactionsRequest } from '../../actors/transactions-contract.ts';
 import type { Actor, Address, Context, Lease, Message, Supervision, Tree } from '../../runtime/actor.ts';
 import { deadLetters } from '../../runtime/dead-letters.ts';
 import { InProcessShards } from '../../runtime/in-process.ts';
@@ -65,6 +66,10 @@ export class StorageWorld {
   readonly logged: string[] = [];
   settings: TopicSettings;
   shards = 0;
+  /** What the coordinator of transactions says to partitions that ask, and how often they did. */
+  coordinator: 'grants' | 'denies' | 'silent' = 'grants';
+  asked = 0;
+  readonly unanswered: ((all: boolean) => void)[] = [];
   /** Partitions whose topic is gone. */
   readonly gone = new Set<number>();
   #system: InProcessShards | null = null;
@@ -174,6 +179,12 @@ export class StorageWorld {
       },
       janitor: { make: makeJanitor, ...onShard, ...perShard, keys, stops: 4 },
       census: { make: () => ({ receive: () => {} }), ...onShard, ...perShard, keys },
+      transactions: {
+        make: (context: Context) => this.#coordinator(context),
+        ...onShard,
+        begins: 'demand',
+        place: (key, shards) => Number(key) % shards,
+      },
       client: { make: (context: Context) => this.#makeClient(context), ...onShard, ...perShard, keys: () => ['0'] },
     };
   }
@@ -184,6 +195,21 @@ export class StorageWorld {
       if (known.type !== 'whoAmI') return;
       const configure = { type: 'configure', topic: id(1), topicName: 't', partition: id(0), settings: this.settings };
       context.reply(from, this.gone.has(known.partition ?? -1) ? { type: 'gone' } : configure);
+    };
+    return { receive };
+  }
+
+  /** Of transactions: says what the test says, at once or when it is released. */
+  #coordinator(context: Context): Actor {
+    const receive = (message: Message, from: Address): void => {
+      const { request } = message as TransactionsRequest;
+      const answer = (all: boolean): void => {
+        const result = { ok: true, value: { call: 'join', all, missing: [] } };
+        context.reply(from, { type: 'transacted', request, result });
+      };
+      this.asked++;
+      if (this.coordinator === 'silent') this.unanswered.push(answer);
+      else answer(this.coordinator === 'grants');
     };
     return { receive };
   }
@@ -260,6 +286,25 @@ export class StorageWorld {
     if (!this.until(() => this.#answers.has(number), ms))
       throw new Error(`no answer to ${request.type}: ${this.logged.slice(-5).join('\n')}`);
     return this.#answers.get(number) as PartitionAnswer & { type: Type };
+  }
+
+  /** Appends a batch of a transaction and does not wait. */
+  write(to: number, bytes: Uint8Array): number {
+    return this.send(to, { type: 'append', acks: 'all', bytes, transaction: { id: 'tx', joins: false } });
+  }
+
+  /** Writes and waits; @returns the base offset or the fault's code. */
+  written(to: number, bytes: Uint8Array): number | string {
+    const request = this.write(to, bytes);
+    if (!this.until(() => this.answer(request) !== undefined)) throw new Error('no answer to a batch');
+    return this.outcome(request);
+  }
+
+  /** The base offset that a request was answered with, or a fault's code; nothing yet. */
+  outcome(request: number): number | string {
+    const answer = this.answer(request);
+    if (answer?.type === 'appended') return answer.baseOffset;
+    return answer?.type === 'refused' ? answer.fault.code : 'nothing yet';
   }
 
   append(to: number, bytes: Uint8Array, acks: 'all' | 'none' = 'all'): number {

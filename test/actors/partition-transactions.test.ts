@@ -1,0 +1,147 @@
+/** Partitions and transactions: who is asked before one begins, what waits, what readers see, through every end of the node. */
+import { crc32c } from '@node-rs/crc32';
+import test from 'ava';
+import { TRANSACTIONAL_FLAG } from '../../src/model/batch.ts';
+import { writeInt16, writeInt32 } from '../../src/model/bytes.ts';
+import { id, type Offset, type ProducerEpoch, type ProducerId } from '../../src/model/ids.ts';
+import { KIB } from '../../src/model/limits.ts';
+import { batch, records, StorageWorld } from './storage-world.ts';
+
+const P = 64;
+
+function transactional(producer: number, epoch: number, sequence: number, values: readonly string[]): Uint8Array {
+  const bytes = batch(values, 1_000, {
+    producer: {
+      producerId: id<ProducerId>(producer),
+      producerEpoch: id<ProducerEpoch>(epoch),
+      baseSequence: sequence,
+    },
+  });
+  writeInt16(bytes, 21, TRANSACTIONAL_FLAG);
+  writeInt32(bytes, 17, crc32c(bytes.subarray(21)));
+  return bytes;
+}
+
+const marking = (producer: number, epoch: number, commit: boolean) =>
+  ({ type: 'mark', producer, epoch, commit, coordinatorEpoch: 0 }) as const;
+
+/** What a reader of committed records is given from an offset on. */
+function seen(world: StorageWorld, from = 0) {
+  const { bytes, stable, end, aborted } = world.ask<'records'>(P, {
+    ...{ type: 'read', offset: id<Offset>(from), bytesMax: 1_000_000 },
+  });
+  return { offsets: records(bytes).map(([offset]) => offset), stable: Number(stable), end: Number(end), aborted };
+}
+
+test('the first batch of a transaction asks its coordinator; those behind it do not', (t) => {
+  const world = new StorageWorld();
+  t.is(world.written(P, transactional(1, 0, 0, ['a'])), 0);
+  t.is(world.written(P, transactional(1, 0, 1, ['b'])), 1);
+  t.is(world.asked, 1);
+  t.deepEqual(seen(world), { offsets: [], stable: 0, end: 2, aborted: undefined });
+  t.is(world.ask(P, marking(1, 0, true)).type, 'appended');
+  t.deepEqual(seen(world).offsets, [0, 1, 2]);
+  t.is(world.written(P, transactional(1, 0, 2, ['c'])), 3);
+  t.is(world.asked, 2, 'the next one');
+});
+
+test('what is not part of the transaction is refused, with all that its producer has sent behind it', (t) => {
+  const world = new StorageWorld();
+  world.coordinator = 'silent';
+  const requests = [0, 1, 2].map((sequence) => world.write(P, transactional(1, 0, sequence, ['late'])));
+  t.is(world.appended(P, batch(['another'])), 0, 'others do not wait');
+  world.run(10);
+  t.is(world.asked, 1);
+  world.unanswered[0]?.(false);
+  world.run(10);
+  for (const request of requests) t.is(world.outcome(request), 'TRANSACTION_ABORTABLE');
+  t.deepEqual(world.readAll(P), [[0, 'another']]);
+});
+
+test('what waits for the answer goes on in its order', (t) => {
+  const world = new StorageWorld();
+  world.coordinator = 'silent';
+  const requests = [0, 1, 2].map((sequence) => world.write(P, transactional(1, 0, sequence, [`${sequence}`])));
+  world.run(10);
+  world.unanswered[0]?.(true);
+  t.true(world.until(() => requests.every((request) => world.answer(request) !== undefined)));
+  t.deepEqual(
+    requests.map((request) => world.outcome(request)),
+    [0, 1, 2],
+  );
+});
+
+test('an end that is told while the question is under way makes the answer void', (t) => {
+  const world = new StorageWorld();
+  t.is(world.written(P, transactional(1, 0, 0, ['before'])), 0);
+  t.is(world.ask(P, marking(1, 0, true)).type, 'appended');
+  world.coordinator = 'silent';
+  const late = world.write(P, transactional(1, 0, 1, ['late']));
+  world.run(10);
+  t.is(world.ask(P, marking(1, 0, false)).type, 'appended', 'a marker does not wait');
+  world.unanswered[0]?.(true);
+  world.run(10);
+  t.is(world.asked, 3, 'it asks again');
+  world.unanswered[1]?.(false);
+  world.run(10);
+  t.is(world.outcome(late), 'TRANSACTION_ABORTABLE');
+});
+
+test('a coordinator that does not answer keeps nobody waiting for ever', (t) => {
+  const world = new StorageWorld();
+  world.coordinator = 'silent';
+  const request = world.write(P, transactional(1, 0, 0, ['a']));
+  world.run(6_000);
+  t.is(world.outcome(request), 'UNAVAILABLE');
+});
+
+test('a reader waits for what is committed, or for all, as it wants', (t) => {
+  const world = new StorageWorld();
+  world.written(P, transactional(1, 0, 0, ['a']));
+  const all = world.send(P, { type: 'watch', offset: id<Offset>(0), uncommitted: true });
+  const committed = world.send(P, { type: 'watch', offset: id<Offset>(0) });
+  world.run(10);
+  t.is(world.answer(all)?.type, 'ready');
+  t.is(world.answer(committed), undefined);
+  world.ask(P, marking(1, 0, false));
+  world.run(10);
+  t.is(world.answer(committed)?.type, 'ready');
+});
+
+for (const kind of ['process', 'power', 'stop', 'actor'] as const) {
+  test(`open and aborted transactions are known again after the end of the ${kind}`, (t) => {
+    // Small files: states of producers are written again and again, and the journal forgets what is in them.
+    const world = new StorageWorld({ settings: { segmentBytes: 200 * KIB }, init: { journalFileBytes: 1100 * KIB } });
+    const filler = 'x'.repeat(8 * KIB);
+    const aborted: [number, number][] = [];
+    let end = 0;
+    const append = (bytes: Uint8Array, count = 1): void => {
+      t.is(world.written(P, bytes), end);
+      end += count;
+    };
+    append(transactional(7, 0, 0, ['open from the beginning']));
+    for (let round = 0; round < 150; round++) {
+      if (round % 2 === 1) aborted.push([1, end]);
+      append(transactional(1, round, 0, [filler]));
+      t.is(world.ask(P, marking(1, round + 1, round % 2 === 0)).type, 'appended');
+      end++;
+    }
+    if (kind === 'stop') {
+      world.stop();
+      world.start();
+    } else if (kind === 'actor') world.crashActor(`partition/${P}`);
+    else world.restart(kind);
+    world.run(100);
+    t.deepEqual(seen(world), { offsets: [], stable: 0, end, aborted: undefined });
+    t.is(world.ask(P, marking(7, 0, false)).type, 'appended');
+    const found: (readonly number[])[] = [];
+    for (let from = 0; from < end; ) {
+      const read = world.ask<'records'>(P, { type: 'read', offset: id<Offset>(from), bytesMax: 100_000 });
+      found.push(...(read.aborted ?? []));
+      from = read.next;
+    }
+    const text = (entries: readonly (readonly number[])[]): string[] => entries.map((entry) => entry.join(' ')).sort();
+    t.deepEqual([...new Set(text(found))], text([[7, 0], ...aborted]));
+    t.is(world.written(P, transactional(1, 10, 1, ['of an older epoch'])), 'PRODUCER_FENCED');
+  });
+}
