@@ -6,7 +6,7 @@
 import type { PartitionAnswer, PartitionRequest } from '../../actors/partition.ts';
 import type { Actor, Address, Context } from '../../runtime/actor.ts';
 import { readMaxTimestamp, readNextOffset, stampBatch } from '../../src/model/batch.ts';
-import { type Fault, fault } from '../../src/model/faults.ts';
+import { type Fault, type FaultCode, fault } from '../../src/model/faults.ts';
 import { id, type Offset } from '../../src/model/ids.ts';
 
 type Append = Extract<PartitionRequest, { readonly type: 'append' }>;
@@ -29,6 +29,9 @@ export class FakeLog {
   refuse: Fault | null = null;
   /** Does not answer questions for lag. */
   silent = false;
+  /** What was told of transactions, and what is said to it. */
+  readonly marks: { readonly producer: number; readonly epoch: number; readonly commit: boolean }[] = [];
+  marking: 'answers' | 'silent' | FaultCode = 'answers';
   appends = 0;
   reads = 0;
   #held: (() => void)[] = [];
@@ -159,6 +162,12 @@ export function fakePartition(log: FakeLog, context: Context): Actor<PartitionRe
         case 'trim':
           log.trim(message.offset);
           answer({ type: 'trimmed', request: message.request, begin: id(log.begin) });
+          break;
+        case 'mark':
+          log.marks.push({ producer: message.producer, epoch: message.epoch, commit: message.commit });
+          if (log.marking === 'answers') answer({ type: 'appended', request: message.request, baseOffset: end, begin });
+          else if (log.marking !== 'silent')
+            answer({ type: 'refused', request: message.request, fault: fault(log.marking, 'as the test wants it') });
           break;
         case 'unwatch':
           break;

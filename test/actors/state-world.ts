@@ -13,12 +13,18 @@ import {
 } from '../../actors/coordinator.ts';
 import { makeDirectory } from '../../actors/directory.ts';
 import type { StateCodec } from '../../actors/state-record.ts';
+import { makeTransactions } from '../../actors/transactions.ts';
 import type { Address, Context, Kind, Message, Tree } from '../../runtime/actor.ts';
 import { decodeValue, encodeValue } from '../../runtime/envelope.ts';
 import { coordinatorOf } from '../../src/group/hash.ts';
+import { FIRST_TRANSACTION_PARTITION, TRANSACTION_PARTITIONS } from '../../src/model/ids.ts';
 import { TOPIC_DEFAULTS } from '../../src/model/topic.ts';
 import { address, kind, NODE, World } from '../runtime/kernel-world.ts';
 import { FakeLog, fakePartition } from './fake-partition.ts';
+
+const transactionKeys = Array.from({ length: TRANSACTION_PARTITIONS }, (_, index) =>
+  String(FIRST_TRANSACTION_PARTITION + index),
+);
 
 export const codec: StateCodec = { encode: encodeValue, decode: decodeValue, crc32c };
 
@@ -171,6 +177,15 @@ export class StateWorld {
         place: (key) => Number(key),
         begins: 'start',
         keys: all,
+      },
+      transactions: {
+        ...supervised,
+        make: (context: never, key: string) =>
+          makeTransactions(context, key, { codec, transactionMsMax: 900_000, transactionalIdMs: 3_600_000 }),
+        place: (key, shards) => Number(key) % shards,
+        begins: 'start',
+        keys: () => transactionKeys,
+        stops: 3,
       },
       coordinator: {
         ...supervised,
