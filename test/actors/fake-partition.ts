@@ -10,6 +10,7 @@ import { type Fault, type FaultCode, fault } from '../../src/model/faults.ts';
 import { id, type Offset } from '../../src/model/ids.ts';
 
 type Append = Extract<PartitionRequest, { readonly type: 'append' }>;
+type Mark = Extract<PartitionRequest, { readonly type: 'mark' }>;
 interface Batch {
   readonly base: number;
   readonly next: number;
@@ -60,6 +61,14 @@ export class FakeLog {
     };
     if (this.hold) this.#held.push(commit);
     else commit();
+  }
+
+  mark({ request, producer, epoch, commit }: Mark, answer: (answer: PartitionAnswer) => void): void {
+    this.marks.push({ producer, epoch, commit });
+    if (this.marking === 'answers')
+      answer({ type: 'appended', request, baseOffset: id(this.end), begin: id(this.begin) });
+    else if (this.marking !== 'silent')
+      answer({ type: 'refused', request, fault: fault(this.marking, 'as the test wants it') });
   }
 
   /** Commits what was held, from the next turn on: the test has to settle the world. */
@@ -164,10 +173,7 @@ export function fakePartition(log: FakeLog, context: Context): Actor<PartitionRe
           answer({ type: 'trimmed', request: message.request, begin: id(log.begin) });
           break;
         case 'mark':
-          log.marks.push({ producer: message.producer, epoch: message.epoch, commit: message.commit });
-          if (log.marking === 'answers') answer({ type: 'appended', request: message.request, baseOffset: end, begin });
-          else if (log.marking !== 'silent')
-            answer({ type: 'refused', request: message.request, fault: fault(log.marking, 'as the test wants it') });
+          log.mark(message, answer);
           break;
         case 'unwatch':
           break;
