@@ -157,9 +157,8 @@ export function fakePartition(log: FakeLog, context: Context): Actor<PartitionRe
           break;
         }
         case 'measure': {
-          const { request } = message;
-          if (log.silent) break;
-          answer({ type: 'measured', request, begin, end, ...log.measure(message.offset) });
+          const measured = { type: 'measured', request: message.request, begin, end } as const;
+          if (!log.silent) answer({ ...measured, ...log.measure(message.offset) });
           break;
         }
         case 'describe': {
