@@ -246,14 +246,15 @@ export class StateLog<Entry> {
 
   #load(): void {
     this.#phase = 'loading';
-    this.#partition = { ...this.#partition, incarnation: 0 };
     this.#machine.reset();
     this.#replay = null;
     this.#proposals.reset();
     this.#describe();
   }
 
+  /** Whichever incarnation there is: the one that was read from may have ended meanwhile. */
   #describe(): void {
+    this.#partition = { ...this.#partition, incarnation: 0 };
     this.#ask({ type: 'describe', request: this.#nextRequest() });
   }
 

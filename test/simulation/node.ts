@@ -18,6 +18,7 @@ import type { Tap } from './tap.ts';
 
 export const HOST = 'node';
 export const PORT = 7625;
+export const KAFKA_PORT = 9092;
 const NODE: NodeId = id(1);
 const ARENA_BYTES = 32 * MIB;
 const HEAP_ROOM_BYTES = 32 * MIB;
@@ -203,7 +204,8 @@ function planOf(shards: number, now: number, reserve: boolean): ShardPlan {
       shards,
       'native.host': '0.0.0.0',
       'native.port': PORT,
-      'kafka.enabled': false,
+      'kafka.host': '0.0.0.0',
+      'kafka.port': KAFKA_PORT,
       insecure: true,
       'topics.partitions': 2,
       ...(reserve ? {} : { 'disk.freeBytesMin': 0, 'disk.freeRatioMin': 0 }),
@@ -217,7 +219,7 @@ function planOf(shards: number, now: number, reserve: boolean): ShardPlan {
     folder: '/data',
     direct: true,
     nativePort: PORT,
-    kafkaPort: null,
+    kafkaPort: KAFKA_PORT,
     arenaBytes: ARENA_BYTES,
     heapRoomBytes: HEAP_ROOM_BYTES,
   };

@@ -5,18 +5,22 @@
 import type { Message } from '../../runtime/actor.ts';
 import { World } from '../../runtime/simulated/world.ts';
 import { filterSegment, noteSegmentKeys, prepareBatch, scanSegment } from '../../src/jobs.ts';
+import { id, type PartitionIndex } from '../../src/model/ids.ts';
 import type { Topic, TopicSettings } from '../../src/model/topic.ts';
 import { Admin } from './admin.ts';
-import { Checker, type PlaceHistory } from './checker.ts';
+import { Checker, PlaceHistory } from './checker.ts';
 import { SimulatedClient } from './client.ts';
 import { Digest } from './digest.ts';
 import { Member } from './group.ts';
+import { Ledger } from './ledger.ts';
+import { LedgerReader } from './ledger-reader.ts';
 import { SimulatedNode } from './node.ts';
 import { Owners } from './owners.ts';
 import type { Party, Surroundings } from './party.ts';
 import { IdempotentProducer, PlainProducer } from './producer.ts';
 import { Reader } from './reader.ts';
 import { Tap } from './tap.ts';
+import { TransactionalProducer } from './transactional.ts';
 import { Injected, Trouble } from './trouble.ts';
 
 export interface SimulationOptions {
@@ -50,6 +54,8 @@ const TOPICS: readonly (readonly [name: string, settings: Partial<TopicSettings>
   ['fleeting', { engine: 'memory' }],
   ['trimmed', { segmentBytes: 1 << 20, retentionBytes: 1 << 20 }],
 ];
+/** Written in transactions alone, and read by those who know what they are. */
+const LEDGER = 'ledger';
 const LOAD_MS = 600_000;
 const SETUP_MS_MAX = 20_000;
 const HEAL_MS_MAX = 120_000;
@@ -63,6 +69,7 @@ export class Simulation {
   readonly #faults: Record<string, number> = {};
   readonly #marks: Record<string, number> = {};
   readonly parties: Party[] = [];
+  #ledger: Ledger | null = null;
   readonly #options: SimulationOptions;
 
   constructor(options: SimulationOptions) {
@@ -131,7 +138,7 @@ export class Simulation {
     this.node.start(1 + this.world.random.below(3));
     this.#setUp();
     this.#until(
-      () => this.checker.places.length >= 2 * TOPICS.length,
+      () => this.checker.places.length >= 2 * TOPICS.length && this.#ledger !== null,
       SETUP_MS_MAX,
       () => 'the topics were not made',
     );
@@ -195,10 +202,20 @@ export class Simulation {
     });
     const create = (name: string, settings: Partial<TopicSettings>): void =>
       client.call({ call: 'createTopic', name, partitions: 2, settings }, 5_000, (outcome) => {
-        if (outcome.type === 'reply' && outcome.reply.call === 'createTopic') this.checker.topic(outcome.reply.topic);
+        if (outcome.type === 'reply' && outcome.reply.call === 'createTopic') this.#made(outcome.reply.topic);
         else world.clock.after(200, () => create(name, settings));
       });
     for (const [name, settings] of TOPICS) create(name, { retentionMs: -1, ...settings });
+    create(LEDGER, { retentionMs: -1 });
+  }
+
+  #made(topic: Topic): void {
+    if (topic.name !== LEDGER) this.checker.topic(topic);
+    else
+      this.#ledger = new Ledger(
+        this.checker,
+        topic.partitions.map((_, index) => new PlaceHistory(topic, id<PartitionIndex>(index))),
+      );
   }
 
   #populate(): void {
@@ -223,7 +240,28 @@ export class Simulation {
       new Reader('r1', around, { places, waitMs: 2_000, jump: 0 }),
       new Reader('r2', around, { places: durable, waitMs: 500, jump: 0.05 }),
     );
+    if (this.#ledger !== null)
+      this.parties.push(
+        new TransactionalProducer('t1', around, this.#ledger),
+        new TransactionalProducer('t2', around, this.#ledger),
+        new LedgerReader('r3', around, this.#ledger),
+      );
     for (const party of this.parties) party.begin();
+  }
+
+  /** Nobody has a transaction open any more: one reads what all of them came to. */
+  #close(): void {
+    if (this.#ledger === null) return;
+    const reader = new LedgerReader('books', this.#surroundings, this.#ledger);
+    reader.begin();
+    reader.conclude();
+    this.#until(
+      () => reader.done,
+      HEAL_MS_MAX,
+      () => `transactions unread after everything healed: ${reader.behind}`,
+    );
+    reader.ending = true;
+    for (const outcome of this.#ledger.outcomes) this.mark(`transaction: ${outcome}`);
   }
 
   /** Nothing goes wrong any more; groups settle, everybody comes to an end, and one reads it all. */
@@ -259,8 +297,10 @@ export class Simulation {
       () =>
         `unread after everything healed: ${all.map(({ name, behind }) => `${name}: ${behind.join(', ')}`).join('; ')}`,
     );
+    this.#close();
     for (const party of this.parties) party.ending = true;
     if (this.#fine && !this.#over) this.checker.finish();
+    if (this.#fine && !this.#over) this.#ledger?.finish();
   }
 }
 
