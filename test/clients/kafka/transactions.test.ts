@@ -12,6 +12,8 @@ import { TestNode } from '../../node/harness.ts';
 const MESSAGES = LONG ? 100_000 : 1_500;
 const PER_TRANSACTION = LONG ? 100 : 25;
 const KILL_EVERY_MS = LONG ? 10_000 : 700;
+/** On a busy machine a node that is killed without end would never get anywhere. */
+const KILLS_MAX = LONG ? 200 : 5;
 const PARTITIONS = 2;
 
 const clientOf = (node: TestNode) =>
@@ -122,7 +124,7 @@ test('kafkajs copies in transactions while the node is killed again and again: e
   const killing = (async () => {
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, KILL_EVERY_MS * (0.5 + Math.random())));
-      if (done) return;
+      if (done || kills === KILLS_MAX) return;
       await node.kill();
       kills++;
       await node.startAgain();
