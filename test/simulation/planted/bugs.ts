@@ -122,4 +122,18 @@ export const bugs: readonly PlantedBug[] = [
     planted: "return owner === undefined || member.id !== '';",
     why: 'a partition is given on before its owner has given it up',
   },
+  {
+    name: 'last stable offset too far',
+    file: 'src/log/transactions.ts',
+    old: 'return Math.min(first, committed) as Offset;',
+    planted: 'return Math.max(first, committed) as Offset;',
+    why: 'readers of committed records are shown what may be taken back',
+  },
+  {
+    name: 'offsets committed outside their transaction',
+    file: 'src/group/pending-commits.ts',
+    old: "type: 'settled', producer, commit });",
+    planted: "type: 'settled', producer, commit: commit || !commit });",
+    why: 'a group has the offsets of a transaction that was aborted',
+  },
 ];
