@@ -136,4 +136,11 @@ export const bugs: readonly PlantedBug[] = [
     planted: "type: 'settled', producer, commit: commit || !commit });",
     why: 'a group has the offsets of a transaction that was aborted',
   },
+  {
+    name: 'fencing skipped',
+    file: 'src/transaction/decide.ts',
+    old: '  if (one.epoch !== request.epoch) return fenced(one.id, request.epoch);\n',
+    planted: '',
+    why: 'an instance that should be gone writes into the transaction of the one that took over',
+  },
 ];
