@@ -68,6 +68,7 @@ async function soak(minutes: number, memoryMib: number): Promise<string[]> {
     memory: memoryMib * MIB,
     'native.port': port,
     'admin.port': 0,
+    'kafka.port': 0,
     'log.level': 'error',
   };
   const child = fork(fileURLToPath(new URL('./soak-node.ts', import.meta.url)), [JSON.stringify(settings)], {

@@ -154,6 +154,24 @@ test('a partition that gave up before it stored anything begins anew with an era
   t.deepEqual(kinds(take(journal)), ['write']);
 });
 
+test('a partition is asked to flush what was fsynced, and not the offsets that a failed fsync gave up', (t) => {
+  const journal = begin();
+  journal.store(store(64, 0));
+  journal.prepared(null);
+  write(journal);
+  journal.store(store(64, 1, { flushIntervalMs: 50 }));
+  t.deepEqual(kinds(write(journal)), ['stored', 'syncLater']);
+  journal.syncDue();
+  take(journal);
+  journal.synced({ full: false, message: 'EIO' });
+  t.like(
+    take(journal).find(({ kind }) => kind === 'flush'),
+    { partition: 64, upTo: 1 },
+  );
+  journal.flushed(id(64), 1);
+  t.like(take(journal)[0], { kind: 'remove', name: '0-1' });
+});
+
 test('files that fail are needed for what was fsynced in them alone: the journal never waits for what it gave up', (t) => {
   const journal = begin();
   journal.store(store(64, 0));

@@ -107,6 +107,14 @@ export const bugs: readonly PlantedBug[] = [
     old: '    this.files.failed();\n',
     planted: '',
     why: 'journal and partitions wait for each other after failed fsyncs',
+    test: 'test/log/journal.test.ts',
+  },
+  {
+    name: 'large batches acked before their fsync',
+    file: 'actors/partition-writer.ts',
+    old: "work.durable ? 'durable log' : 'log'",
+    planted: "work.durable ? 'log' : 'log'",
+    why: 'a power cut takes what went past the journal, though its entry in the journal stays',
   },
   {
     name: 'window of duplicates dropped',
