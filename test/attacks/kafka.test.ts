@@ -131,6 +131,11 @@ function changed(change: (bytes: Buffer) => unknown): Buffer {
   bytes.writeUInt32BE(crc32c(bytes.subarray(21)), 17);
   return bytes;
 }
+/** Of a producer whose request names no transaction. */
+function transactional(bytes: Buffer): void {
+  bytes.writeInt16BE(0x10, 21);
+  bytes.fill(0, 43, 57);
+}
 const { CORRUPT_MESSAGE, INVALID_RECORD, UNSUPPORTED_FOR_MESSAGE_FORMAT } = errors;
 /** Where the fields of a batch lie: length 8, magic 16, CRC 17, attributes 21, last offset delta 23, base sequence 53, count 57. */
 const batches: readonly (readonly [what: string, code: number, records: Uint8Array])[] = [
@@ -141,7 +146,8 @@ const batches: readonly (readonly [what: string, code: number, records: Uint8Arr
   ['magic 0', UNSUPPORTED_FOR_MESSAGE_FORMAT, changed((bytes) => bytes.writeInt8(0, 16))],
   ['magic 1', UNSUPPORTED_FOR_MESSAGE_FORMAT, changed((bytes) => bytes.writeInt8(1, 16))],
   ['control batch', INVALID_RECORD, changed((bytes) => bytes.writeInt16BE(0x20, 21))],
-  ['transactional batch outside of one', INVALID_RECORD, changed((bytes) => bytes.writeInt16BE(0x10, 21))],
+  ['transactional batch of no producer', CORRUPT_MESSAGE, changed((bytes) => bytes.writeInt16BE(0x10, 21))],
+  ['transactional batch outside of one', errors.INVALID_TXN_STATE, changed(transactional)],
   ['last offset delta above the count', CORRUPT_MESSAGE, changed((bytes) => bytes.writeInt32BE(1_000_000, 23))],
   ['negative count', CORRUPT_MESSAGE, changed((bytes) => bytes.writeInt32BE(-5, 57))],
   ['count of 2^31 - 1', CORRUPT_MESSAGE, changed((bytes) => bytes.writeInt32BE(0x7fff_ffff, 57))],
