@@ -221,7 +221,7 @@ function systemOf(settings: Settings): Omit<SystemOptions, 'here' | 'treeUrl' | 
 
 async function serveAdmin(system: System, settings: Settings): Promise<Admin> {
   const view = {
-    unready: () => (system.ready ? null : 'a shard is starting or stopping'),
+    unready: () => (isReady(system, listenersOf(settings)) ? null : 'a shard is starting or stopping'),
     metrics: () =>
       system.counters.definitions.map((definition) => ({
         ...definition,
@@ -272,13 +272,16 @@ function bindOnce(host: string, port: number, dialect: 'native' | 'kafka'): Prom
 const listenersOf = (settings: Settings): number =>
   (PORTS_CAN_BE_SHARED ? settings.shards : 1) * (settings['kafka.enabled'] ? 2 : 1);
 
+const isReady = (system: System, listeners: number): boolean =>
+  system.ready && system.counters.total('listeners') >= listeners;
+
 /** Until every listener listens: from then on requests are answered, if need be after a wait for the catalog. */
 async function untilReady(system: System, listeners: number, failure: Promise<Error>): Promise<void> {
   let failed: Error | null = null;
   void failure.then((error) => {
     failed = error;
   });
-  while (!system.ready || system.counters.total('listeners') < listeners) {
+  while (!isReady(system, listeners)) {
     if (failed !== null) throw failed;
     await new Promise((resolve) => setTimeout(resolve, READY_LOOK_MS));
   }
