@@ -2,6 +2,7 @@
  * Transactions of real clients against a real node that is killed: what is consumed, transformed and produced in
  * transactions is there exactly once for readers of committed records, with the offsets of what was consumed.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Producer } from '@platformatic/kafka';
 import test from 'ava';
 import kafkajs from 'kafkajs';
@@ -11,9 +12,8 @@ import { TestNode } from '../../node/harness.ts';
 
 const MESSAGES = LONG ? 100_000 : 1_500;
 const PER_TRANSACTION = LONG ? 100 : 25;
-const KILL_EVERY_MS = LONG ? 10_000 : 700;
-/** On a busy machine a node that is killed without end would never get anywhere. */
-const KILLS_MAX = LONG ? 200 : 5;
+/** The node is killed by what is copied, not by the clock: so it is killed as often on a fast machine, and gets on on a slow one. */
+const KILLS = LONG ? 40 : 5;
 const PARTITIONS = 2;
 
 const clientOf = (node: TestNode) =>
@@ -62,11 +62,31 @@ async function committed(kafka: kafkajs.Kafka): Promise<Position> {
   }
 }
 
+interface Progress {
+  /** Messages whose transactions are ended. */
+  copied: number;
+  done: boolean;
+}
+
+/** Kills the node once at a random moment in each of `KILLS` equal parts of the work; tells how often it did. */
+async function killAlong(node: TestNode, progress: Progress): Promise<number> {
+  const part = MESSAGES / (KILLS + 1);
+  for (let kills = 0; kills < KILLS; kills++) {
+    const at = part * (kills + Math.random());
+    while (!progress.done && progress.copied < at) await sleep(5);
+    await sleep(Math.random() * 20);
+    if (progress.done) return kills;
+    await node.kill();
+    await node.startAgain();
+  }
+  return KILLS;
+}
+
 /**
  * Copies, from where the group is, one transaction after the other; each fifth is aborted. Ends with an error when the node
  * goes away, and is begun anew: what it had open is fenced.
  */
-async function copy(node: TestNode): Promise<void> {
+async function copy(node: TestNode, progress: Progress): Promise<void> {
   const kafka = clientOf(node);
   const source = await connect({ server: node.server });
   const producer = kafka.producer({ transactionalId: 'copier', maxInFlightRequests: 1, idempotent: true });
@@ -84,6 +104,7 @@ async function copy(node: TestNode): Promise<void> {
       const transaction = await producer.transaction();
       const send = () =>
         transaction.send({ topic: 'to', messages: messages.map(({ value }) => ({ value: `copy of ${value}` })) });
+      progress.copied = copied(at);
       if (round % 5 === 0) {
         await send();
         await transaction.abort();
@@ -119,27 +140,17 @@ test('kafkajs copies in transactions while the node is killed again and again: e
   const node = await TestNode.start({ flags: ['--log-level', 'warn'] });
   t.teardown(() => node.dispose());
   await withTopics(node);
-  let done = false;
-  let kills = 0;
-  const killing = (async () => {
-    for (;;) {
-      await new Promise((resolve) => setTimeout(resolve, KILL_EVERY_MS * (0.5 + Math.random())));
-      if (done || kills === KILLS_MAX) return;
-      await node.kill();
-      kills++;
-      await node.startAgain();
-    }
-  })();
-  for (let attempts = 0; !done && attempts < 1_000; attempts++)
-    await copy(node).then(
+  const progress: Progress = { copied: 0, done: false };
+  const killing = killAlong(node, progress);
+  for (let attempts = 0; !progress.done && attempts < 1_000; attempts++)
+    await copy(node, progress).then(
       () => {
-        done = true;
+        progress.done = true;
       },
-      () => new Promise((resolve) => setTimeout(resolve, 100)),
+      () => sleep(100),
     );
-  await killing;
-  t.true(done);
-  t.true(kills > 0, 'it was killed');
+  t.true(progress.done);
+  t.is(await killing, KILLS);
   const found = (await readAll(node)).sort();
   t.is(found.length, MESSAGES);
   t.deepEqual(found, expected());
