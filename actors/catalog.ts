@@ -19,9 +19,9 @@ import { type Fault, fault } from '../src/model/faults.ts';
 import { CATALOG_PARTITION, id, type ProducerEpoch, type ProducerId, type TopicId } from '../src/model/ids.ts';
 import type { Quota, QuotaChange, QuotaKind } from '../src/model/quota.ts';
 import type { Topic, TopicSettings } from '../src/model/topic.ts';
-import { Publisher } from './catalog-publisher.ts';
-import { StateLog, type StateLogMessage, type StateMachine } from './state-log.ts';
-import type { StateCodec } from './state-record.ts';
+import { Publisher } from './catalog/publisher.ts';
+import { StateLog, type StateLogMessage, type StateMachine } from './state/log.ts';
+import type { StateCodec } from './state/record.ts';
 
 /** Answered once the change is committed and every shard's directory has applied it, so that it can be used at once. */
 export type CatalogRequest =

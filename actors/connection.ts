@@ -11,11 +11,11 @@ import { type Fault, fault } from '../src/model/faults.ts';
 import { FRAME_MS_MAX, HELLO_MS_MAX, IDLE_MS_MAX, OUTBOX_BYTES_MAX, WRITE_MS_MAX } from '../src/model/limits.ts';
 import type { Conversation, Move } from '../src/protocols/conversation.ts';
 import type { Reply } from '../src/protocols/request.ts';
-import type { FrameRoom } from './frame-room.ts';
+import type { FrameRoom } from './connection/frame-room.ts';
+import { Intake, type IntakeMessage } from './connection/intake.ts';
+import { Outbox } from './connection/outbox.ts';
 import { CONNECTION_BYTES } from './heap-room.ts';
-import { Intake, type IntakeMessage } from './intake.ts';
 import { journalAddress } from './journal.ts';
-import { Outbox } from './outbox.ts';
 import { NO_HOLDS } from './requests/desk.ts';
 import { type RequestServices, Requests, type RequestsMessage } from './requests/requests.ts';
 

@@ -29,13 +29,13 @@ import type {
   ResetGroupRequest,
   SettleOffsetsRequest,
 } from '../src/protocols/groups.ts';
+import { GroupCalls } from './coordinator/group-calls.ts';
+import { GroupTopics } from './coordinator/topics.ts';
 import { type DirectoryAnswer, type DirectoryRequest, directoryAddress } from './directory.ts';
-import { GroupCalls } from './group-calls.ts';
-import { GroupTopics } from './group-topics.ts';
 import type { PartitionAnswer } from './partition.ts';
-import { StateLog, type StateLogMessage, type StateLogWake, type StateMachine } from './state-log.ts';
-import type { StateCodec } from './state-record.ts';
-import type { TransactionsAnswer } from './transactions-contract.ts';
+import { StateLog, type StateLogMessage, type StateLogWake, type StateMachine } from './state/log.ts';
+import type { StateCodec } from './state/record.ts';
+import type { TransactionsAnswer } from './transactions/contract.ts';
 
 export type GroupRequest =
   | ClassicRequest

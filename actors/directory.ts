@@ -10,8 +10,8 @@ import { type Fault, type FaultCode, fault } from '../src/model/faults.ts';
 import type { PartitionId, TopicId } from '../src/model/ids.ts';
 import type { Topic } from '../src/model/topic.ts';
 import { type CatalogAnswer, type CatalogPush, catalogAddress } from './catalog.ts';
-import { DirectoryCopy } from './directory-copy.ts';
-import { Followers } from './directory-followers.ts';
+import { DirectoryCopy } from './directory/copy.ts';
+import { Followers } from './directory/followers.ts';
 import type { PartitionConfiguration } from './partition.ts';
 
 export type DirectoryRequest =

@@ -15,11 +15,11 @@ import type { Crc32c } from '../src/model/crc.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import type { Offset, PartitionId } from '../src/model/ids.ts';
 import { MIB } from '../src/model/limits.ts';
-import type { CompactionRoom } from './compaction-room.ts';
-import { JournalFile } from './journal-file.ts';
-import { JournalRecovery } from './journal-recovery.ts';
-import { type JournalStart, readJournals } from './journal-start.ts';
-import type { ReadAheadRoom } from './read-ahead.ts';
+import { JournalFile } from './journal/file.ts';
+import { JournalRecovery } from './journal/recovery.ts';
+import { type JournalStart, readJournals } from './journal/start.ts';
+import type { CompactionRoom } from './partition/compaction-room.ts';
+import type { ReadAheadRoom } from './partition/read-ahead.ts';
 import { type Step, step } from './step.ts';
 
 /** From partitions of the same shard; from its janitor `refuse`; from the journals of other shards `released`. */

@@ -20,9 +20,9 @@ import type { Conversation } from '../src/protocols/conversation.ts';
 import { KafkaSession } from '../src/protocols/kafka/session.ts';
 import type { FieldsCodec } from '../src/protocols/native/frame.ts';
 import { NativeSession } from '../src/protocols/native/session.ts';
+import { FrameRoom } from './connection/frame-room.ts';
 import type { ConnectionInit } from './connection.ts';
 import type { Dialect } from './counters.ts';
-import { FrameRoom } from './frame-room.ts';
 import { CONNECTION_BYTES } from './heap-room.ts';
 import type { RequestServices } from './requests/requests.ts';
 

@@ -27,11 +27,11 @@ import { Transactions } from '../src/transaction/transactions.ts';
 import { type CatalogAnswer, catalogAddress } from './catalog.ts';
 import type { CoordinatorAnswer } from './coordinator.ts';
 import type { PartitionAnswer } from './partition.ts';
-import { StateLog, type StateLogMessage, type StateLogWake, type StateMachine } from './state-log.ts';
-import type { StateCodec } from './state-record.ts';
-import { TransactionMarks } from './transaction-marks.ts';
-import { reportOf, summaryOf } from './transaction-report.ts';
-import type { TransactionsAnswer, TransactionsReply, TransactionsRequest } from './transactions-contract.ts';
+import { StateLog, type StateLogMessage, type StateLogWake, type StateMachine } from './state/log.ts';
+import type { StateCodec } from './state/record.ts';
+import type { TransactionsAnswer, TransactionsReply, TransactionsRequest } from './transactions/contract.ts';
+import { TransactionMarks } from './transactions/marks.ts';
+import { reportOf, summaryOf } from './transactions/report.ts';
 
 export interface TransactionsInit {
   readonly codec: StateCodec;

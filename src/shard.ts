@@ -3,12 +3,12 @@
  * each. Imported by its URL in every thread that runs a shard.
  */
 import { crc32c } from '@node-rs/crc32';
-import { CompactionRoom } from '../actors/compaction-room.ts';
 import type { Dialect } from '../actors/counters.ts';
 import { HeapRoom } from '../actors/heap-room.ts';
 import { journalSize } from '../actors/journal.ts';
 import { type NodeInit, nodeTree } from '../actors/node.ts';
-import { readAheadRoom } from '../actors/read-ahead.ts';
+import { CompactionRoom } from '../actors/partition/compaction-room.ts';
+import { readAheadRoom } from '../actors/partition/read-ahead.ts';
 import { decodeValue, encodeValue, fieldsCodec } from '../runtime/envelope.ts';
 import { PORTS_CAN_BE_SHARED } from '../runtime/listener.ts';
 import type { Compose, Composition } from '../runtime/shard-host.ts';

@@ -12,7 +12,7 @@ import type { CoordinatorAnswer } from '../coordinator.ts';
 import { type DirectoryAnswer, directoryAddress } from '../directory.ts';
 import type { HeapRoom } from '../heap-room.ts';
 import type { PartitionAnswer } from '../partition.ts';
-import type { TransactionsAnswer } from '../transactions-contract.ts';
+import type { TransactionsAnswer } from '../transactions/contract.ts';
 import { Asker, type AskerMessage } from './asker.ts';
 import { changeTopic, deleteRecords, describeTopic, offsets, producer, resolve, topics } from './catalog.ts';
 import type { Desk, Done, NodeFacts } from './desk.ts';

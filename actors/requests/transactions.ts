@@ -24,7 +24,7 @@ import {
   type TransactionsReply,
   type TransactionsRequest,
   transactionsAddress,
-} from '../transactions-contract.ts';
+} from '../transactions/contract.ts';
 import type { Numbered } from './asker.ts';
 import { ANSWER_MS_MAX, type Desk, type Done, gather, NO_HOLDS, refuse } from './desk.ts';
 import { partitionAt } from './topics.ts';

@@ -1,7 +1,7 @@
 /**
  * Compaction's work on the bytes, as jobs for a thread of its own: notes the newest offset of each key of a piece of a
  * segment, and writes a piece anew without what newer records have replaced. Reads and writes no file; which pieces, and
- * what becomes of the results, compaction.ts and actors/partition-compaction.ts decide.
+ * what becomes of the results, compaction.ts and actors/partition/compaction.ts decide.
  *
  * A tombstone (a record without value) goes once nothing older of its key is left and readers had their time: the batch
  * is given that time when it is first written anew with all its tombstones noted, and they go when it has passed.

@@ -6,7 +6,6 @@
 import { crc32c } from '@node-rs/crc32';
 import test from 'ava';
 import { makeCatalog } from '../../actors/catalog.ts';
-import { CompactionRoom } from '../../actors/compaction-room.ts';
 import {
   type CoordinatorAnswer,
   coordinatorAddress,
@@ -15,6 +14,7 @@ import {
 } from '../../actors/coordinator.ts';
 import { makeDirectory } from '../../actors/directory.ts';
 import { makeJournal } from '../../actors/journal.ts';
+import { CompactionRoom } from '../../actors/partition/compaction-room.ts';
 import { makePartition } from '../../actors/partition.ts';
 import type { Address, Context, Message, Supervision } from '../../runtime/actor.ts';
 import { deadLetters } from '../../runtime/dead-letters.ts';

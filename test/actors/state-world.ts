@@ -12,7 +12,7 @@ import {
   makeCoordinator,
 } from '../../actors/coordinator.ts';
 import { makeDirectory } from '../../actors/directory.ts';
-import type { StateCodec } from '../../actors/state-record.ts';
+import type { StateCodec } from '../../actors/state/record.ts';
 import { makeTransactions } from '../../actors/transactions.ts';
 import type { Address, Context, Kind, Message, Tree } from '../../runtime/actor.ts';
 import { decodeValue, encodeValue } from '../../runtime/envelope.ts';

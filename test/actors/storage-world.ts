@@ -3,17 +3,17 @@
  * producer and a reader see of them, through crashes of actor, thread, process and power. Nothing here touches the machine.
  */
 import { crc32c } from '@node-rs/crc32';
-import { CompactionRoom } from '../../actors/compaction-room.ts';
 import { makeJanitor } from '../../actors/janitor.ts';
 import { makeJournal, type StorageInit } from '../../actors/journal.ts';
+import { CompactionRoom } from '../../actors/partition/compaction-room.ts';
+import { ReadAheadRoom } from '../../actors/partition/read-ahead.ts';
 import {
   makePartition,
   type PartitionAnswer,
   type PartitionRequest,
   partitionAddress,
 } from '../../actors/partition.ts';
-import { ReadAheadRoom } from '../../actors/read-ahead.ts';
-import type { TransactionsRequest } from '../../actors/transactions-contract.ts';
+import type { TransactionsRequest } from '../../actors/transactions/contract.ts';
 import type { Actor, Address, Context, Lease, Message, Supervision, Tree } from '../../runtime/actor.ts';
 import { deadLetters } from '../../runtime/dead-letters.ts';
 import { InProcessShards } from '../../runtime/in-process.ts';

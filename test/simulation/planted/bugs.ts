@@ -16,7 +16,7 @@ export interface PlantedBug {
 export const bugs: readonly PlantedBug[] = [
   {
     name: 'ack before fsync',
-    file: 'actors/journal-file.ts',
+    file: 'actors/journal/file.ts',
     old: 'const file = durable ? this.#handles.durable : this.#handles.plain;',
     planted: 'const file = durable ? this.#handles.plain : this.#handles.plain;',
     why: 'what was answered is with the disk and would not survive a power cut',
@@ -30,7 +30,7 @@ export const bugs: readonly PlantedBug[] = [
   },
   {
     name: 'producers forgotten at a start',
-    file: 'actors/partition-recovery.ts',
+    file: 'actors/partition/recovery.ts',
     old: '    this.producers.append(batch);\n',
     planted: '',
     why: 'a retry after a crash is stored a second time',
@@ -51,14 +51,14 @@ export const bugs: readonly PlantedBug[] = [
   },
   {
     name: 'entry not bound to its partition',
-    file: 'actors/journal-recovery.ts',
+    file: 'actors/journal/recovery.ts',
     old: 'if (batch.entry.partition === partition && batch.entry.next > offset) batches.push(batch);',
     planted: 'if (batch.entry.next > offset) batches.push(batch);',
     why: 'a partition comes back with the batches of its neighbours',
   },
   {
     name: 'slot freed while it is written',
-    file: 'actors/outbox.ts',
+    file: 'actors/connection/outbox.ts',
     old: '    this.#writing = this.#queue.splice(0, count);\n',
     planted:
       '    this.#writing = this.#queue.splice(0, count).map(({ view, holds }) => ({ view, holds: holds.filter((hold) => hold.release()) }));\n',
@@ -111,7 +111,7 @@ export const bugs: readonly PlantedBug[] = [
   },
   {
     name: 'large batches acked before their fsync',
-    file: 'actors/partition-writer.ts',
+    file: 'actors/partition/writer.ts',
     old: "work.durable ? 'durable log' : 'log'",
     planted: "work.durable ? 'log' : 'log'",
     why: 'a power cut takes what went past the journal, though its entry in the journal stays',

@@ -1,0 +1,396 @@
+/**
+ * What each call on groups does, once there is state to do it on: carries the machine's steps to the log and holds every
+ * answer until what it shows is committed. A plain class inside the coordinator, which owns the inbox and the life of it.
+ */
+import type { Address, Context } from '../../runtime/actor.ts';
+import { beat, expel, JOIN, nudge, settle, type Who } from '../../src/group/beat.ts';
+import { summaries } from '../../src/group/describe.ts';
+import { Group } from '../../src/group/group.ts';
+import { Groups } from '../../src/group/groups.ts';
+import { inspect } from '../../src/group/inspect.ts';
+import { type CommitDecision, commit, emptyGroup, forgetTopics, mayAsk } from '../../src/group/offsets.ts';
+import { type PlaceKey, partitionOf, placeKey, topicOf } from '../../src/group/places.ts';
+import { wants } from '../../src/group/reconcile.ts';
+import type { GroupRecord } from '../../src/group/record.ts';
+import { commitAsSaid, dropOffsets } from '../../src/group/seeking.ts';
+import { overdue, touch } from '../../src/group/timeouts.ts';
+import { unreachable } from '../../src/model/assert.ts';
+import { type Fault, fault, type Result } from '../../src/model/faults.ts';
+import type { TopicId } from '../../src/model/ids.ts';
+import type { Topic } from '../../src/model/topic.ts';
+import type { InspectGroupRequest, LeaveGroupRequest } from '../../src/protocols/classic.ts';
+import type {
+  CommitRequest,
+  CommittedReply,
+  CommittedRequest,
+  DeleteGroupRequest,
+  DescribeGroupRequest,
+  GroupsReply,
+  HeartbeatRequest,
+  ResetGroupRequest,
+} from '../../src/protocols/groups.ts';
+import type { CoordinatorRequest } from '../coordinator.ts';
+import type { PartitionAnswer } from '../partition.ts';
+import type { StateLog } from '../state/log.ts';
+import type { TransactionsAnswer } from '../transactions/contract.ts';
+import { ClassicCalls } from './classic-calls.ts';
+import { type Asked, farewell, Heartbeats, type Held, isMember } from './heartbeats.ts';
+import { GroupLog } from './log.ts';
+import { describeGroup } from './report.ts';
+import { planReset } from './reset.ts';
+import { Surveys } from './survey.ts';
+import { GroupTopics } from './topics.ts';
+import { GroupTransactions } from './transactions.ts';
+import { freshUuid } from './uuid.ts';
+
+export class GroupCalls {
+  readonly #context: Context<never>;
+  readonly #log: GroupLog;
+  readonly #classic: ClassicCalls;
+  readonly #initialRebalanceMs: number;
+  readonly #surveys: Surveys;
+  readonly #transactions: GroupTransactions;
+  #groups: Groups;
+  #heartbeats = new Heartbeats();
+  topics = new GroupTopics([]);
+
+  constructor(
+    context: Context<never>,
+    log: StateLog<GroupRecord>,
+    nextRequest: () => number,
+    initialRebalanceMs: number,
+  ) {
+    this.#context = context;
+    this.#log = new GroupLog(context, log);
+    this.#initialRebalanceMs = initialRebalanceMs;
+    this.#groups = new Groups(initialRebalanceMs);
+    this.#classic = new ClassicCalls(context, this.#log, this);
+    this.#surveys = new Surveys(context, nextRequest);
+    this.#transactions = new GroupTransactions(context, this.#log, this, nextRequest);
+  }
+
+  get groups(): Groups {
+    return this.#groups;
+  }
+
+  /** Somebody waits for time to pass. */
+  get waits(): boolean {
+    const { barriers, occupied } = this.#groups;
+    return (
+      this.#surveys.busy || this.#transactions.busy || this.#heartbeats.size > 0 || occupied > 0 || barriers.size > 0
+    );
+  }
+
+  counts(): unknown {
+    return { groups: this.#groups.size, occupied: this.#groups.occupied, held: this.#heartbeats.size };
+  }
+
+  /** Before a replay: nobody waits any longer. */
+  reset(): void {
+    this.refuseHeld(fault('UNAVAILABLE', 'the groups are being read from their log again'));
+    this.#heartbeats = new Heartbeats();
+    this.#groups = new Groups(this.#initialRebalanceMs);
+    this.#surveys.reset();
+  }
+
+  refuseHeld(reason: Fault): void {
+    for (const held of this.#heartbeats.all()) {
+      this.#heartbeats.take(held.ask.group, held.member.id);
+      this.#log.refuse(held, reason);
+    }
+    this.#classic.refuseHeld(reason);
+    this.#transactions.refuseHeld(reason);
+  }
+
+  serve({ request, ask, client, host }: CoordinatorRequest, from: Address): void {
+    switch (ask.call) {
+      case 'heartbeat':
+        this.#heartbeat({ request, ask, from }, { client, host });
+        break;
+      case 'joinGroup':
+        this.#classic.join({ request, ask, from }, { client, host });
+        break;
+      case 'syncGroup':
+        this.#classic.sync({ request, ask, from });
+        break;
+      case 'keepAlive':
+        this.#classic.keepAlive({ request, ask, from });
+        break;
+      case 'leaveGroup':
+        if ((this.#groups.get(ask.group)?.members.size ?? 0) > 0) this.#remove({ request, ask, from });
+        else this.#classic.leave({ request, ask, from });
+        break;
+      case 'commitOffsets':
+        this.#decided({ request, from }, 'commitOffsets', commitAsSaid(this.#groups, this.topics, ask, this.#now()));
+        break;
+      case 'dropOffsets':
+        this.#decided({ request, from }, 'dropOffsets', dropOffsets(this.#groups, this.topics, ask));
+        break;
+      case 'inspectGroup':
+        this.#inspect({ request, ask, from });
+        break;
+      case 'commitInTransaction':
+        this.#transactions.commit({ request, ask, from });
+        break;
+      case 'settleOffsets':
+        this.#transactions.settle({ request, ask, from });
+        break;
+      case 'commit':
+        this.#commit({ request, ask, from });
+        break;
+      case 'committed':
+        this.#committed({ request, ask, from });
+        break;
+      case 'groups':
+        this.#log.answer({ request, from }, this.#list());
+        break;
+      case 'describeGroup':
+        this.#describe({ request, ask, from });
+        break;
+      case 'resetGroup':
+        this.#reset({ request, ask, from });
+        break;
+      case 'deleteGroup':
+        this.#delete({ request, ask, from });
+        break;
+      default:
+        unreachable(ask);
+    }
+  }
+
+  surveyed(answer: PartitionAnswer, from: Address): boolean {
+    return this.#surveys.receive(answer, from);
+  }
+
+  transacted(answer: TransactionsAnswer): void {
+    this.#transactions.transacted(answer);
+  }
+
+  // ---- what happens by itself
+
+  /** The replay is over: members of classic groups go on, each with a new session. */
+  restore(): void {
+    this.#groups.barriers.restore(this.#groups.all(), this.#now());
+  }
+
+  /** After a replay, and after a time in which nothing could be written. */
+  settleAll(): void {
+    for (const group of [...this.#groups.all()]) this.#adapt(group);
+  }
+
+  topicChanged(topic: Topic): void {
+    this.topics.add(topic);
+    if (this.#log.refusal !== null) return;
+    for (const group of [...this.#groups.all()]) if (wants(group, this.topics, topic.name)) this.#adapt(group);
+  }
+
+  topicGone(topic: TopicId): void {
+    this.topics.drop(topic);
+    if (this.#log.refusal !== null) return;
+    for (const group of [...this.#groups.all()])
+      if (group.topics.has(topic) || group.offsets.size > 0) this.#adapt(group);
+  }
+
+  tick(): void {
+    this.#surveys.tick();
+    this.#transactions.tick();
+    if (this.#log.refusal === null) {
+      for (const group of [...this.#groups.all()]) this.#expelOverdue(group);
+      this.#classic.tick();
+    }
+    const now = this.#context.monotonic();
+    for (const held of this.#heartbeats.all()) if (now >= held.until) this.#answerHeld(held);
+  }
+
+  /** To the topics as they are now. */
+  #adapt(group: Group): void {
+    this.#log.carryOut(forgetTopics(this.#groups, group, (topic) => this.topics.byId(topic) !== undefined));
+    this.#log.carryOut(settle(this.#groups, this.topics, group.name));
+    this.#wakeMembers(group.name);
+  }
+
+  #expelOverdue(group: Group): void {
+    const members = overdue(group, this.#context.monotonic());
+    if (members.length === 0) return;
+    this.#context.log.info({ group: group.name, members: members.length }, 'members out of time');
+    this.#log.carryOut(expel(this.#groups, this.topics, group, members));
+    this.#wakeMembers(group.name);
+  }
+
+  #now(): number {
+    return this.#context.monotonic();
+  }
+
+  // ---- heartbeats
+
+  #heartbeat(beaten: Asked<HeartbeatRequest>, who: Who): void {
+    const asked = this.#named(beaten);
+    const { ask } = asked;
+    this.#supersede(ask.group, ask.member);
+    const refused = this.#log.carryOut(beat(this.#groups, this.topics, ask, who));
+    const member = this.#groups.get(ask.group)?.members.get(ask.member);
+    // A disk that is full does not make anybody dead.
+    if (member !== undefined && refused !== null && refused === this.#log.refusal)
+      touch(member, this.#context.monotonic());
+    if (refused !== null) this.#log.refuse(asked, refused);
+    else if (member === undefined || ask.epoch < 0) this.#log.answer(asked, farewell(ask));
+    else {
+      touch(member, this.#context.monotonic());
+      if (ask.waitMs > 0 && !this.#heartbeats.news(asked, member))
+        this.#heartbeats.hold(asked, member, this.#context.monotonic());
+      else this.#log.answer(asked, this.#heartbeats.reply(asked, member));
+    }
+    this.#wakeMembers(ask.group);
+  }
+
+  /** An admin takes static members out by their instance ids; by itself a member leaves with a heartbeat. */
+  #remove(asked: Asked<LeaveGroupRequest>): void {
+    const { group: name, members } = asked.ask;
+    const left = members.map((named) => {
+      const group = this.#groups.get(name);
+      const holder = named.member === '' ? group?.holder(named.instance ?? '') : undefined;
+      const refused =
+        group === undefined || holder === undefined
+          ? fault('UNKNOWN_MEMBER', `${name} has no member with instance id ${named.instance}`)
+          : this.#log.carryOut(expel(this.#groups, this.topics, group, [holder.id]));
+      return refused === null ? named : { ...named, fault: refused };
+    });
+    this.#wakeMembers(name);
+    this.#log.answer(asked, { call: 'leaveGroup', members: left });
+  }
+
+  /** Members of some dialects have no id until they are given one. */
+  #named(asked: Asked<HeartbeatRequest>): Asked<HeartbeatRequest> {
+    const { ask } = asked;
+    if (ask.member !== '' || ask.epoch !== JOIN) return asked;
+    return { ...asked, ask: { ...ask, member: freshUuid(this.#context.random) } };
+  }
+
+  /** A member has one heartbeat at a time: the older one is answered with what it knows. */
+  #supersede(group: string, member: string): void {
+    const held = this.#heartbeats.take(group, member);
+    if (held !== undefined) this.#answerTaken(held);
+  }
+
+  /** Lets every member that waits make its next step, and tells those for whom something has changed. */
+  #wakeMembers(name: string): void {
+    for (const held of this.#heartbeats.of(name)) {
+      const group = this.#groups.get(name);
+      if (group !== undefined && isMember(group, held) && this.#log.refusal === null)
+        this.#log.carryOut(nudge(group, held.member));
+      if (!isMember(group, held) || this.#heartbeats.news(held, held.member)) this.#answerHeld(held);
+    }
+  }
+
+  #answerHeld(held: Held): void {
+    this.#heartbeats.take(held.ask.group, held.member.id);
+    this.#answerTaken(held);
+  }
+
+  #answerTaken(held: Held): void {
+    if (!isMember(this.#groups.get(held.ask.group), held))
+      this.#log.refuse(held, fault('FENCED_MEMBER', `${held.member.id} is no longer a member of ${held.ask.group}`));
+    else {
+      // It was there all the time that it waited.
+      touch(held.member, this.#context.monotonic());
+      this.#log.answer(held, this.#heartbeats.reply(held, held.member));
+    }
+  }
+
+  // ---- offsets
+
+  #commit({ ask, ...asked }: Asked<CommitRequest>): void {
+    this.#decided(asked, 'commit', commit(this.#groups, this.topics, ask));
+  }
+
+  /** A change of committed offsets: its record, then the answer by partition. */
+  #decided(
+    asked: Pick<Asked<never>, 'request' | 'from'>,
+    call: 'commit' | 'commitOffsets' | 'dropOffsets',
+    decision: Result<CommitDecision>,
+  ): void {
+    if (!decision.ok) {
+      this.#log.refuse(asked, decision.fault);
+      return;
+    }
+    const { record, parts } = decision.value;
+    const refused = record === null ? null : this.#log.carryOut([record]);
+    if (refused !== null) this.#log.refuse(asked, refused);
+    else this.#log.answer(asked, { call, parts });
+  }
+
+  #committed(asked: Asked<CommittedRequest>): void {
+    const { group, places } = asked.ask;
+    const stranger = mayAsk(this.#groups, asked.ask);
+    if (stranger !== null) {
+      this.#log.refuse(asked, stranger);
+      return;
+    }
+    const known = this.#groups.get(group);
+    const offsets = known?.offsets;
+    const keys: Iterable<PlaceKey> =
+      places?.map(({ topic, partition }) => placeKey(topic, partition)) ?? offsets?.keys() ?? [];
+    const parts: CommittedReply['parts'][number][] = [];
+    for (const key of keys) {
+      const { offset, metadata, leaderEpoch } = offsets?.get(key) ?? { offset: -1, metadata: '', leaderEpoch: -1 };
+      const part = { topic: topicOf(key), partition: partitionOf(key), offset, metadata };
+      const whole = leaderEpoch < 0 ? part : { ...part, leaderEpoch };
+      parts.push(known?.pending.has(key) === true ? { ...whole, unstable: true } : whole);
+    }
+    this.#log.answer(asked, { call: 'committed', parts });
+  }
+
+  // ---- administration
+
+  #list(): GroupsReply {
+    return { call: 'groups', groups: [...summaries(this.#groups)] };
+  }
+
+  #inspect(asked: Asked<InspectGroupRequest>): void {
+    const report = inspect(this.#groups, this.topics, asked.ask.group);
+    if (report !== undefined) this.#log.answer(asked, { call: 'inspectGroup', report });
+    else this.#log.refuse(asked, fault('UNKNOWN_GROUP', `group ${asked.ask.group} does not exist`));
+  }
+
+  #describe(asked: Asked<DescribeGroupRequest>): void {
+    const { group: name } = asked.ask;
+    const barrier = this.#groups.barriers.get(name);
+    // Somebody may be joining a group of which there is no record yet.
+    const group = this.#groups.get(name) ?? (barrier === undefined ? undefined : new Group(name));
+    if (group === undefined) {
+      this.#log.refuse(asked, fault('UNKNOWN_GROUP', `group ${asked.ask.group} does not exist`));
+      return;
+    }
+    const { questions, reply } = describeGroup(group, barrier, this.topics);
+    this.#surveys.ask(questions, (answers) => this.#log.answer(asked, reply(answers, this.#context.now())));
+  }
+
+  #reset(asked: Asked<ResetGroupRequest>): void {
+    const group = emptyGroup(this.#groups, asked.ask.group);
+    if (!group.ok) {
+      this.#log.refuse(asked, group.fault);
+      return;
+    }
+    const { places, dryRun } = asked.ask;
+    const plan = planReset(places, this.topics);
+    this.#surveys.ask(plan.questions, (answers) => {
+      // Members may have come while the partitions were asked.
+      const still = emptyGroup(this.#groups, asked.ask.group);
+      if (!still.ok) {
+        this.#log.refuse(asked, still.fault);
+        return;
+      }
+      const { record, parts } = plan.decide(still.value, answers);
+      const refused = record === null || dryRun ? null : this.#log.carryOut([record]);
+      if (refused !== null) this.#log.refuse(asked, refused);
+      else this.#log.answer(asked, { call: 'resetGroup', parts });
+    });
+  }
+
+  #delete(asked: Asked<DeleteGroupRequest>): void {
+    const group = emptyGroup(this.#groups, asked.ask.group);
+    const refused = group.ok ? this.#log.carryOut([{ group: asked.ask.group, type: 'deleted' }]) : group.fault;
+    if (refused !== null) this.#log.refuse(asked, refused);
+    else this.#log.answer(asked, { call: 'deleteGroup', group: asked.ask.group });
+  }
+}

@@ -1,0 +1,286 @@
+/**
+ * What a partition answers to readers: batches from memory by lease or from disk, look-ups by time, who waits for more.
+ * A plain class inside the partition's actor; what may be seen, src/log decides. Never changes the log.
+ */
+import type { Address, Context, Lease } from '../../runtime/actor.ts';
+import type { PartitionLog } from '../../src/log/partition-log.ts';
+import { bytesFrom, locate, newestTime, segmentOfTime, timeInChunks } from '../../src/log/reading.ts';
+import type { Segment } from '../../src/log/segment.ts';
+import type { Aborted, PartitionTransactions } from '../../src/log/transactions.ts';
+import { codecOf, readAttributes, readBaseOffset, readMaxTimestamp } from '../../src/model/batch.ts';
+import { type Fault, failed } from '../../src/model/faults.ts';
+import { id, type Offset } from '../../src/model/ids.ts';
+import { openRecords } from '../../src/model/record.ts';
+import type { Step } from '../step.ts';
+import type { PartitionAnswer, PartitionRequest } from './contract.ts';
+import type { ReadAheadRoom } from './read-ahead.ts';
+import { PartitionReader } from './reader.ts';
+
+type Request<Type extends PartitionRequest['type']> = PartitionRequest & { readonly type: Type };
+
+interface Watcher {
+  readonly from: Address;
+  readonly request: number;
+  readonly offset: Offset;
+  readonly uncommitted: boolean;
+}
+/** Who waits for more, beyond it `watch` is refused. */
+const WATCHERS_MAX = 100_000;
+const NONE_ABORTED: readonly Aborted[] = [];
+const NO_BYTES = new Uint8Array(0);
+
+export class PartitionAnswers {
+  readonly reader: PartitionReader;
+  readonly #context: Context<Step>;
+  readonly #log: PartitionLog;
+  readonly #transactions: PartitionTransactions;
+  /** By sender and request, in the order they came. */
+  readonly #watchers = new Map<string, Watcher>();
+  /** Watches of each sender, so that those of the dead go. */
+  readonly #watching = new Map<string, number>();
+
+  constructor(
+    context: Context<Step>,
+    log: PartitionLog,
+    transactions: PartitionTransactions,
+    aheadRoom: ReadAheadRoom,
+  ) {
+    this.#context = context;
+    this.#log = log;
+    this.#transactions = transactions;
+    this.reader = new PartitionReader(context, log, aheadRoom);
+  }
+
+  /** Readers of committed records see what lies below. */
+  get #stable(): Offset {
+    return Math.max(this.#transactions.stable(this.#log.committed), this.#log.begin) as Offset;
+  }
+
+  /** What a reader sees lies below. */
+  #seenBy({ uncommitted = false }: { readonly uncommitted?: boolean }): Offset {
+    return uncommitted ? this.#log.committed : this.#stable;
+  }
+
+  #answer(to: Address, answer: PartitionAnswer): void {
+    this.#context.reply(to, answer);
+  }
+
+  #refuse(to: Address, request: number, reason: Fault): void {
+    this.#answer(to, { type: 'refused', request, fault: reason });
+  }
+
+  // ---- read
+
+  read(message: Request<'read'>, from: Address): void {
+    const { request, offset, bytesMax } = message;
+    const located = locate(this.#log, offset, bytesMax, this.#seenBy(message));
+    if (!located.ok) {
+      this.#refuse(from, request, located.fault);
+      return;
+    }
+    const place = located.value;
+    if (place.kind === 'end') this.#give(message, from, { bytes: NO_BYTES, next: offset });
+    else if (place.kind === 'segment') this.#readSegment(place.segment, message, from);
+    else {
+      const { chunk, from: first, to } = place;
+      const at = chunk.positionAt(first) - chunk.start;
+      const bytes = chunk.memory.bytes.subarray(at, chunk.endAt(to - 1) - chunk.start);
+      const lease = chunk.memory.retain();
+      this.#give(message, from, { bytes, lease, next: chunk.nextAt(to - 1) });
+    }
+  }
+
+  #give(
+    { request, offset, uncommitted = false }: Request<'read'>,
+    from: Address,
+    read: { readonly bytes: Uint8Array; readonly next: Offset; readonly lease?: Lease },
+  ): void {
+    const { begin, committed: end } = this.#log;
+    const aborted = uncommitted ? NONE_ABORTED : this.#transactions.aborted(offset, read.next);
+    const told = aborted.length === 0 ? read : { ...read, aborted };
+    this.#answer(from, { type: 'records', request, begin, end, stable: this.#stable, ...told });
+  }
+
+  #readSegment(segment: Segment, message: Request<'read'>, from: Address): void {
+    const { request, offset, bytesMax } = message;
+    this.reader.read(segment, offset, bytesMax, this.#seenBy(message), (problem, read) => {
+      if (problem !== null) this.#refuse(from, request, problem);
+      else this.#give(message, from, read ?? { bytes: NO_BYTES, next: offset });
+    });
+  }
+
+  // ---- watch
+
+  watch({ request, offset, uncommitted = false }: Request<'watch'>, from: Address): void {
+    if (offset < this.#seenBy({ uncommitted })) {
+      this.#answer(from, { type: 'ready', request });
+      return;
+    }
+    if (this.#watchers.size >= WATCHERS_MAX) {
+      this.#refuse(from, request, failed('OVERLOADED', 'too many readers wait for this partition').fault);
+      return;
+    }
+    const key = watcherKey(from, request);
+    if (!this.#watchers.has(key)) this.#countWatch(from, 1);
+    this.#watchers.set(key, { from, request, offset, uncommitted });
+  }
+
+  unwatch(request: number, from: Address): void {
+    if (this.#watchers.delete(watcherKey(from, request))) this.#countWatch(from, -1);
+  }
+
+  #countWatch(from: Address, by: number): void {
+    const key = senderKey(from);
+    const count = (this.#watching.get(key) ?? 0) + by;
+    if (count === 1 && by === 1) this.#context.watch(from);
+    if (count > 0) this.#watching.set(key, count);
+    else {
+      this.#watching.delete(key);
+      this.#context.unwatch(from);
+    }
+  }
+
+  /** A reader is gone. */
+  down(address: Address): void {
+    if (!this.#watching.delete(senderKey(address))) return;
+    for (const [key, watcher] of this.#watchers)
+      if (senderKey(watcher.from) === senderKey(address)) this.#watchers.delete(key);
+  }
+
+  /** The committed offset may have moved. */
+  committed(): void {
+    if (this.#watchers.size === 0) return;
+    const { committed } = this.#log;
+    const stable = this.#stable;
+    for (const [key, { from, request, offset, uncommitted }] of this.#watchers) {
+      if (offset >= (uncommitted ? committed : stable)) continue;
+      this.#watchers.delete(key);
+      this.#countWatch(from, -1);
+      this.#answer(from, { type: 'ready', request });
+    }
+  }
+
+  // ---- look-ups
+
+  find(message: Request<'find'>, from: Address): void {
+    const { request, at } = message;
+    const seen = this.#seenBy(message);
+    const found = (offset: Offset, timestamp: number): void => {
+      const isSeen = offset < seen;
+      this.#answer(from, {
+        type: 'found',
+        request,
+        offset: isSeen ? offset : seen,
+        timestamp: isSeen ? timestamp : -1,
+      });
+    };
+    if (at === 'begin') found(this.#log.begin, -1);
+    else if (at === 'end') found(this.#log.committed, -1);
+    else if (at === 'newest') this.#findNewest(found, (problem) => this.#refuse(from, request, problem));
+    else this.#findTime(at, found, (problem) => this.#refuse(from, request, problem));
+  }
+
+  #findNewest(found: (offset: Offset, timestamp: number) => void, refuse: (fault: Fault) => void): void {
+    const newest = newestTime(this.#log);
+    if (newest < 0) found(this.#log.committed, -1);
+    else this.#findTime(newest, found, refuse);
+  }
+
+  #findTime(time: number, found: (offset: Offset, timestamp: number) => void, refuse: (fault: Fault) => void): void {
+    const segment = segmentOfTime(this.#log, time);
+    if (segment === null) {
+      found(this.#log.committed, -1);
+      return;
+    }
+    const first = Math.max(segment.base, this.#log.begin) as Offset;
+    const inBatch = (base: Offset | null): void => {
+      if (base === null || base >= this.#log.committed) found(this.#log.committed, -1);
+      else this.#findInBatch(base, time, found, refuse);
+    };
+    const inMemory = this.#log.chunks[0];
+    if (segment.listedTo <= first || (inMemory !== undefined && inMemory.first <= first)) {
+      inBatch(timeInChunks(this.#log, segment, time));
+      return;
+    }
+    this.reader.sidecar(segment, first, (problem, sidecar) => {
+      if (sidecar === null) {
+        if (problem !== null) refuse(problem);
+        return;
+      }
+      const index = sidecar.indexOfTime(time, sidecar.indexOf(first));
+      inBatch(index < sidecar.count ? sidecar.entry(index).base : timeInChunks(this.#log, segment, time));
+    });
+  }
+
+  /** The very record, where the batch is not compressed; else the batch, whose first records may be older. */
+  #findInBatch(
+    base: Offset,
+    time: number,
+    found: (offset: Offset, timestamp: number) => void,
+    refuse: (fault: Fault) => void,
+  ): void {
+    const look = (bytes: Uint8Array): void => {
+      const { offset, timestamp } = recordOfTime(bytes, time);
+      found(Math.max(offset, this.#log.begin) as Offset, timestamp);
+    };
+    const located = locate(this.#log, Math.max(base, this.#log.begin) as Offset, 1);
+    if (!located.ok) refuse(located.fault);
+    else if (located.value.kind === 'chunk') look(located.value.chunk.batchAt(located.value.from));
+    else if (located.value.kind === 'segment')
+      this.reader.read(located.value.segment, base, 1, this.#log.committed, (problem, read) => {
+        if (problem !== null) refuse(problem);
+        else if (read !== null) {
+          look(read.bytes);
+          read.lease.release();
+        }
+      });
+    else found(this.#log.committed, -1);
+  }
+
+  measure({ request, offset }: Request<'measure'>, from: Address): void {
+    const { begin } = this.#log;
+    const end = this.#stable;
+    const sizeBytes = bytesFrom(this.#log, offset);
+    const done = (timestamp: number): void =>
+      this.#answer(from, { type: 'measured', request, begin, end, sizeBytes, timestamp });
+    const at = Math.max(offset, begin) as Offset;
+    const located = at < end ? locate(this.#log, at, 1) : null;
+    if (located?.ok !== true || located.value.kind === 'end') done(-1);
+    else if (located.value.kind === 'chunk') done(readMaxTimestamp(located.value.chunk.batchAt(located.value.from)));
+    else
+      this.reader.sidecar(located.value.segment, at, (_problem, sidecar) => {
+        const index = sidecar?.indexOf(at) ?? 0;
+        done(sidecar !== null && index < sidecar.count ? sidecar.entry(index).maxTimestamp : -1);
+      });
+  }
+
+  describe(request: number, from: Address): void {
+    const { begin, durable, end: appended, sizeBytes, segments, damaged } = this.#log;
+    const end = this.#stable;
+    this.#answer(from, {
+      type: 'described',
+      request,
+      begin,
+      end,
+      durable,
+      appended,
+      sizeBytes,
+      segments: segments.length,
+      damaged: damaged.map(([first, behind]) => [first, id<Offset>(behind - 1)] as const),
+    });
+  }
+}
+
+const senderKey = (address: Address): string => `${address.node} ${address.name} ${address.incarnation}`;
+const watcherKey = (address: Address, request: number): string => `${senderKey(address)} ${request}`;
+
+/** The first record of `time` or later in the batch at the beginning of `bytes`. */
+function recordOfTime(bytes: Uint8Array, time: number): { offset: Offset; timestamp: number } {
+  const batch = { offset: readBaseOffset(bytes), timestamp: readMaxTimestamp(bytes) };
+  if (codecOf(readAttributes(bytes)) !== 'none') return batch;
+  const opened = openRecords(bytes, () => failed('UNSUPPORTED_BATCH', 'not opened here'), bytes.length);
+  if (!opened.ok) return batch;
+  const records = opened.value;
+  while (records.next()) if (records.timestamp >= time) return { offset: records.offset, timestamp: records.timestamp };
+  return batch;
+}
