@@ -1,7 +1,7 @@
 /** Puts the figures of a run between the marks of a Markdown file, so that nobody copies them by hand. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-/** What can be put into a file: `<!-- bench:NAME -->` … `<!-- /bench:NAME -->`. */
+/** What can be put into a file: between the lines `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`, which hold nothing else. */
 export type Parts = Readonly<Record<'summary' | 'figures', string>>;
 
 const marks = (name: string): readonly [string, string] => [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`];
@@ -22,12 +22,13 @@ export function paste(text: string, parts: Parts): string {
   let found = 0;
   for (const [name, part] of Object.entries(parts)) {
     const [begin, end] = marks(name);
-    const from = pasted.indexOf(begin);
-    const to = pasted.indexOf(end);
+    const lines = pasted.split('\n');
+    const from = lines.indexOf(begin);
+    const to = lines.indexOf(end);
     if (from < 0 && to < 0) continue;
     if (from < 0 || to < from) throw new Error(`${begin} and ${end} do not belong together`);
     found++;
-    pasted = `${pasted.slice(0, from + begin.length)}\n${part}\n${pasted.slice(to)}`;
+    pasted = [...lines.slice(0, from + 1), part, ...lines.slice(to)].join('\n');
   }
   if (found === 0) throw new Error(`neither ${marks('summary')[0]} nor ${marks('figures')[0]} is there`);
   return pasted;

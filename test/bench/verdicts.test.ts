@@ -124,6 +124,13 @@ test('tables are pasted between their marks, again and again', (t) => {
   t.throws(() => paste('<!-- bench:summary -->', { summary: '', figures: '' }));
 });
 
+test('marks that a sentence speaks of are no marks', (t) => {
+  const prose = 'put between `<!-- bench:summary -->` and `<!-- /bench:summary -->`\n';
+  const marked = (part: string): string => `${prose}<!-- bench:summary -->\n${part}\n<!-- /bench:summary -->\n`;
+  t.is(paste(marked('old'), { summary: 'new', figures: '' }), marked('new'));
+  t.throws(() => paste(prose, { summary: 'new', figures: '' }));
+});
+
 const called = (functionName: string, url = '') => ({ functionName, url, lineNumber: url === '' ? -1 : 6 });
 const profile: Profile = {
   nodes: [
