@@ -1,9 +1,5 @@
-/**
- * What is measured: the broker or the ceiling, in a process of its own on a folder of its own. Starts and ends it by its
- * process id, and reads from /proc what it uses. Linux only.
- */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+/** What is measured: the broker or the ceiling, with the flags they are started with; it has started when it answers hello. */
+import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -11,24 +7,16 @@ import { fileURLToPath } from 'node:url';
 import { msgpack } from '../../src/edges/client/msgpack.ts';
 import { encodeHello } from '../../src/protocols/native/codec.ts';
 import { freePort } from '../node/harness.ts';
-import { cpuSecondsOf, memoryMib, resetPeak } from './usage.ts';
+import { Measured } from './measured.ts';
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 const ROOT = here('../..');
 const POLL_MS = 2;
-const START_MS_MAX = 120_000;
-const STOP_MS_MAX = 60_000;
 /** The broker's own choice, which the ceiling is given, too. */
 const FILE_THREADS = String(Math.min(64, Math.max(8, 4 * availableParallelism())));
 
 /** `other`: the broker of another checkout, to see what a change brings. */
 export type CandidateName = 'broker' | 'ceiling' | 'other';
-
-/** However this process ends, none of them outlives it. */
-const running = new Set<ChildProcess>();
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
 
 export interface CandidateOptions {
   /** Where folders are made. */
@@ -42,25 +30,12 @@ export interface CandidateOptions {
   readonly flags?: readonly string[];
 }
 
-export class Candidate {
-  readonly name: CandidateName;
-  readonly folder: string;
+export class Candidate extends Measured<CandidateName> {
   readonly #options: CandidateOptions;
-  port = 0;
-  #child: ChildProcess | null = null;
-  #exited: Promise<void> = Promise.resolve();
-  #errors = '';
 
   constructor(name: CandidateName, options: CandidateOptions) {
-    this.name = name;
+    super(name, options.below);
     this.#options = options;
-    this.folder = mkdtempSync(join(options.below, `${name}-`));
-  }
-
-  get pid(): number {
-    const pid = this.#child?.pid;
-    if (pid === undefined) throw new Error(`${this.name} does not run: ${this.#errors}`);
-    return pid;
   }
 
   /** @returns ms from the start of the process until it answers hello. */
@@ -76,74 +51,18 @@ export class Candidate {
       this.name === 'ceiling'
         ? [here('ceiling.ts'), JSON.stringify([this.port, this.folder])]
         : [bin, 'start', '--data', this.folder, ...ports, '--shards', String(shards), '--log-level', 'warn', ...flags];
-    const begin = performance.now();
-    const child = spawn(process.execPath, [...nodeFlags, ...command], {
-      stdio: ['ignore', 'ignore', 'pipe'],
+    return await this.run({
+      program: process.execPath,
+      args: [...nodeFlags, ...command],
       env: { ...process.env, UV_THREADPOOL_SIZE: FILE_THREADS },
+      answers: () => answersHello(this.port),
+      pollMs: POLL_MS,
     });
-    this.#child = child;
-    running.add(child);
-    child.once('exit', () => running.delete(child));
-    this.#errors = '';
-    child.stderr.on('data', (text: Buffer) => {
-      this.#errors = (this.#errors + text.toString()).slice(-4_000);
-    });
-    this.#exited = new Promise((resolve) => child.once('exit', () => resolve()));
-    await this.#untilAnswers();
-    return performance.now() - begin;
   }
 
-  /** @returns false when it did not end by itself. */
-  async stop(signal: 'SIGTERM' | 'SIGKILL' = this.name === 'ceiling' ? 'SIGKILL' : 'SIGTERM'): Promise<boolean> {
-    const child = this.#child;
-    if (child === null) return true;
-    let ended = true;
-    child.kill(signal);
-    const late = setTimeout(() => {
-      ended = false;
-      child.kill('SIGKILL');
-    }, STOP_MS_MAX);
-    await this.#exited;
-    clearTimeout(late);
-    this.#child = null;
-    return ended;
-  }
-
-  async dispose(): Promise<void> {
-    await this.stop('SIGKILL');
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  /** User and system, of all threads, since the start. */
-  cpuSeconds(): number {
-    return cpuSecondsOf(this.pid);
-  }
-
-  rssMib(): number {
-    return memoryMib(this.pid, 'VmRSS');
-  }
-
-  /** Highest from now on is what {@link rssPeakMib} tells. */
-  resetPeak(): void {
-    resetPeak(this.pid);
-  }
-
-  /** Highest since the start or {@link resetPeak}. */
-  rssPeakMib(): number {
-    return memoryMib(this.pid, 'VmHWM');
-  }
-
-  get errors(): string {
-    return this.#errors;
-  }
-
-  async #untilAnswers(): Promise<void> {
-    const deadline = performance.now() + START_MS_MAX;
-    while (!(await answersHello(this.port))) {
-      if (this.#child?.exitCode !== null || performance.now() > deadline)
-        throw new Error(`${this.name} did not start: ${this.#errors}`);
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
+  /** The ceiling has nothing to put in order. */
+  override stop(signal: 'SIGTERM' | 'SIGKILL' = this.name === 'ceiling' ? 'SIGKILL' : 'SIGTERM'): Promise<boolean> {
+    return super.stop(signal);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Figures → Markdown for people: verdicts, tables, what failed. Measures nothing and judges nothing. */
 import type { Quantiles, SeriesResult, SideResult } from './compare.ts';
 import type { Row } from './standing.ts';
-import { type Percentiles, type Spread, short, showSpread, spread } from './stats.ts';
+import { type Percentiles, type Spread, short, showSpread, spread, table } from './stats.ts';
 import { type Verdict, verdictsOf } from './verdicts.ts';
 
 /** All that a run found; what `--json` writes and `--from` reads. */
@@ -70,11 +70,6 @@ function missesList(title: string, verdicts: readonly Verdict[]): string {
     ({ name, measured, wanted, note }) => `- ${name}: ${measured}, wanted: ${wanted}${note === '' ? '' : ` (${note})`}`,
   );
   return `${title}:\n\n${lines.join('\n')}`;
-}
-
-function table(columns: readonly string[], lines: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(columns), `|${'---|'.repeat(columns.length)}`, ...lines.map(line)].join('\n');
 }
 
 function verdictTable(verdicts: readonly Verdict[]): string {

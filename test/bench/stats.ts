@@ -1,4 +1,4 @@
-/** Numbers of several runs → one line: median, spread, percentiles, ratios. Knows nothing of what was measured. */
+/** Numbers of several runs → one line: median, spread, percentiles, ratios; and lines → a table. Knows nothing of what was measured. */
 
 export interface Spread {
   readonly median: number;
@@ -48,3 +48,8 @@ export function short(value: number): string {
 }
 
 export const showSpread = ({ median, min, max }: Spread): string => `${short(median)} [${short(min)}..${short(max)}]`;
+
+export function table(columns: readonly string[], lines: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(columns), `|${'---|'.repeat(columns.length)}`, ...lines.map(line)].join('\n');
+}

@@ -1,9 +1,5 @@
-/**
- * A broker in a process of its own, on a folder of its own: Callboard or Apache Kafka, as they come. Starts and ends it by its
- * process id; what it is told about topics it is told in Kafka's protocol, whichever it is.
- */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+/** Callboard or Apache Kafka, as they come; what it is told about topics it is told in Kafka's protocol, whichever it is. */
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTopics } from '../../../src/protocols/kafka/calls/create-topics.ts';
 import { deleteTopics } from '../../../src/protocols/kafka/calls/delete-topics.ts';
@@ -11,14 +7,12 @@ import { metadata } from '../../../src/protocols/kafka/calls/metadata.ts';
 import { NO_UUID } from '../../../src/protocols/kafka/reading.ts';
 import { Wire } from '../../clients/kafka/wire.ts';
 import { BIN, freePort } from '../../node/harness.ts';
-import { cpuSecondsOf, memoryMib, resetPeak } from '../usage.ts';
+import { Measured } from '../measured.ts';
 import { run, type Tools } from './tools.ts';
 
 export type BrokerName = 'callboard' | 'kafka';
 
 const POLL_MS = 5;
-const START_MS_MAX = 120_000;
-const STOP_MS_MAX = 60_000;
 /** What Kafka's own kafka-run-class.sh and kafka-server-start.sh give. */
 const JAVA_FLAGS = [
   '-Xms1G',
@@ -31,12 +25,6 @@ const JAVA_FLAGS = [
   '-Djava.awt.headless=true',
 ];
 
-/** However this process ends, none of them outlives it. */
-const running = new Set<ChildProcess>();
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
-
 export interface BrokerOptions {
   /** Where folders are made. */
   readonly below: string;
@@ -45,28 +33,16 @@ export interface BrokerOptions {
   readonly nodeFlags: readonly string[];
 }
 
-export class Broker {
-  readonly name: BrokerName;
-  readonly folder: string;
-  port = 0;
+export class Broker extends Measured<BrokerName> {
   readonly #options: BrokerOptions;
-  #child: ChildProcess | null = null;
-  #exited: Promise<void> = Promise.resolve();
-  #errors = '';
 
   constructor(name: BrokerName, options: BrokerOptions) {
-    this.name = name;
+    super(name, options.below);
     this.#options = options;
-    this.folder = mkdtempSync(join(options.below, `${name}-`));
   }
 
   get address(): string {
     return `127.0.0.1:${this.port}`;
-  }
-  get pid(): number {
-    const pid = this.#child?.pid;
-    if (pid === undefined) throw new Error(`${this.name} does not run: ${this.#errors}`);
-    return pid;
   }
 
   /**
@@ -75,27 +51,8 @@ export class Broker {
    */
   async start(topic?: string): Promise<number> {
     const [program, args] = this.name === 'kafka' ? await this.#kafka() : await this.#callboard();
-    const begin = performance.now();
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], cwd: this.folder });
-    this.#child = child;
-    running.add(child);
-    this.#errors = '';
-    child.stderr.on('data', (text: Buffer) => {
-      this.#errors = (this.#errors + text.toString()).slice(-4_000);
-    });
-    this.#exited = new Promise((resolve) =>
-      child.once('exit', () => {
-        running.delete(child);
-        resolve();
-      }),
-    );
-    const deadline = begin + START_MS_MAX;
-    while (!(await hasLeaders(this.port, topic))) {
-      if (child.exitCode !== null || performance.now() > deadline)
-        throw new Error(`${this.name} did not start: ${this.#errors}`);
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-    return performance.now() - begin;
+    const answers = (): Promise<boolean> => hasLeaders(this.port, topic);
+    return await this.run({ program, args, cwd: this.folder, answers, pollMs: POLL_MS });
   }
 
   async #callboard(): Promise<[string, string[]]> {
@@ -118,34 +75,6 @@ export class Broker {
       run('java', ['-Xmx256m', ...java, ...format]);
     }
     return ['java', [...JAVA_FLAGS, ...java, 'kafka.Kafka', file]];
-  }
-
-  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
-    const child = this.#child;
-    if (child === null) return;
-    child.kill(signal);
-    const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
-    await this.#exited;
-    clearTimeout(late);
-    this.#child = null;
-  }
-
-  async dispose(signal: 'SIGTERM' | 'SIGKILL' = 'SIGKILL'): Promise<void> {
-    await this.stop(signal);
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
-  }
-
-  cpuSeconds(): number {
-    return cpuSecondsOf(this.pid);
-  }
-  rssMib(): number {
-    return memoryMib(this.pid, 'VmRSS');
-  }
-  resetPeak(): void {
-    resetPeak(this.pid);
-  }
-  rssPeakMib(): number {
-    return memoryMib(this.pid, 'VmHWM');
   }
 
   /** Waits until every partition has a leader. */

@@ -1,5 +1,5 @@
 /** Figures → tables: every series with its sides, and what was reached of what is to be reached. Measures nothing. */
-import { short, showSpread, spread } from '../stats.ts';
+import { short, showSpread, spread, table } from '../stats.ts';
 import { type Figures, type Measure, UNITS } from './clients.ts';
 import type { Outcome, SideRuns } from './rounds.ts';
 import type { Target } from './series.ts';
@@ -10,9 +10,6 @@ export interface Report {
   readonly outcomes: readonly Outcome[];
   readonly failures: readonly string[];
 }
-
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
 const values = ({ runs }: SideRuns, measure: Measure): number[] =>
   runs.map((run) => run[measure] ?? Number.NaN).filter(Number.isFinite);
