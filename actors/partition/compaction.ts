@@ -13,6 +13,7 @@ import {
   generationOf,
   groupsOf,
   hasDamage,
+  hasDamageBefore,
   planCompaction,
   replaceGroup,
   stillThere,
@@ -309,7 +310,9 @@ export class PartitionCompaction {
 
   #filter(rewriting: Rewriting, { sidecar, plan, bytes, lease }: Piece, done: () => void): void {
     const { run, group, output } = rewriting;
-    const { partition, settings } = this.#compacting.log;
+    const { log } = this.#compacting;
+    const { partition, settings } = log;
+    const end = (group.at(-1) as Segment).end;
     const entries = sidecar.bytes.slice(plan.from * ENTRY_BYTES, plan.to * ENTRY_BYTES);
     const next = sidecar.entry(plan.to - 1).next;
     const piece: FilterPiece = {
@@ -320,9 +323,10 @@ export class PartitionCompaction {
       partition,
       segment: (group[0] as Segment).base,
       position: output.bytes,
-      end: (group.at(-1) as Segment).end,
+      end,
       now: this.#context.now(),
       tombstoneRetentionMs: settings.tombstoneRetentionMs,
+      tombstonesMayGo: !hasDamageBefore(log, end),
     };
     this.#context.run('filterSegment', piece, (error, result) =>
       step(() => {

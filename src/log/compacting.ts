@@ -99,6 +99,8 @@ export interface FilterPiece extends ScanPiece {
   /** Ms since 1970. */
   readonly now: number;
   readonly tombstoneRetentionMs: number;
+  /** False: what they take out may lie where nobody could look, and they stay. */
+  readonly tombstonesMayGo: boolean;
 }
 export interface Filtered {
   /** Indexes of batches that do not match their entries: then nothing was written. */
@@ -161,17 +163,25 @@ class Judge {
   /** That stay. */
   tombstones = 0;
   /** Of each of these the table knows that nothing newer has its key, and so whatever is older goes. */
-  allNoted = true;
+  allNoted: boolean;
   readonly #base: number;
   readonly #aborted: boolean;
   readonly #isOver: boolean;
   readonly #table: KeyTable;
   readonly #hash: HashKey;
 
-  constructor(batch: Uint8Array, aborted: boolean, { now }: FilterPiece, table: KeyTable, hash: HashKey) {
+  constructor(
+    batch: Uint8Array,
+    aborted: boolean,
+    { now, tombstonesMayGo }: FilterPiece,
+    table: KeyTable,
+    hash: HashKey,
+  ) {
+    this.allNoted = tombstonesMayGo;
     this.#base = readBaseOffset(batch);
     this.#aborted = aborted;
-    this.#isOver = (readAttributes(batch) & DELETE_HORIZON_FLAG) !== 0 && readBaseTimestamp(batch) <= now;
+    const isOver = (readAttributes(batch) & DELETE_HORIZON_FLAG) !== 0 && readBaseTimestamp(batch) <= now;
+    this.#isOver = isOver && tombstonesMayGo;
     this.#table = table;
     this.#hash = hash;
   }

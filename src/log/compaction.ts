@@ -26,11 +26,13 @@ export function planCompaction(log: PartitionLog, stable: Offset, now: number): 
   let clean = 0;
   let dirty = 0;
   let isDue = false;
+  let isSound = true;
   for (const segment of segments) {
     const { end, bytes, tombstonesUntil } = segment;
     if (end <= log.cleanedTo) clean += bytes;
     else dirty += bytes;
-    isDue ||= tombstonesUntil >= 0 && tombstonesUntil <= now && !hasDamage(log, segment);
+    isSound &&= !hasDamage(log, segment);
+    isDue ||= isSound && tombstonesUntil >= 0 && tombstonesUntil <= now;
   }
   const isDirty = dirty > 0 && dirty / (clean + dirty) >= log.settings.dirtyRatioMin;
   return isDirty || isDue ? { from: Math.max(log.cleanedTo, log.begin) as Offset, segments } : null;
@@ -50,6 +52,11 @@ function compactable(log: PartitionLog, stable: Offset, now: number): Segment[] 
 
 export function hasDamage(log: PartitionLog, segment: Segment): boolean {
   return log.damaged.some(([first, behind]) => first < segment.end && segment.base < behind);
+}
+
+/** An older record of a key may lie in a segment that is not written anew: its tombstone must stay. */
+export function hasDamageBefore(log: PartitionLog, offset: Offset): boolean {
+  return log.damaged.some(([first]) => first < offset);
 }
 
 /** Neighbours that fit into one segment, even if nothing goes. Those that have damage are in no group. */

@@ -289,6 +289,22 @@ test('damage is never written anew: it stays where it is, and is told', (t) => {
   t.true(world.described(PARTITION).damaged.length > 0);
 });
 
+test('a tombstone stays as long as an older segment has damage: what it takes out may lie there', (t) => {
+  const world = worldOf(7, { segmentMs: 5_000, tombstoneRetentionMs: 1_000 });
+  const model = new Model(world, new SeededRandom(7));
+  model.append([['gone', 'taken out later']]);
+  model.append([['other', 'x'.repeat(20_000)]]);
+  world.run(6_000);
+  const [name] = files(world).filter((file) => parseSegmentName(file)?.kind === 'log');
+  world.disk.flip(`partitions/${PARTITION}/${name}`, 15_000, 3);
+  model.append([['gone', null]]);
+  for (let round = 0; round < 4; round++) compact(world, model);
+  t.true(world.described(PARTITION).damaged.length > 0);
+  const answer = world.ask<'records'>(PARTITION, { type: 'read', offset: id<Offset>(2), bytesMax: MIB });
+  const kept = answer.type === 'records' ? [...batchesIn(answer.bytes)].map((batch) => readBaseOffset(batch)) : [];
+  t.is(kept[0], id<Offset>(2), 'the tombstone is gone, and the record before it can still be read');
+});
+
 /** A partition with something to compact, always the same one. */
 function loaded(seed = 100): { world: StorageWorld; model: Model } {
   const world = worldOf(seed, { segmentMs: 5_000 });
