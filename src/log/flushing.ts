@@ -167,7 +167,7 @@ export class Flushing {
   }
 
   #nextOfFailed(segment: Segment): Work {
-    const sidecar = this.#sidecarWork(segment);
+    const sidecar = segment === this.#firstUnlisted() ? this.#sidecarWork(segment) : null;
     if (sidecar !== null) return sidecar;
     this.over = true;
     return this.#manifest(false);
@@ -188,9 +188,14 @@ export class Flushing {
     return null;
   }
 
+  /** The oldest segment that has more than its sidecar names. */
+  #firstUnlisted(): Segment | undefined {
+    return this.#log.unsealed().find(({ listedTo, end }) => listedTo < end);
+  }
+
   /** The oldest segment that is to be named further. */
   #nextOfFlush(): Work | null {
-    const segment = this.#log.unsealed().find(({ listedTo, end }) => listedTo < end);
+    const segment = this.#firstUnlisted();
     if (segment === undefined || !this.#isWanted(segment)) return null;
     const sidecar = this.#sidecarWork(segment);
     if (sidecar !== null) return sidecar;
@@ -294,7 +299,7 @@ export class Flushing {
     const remove = this.#removed;
     this.#removed = [];
     const { partition, begin, cleanedTo, tools } = this.#log;
-    const segments = this.#log.segments.filter((segment) => segment.created).map((segment) => this.#record(segment));
+    const segments = this.#named().map((segment) => this.#record(segment));
     return {
       kind: 'manifest',
       bytes: encodeManifest({ partition, begin, clean, cleanedTo, segments }, tools.crc32c),
@@ -302,6 +307,16 @@ export class Flushing {
       begin,
       remove,
     };
+  }
+
+  /**
+   * Those that have files. Where one has failed, only up to the first that is not named to its end: what a sealed segment
+   * behind it seems to have, a start would not ask the journal for.
+   */
+  #named(): readonly Segment[] {
+    const created = this.#log.segments.filter((segment) => segment.created);
+    const last = this.#failed === null ? undefined : this.#firstUnlisted();
+    return last === undefined ? created : created.filter(({ base }) => base <= last.base);
   }
 
   /** The last segment may have more than its sidecar names: the manifest tells what is on disk. */

@@ -35,7 +35,12 @@ export function locate(
     return ok(chunk === null ? { kind: 'end' } : choose(log, chunk, offset, bytesMax, upTo));
   }
   const segment = segmentOf(log, offset);
-  return ok(segment === null ? { kind: 'end' } : { kind: 'segment', segment });
+  return segment === null ? damagedFault(offset, nextBase(log, offset)) : ok({ kind: 'segment', segment });
+}
+
+/** Nothing has the offset: that must not be, and readers are told, because they would ask for it for ever. */
+function nextBase(log: PartitionLog, offset: Offset): Offset {
+  return log.segments.find(({ base }) => base > offset)?.base ?? log.end;
 }
 
 function damagedFault(first: Offset, behind: Offset): Result<never> {
