@@ -17,6 +17,8 @@ export interface PoolOptions {
 
 /** A thread without work ends after this: long enough that a burst of compactions starts it once. */
 const IDLE_MS = 10_000;
+/** Of a thread: where objects are born. */
+const YOUNG_HEAP_MIB = 6;
 
 export class ThreadPool implements Pool {
   readonly #options: PoolOptions;
@@ -63,6 +65,8 @@ async function startThreads({ threadsMax, queueMax }: PoolOptions): Promise<Pisc
     maxThreads: threadsMax,
     maxQueue: queueMax,
     idleTimeout: IDLE_MS,
+    // A large one would hold what jobs have left behind long after them.
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_HEAP_MIB },
     // Where an idle thread waits in Atomics.wait, it cannot be ended gently.
     atomics: 'disabled',
   });

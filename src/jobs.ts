@@ -1,7 +1,10 @@
 /** The door of the job threads: every CPU-heavy job by its name, with the checksum, the hash and the codecs that src/log may not import. */
 import { hash } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { crc32c } from '@node-rs/crc32';
 import { compress, decompress } from './edges/client/compression.ts';
+import { openLz4Frame } from './edges/client/lz4-frame.ts';
 import {
   type CompactionTools,
   type Filtered,
@@ -12,24 +15,57 @@ import {
   noteKeys,
 } from './log/compacting.ts';
 import { type ScanPiece, scanPiece } from './log/scan.ts';
-import { type Demands, meetDemands } from './model/batch-demands.ts';
+import { type Demands, type Met, meetDemands } from './model/batch-demands.ts';
 import type { Result } from './model/faults.ts';
+import { MIB } from './model/limits.ts';
 
-const tools: CompactionTools = { crc32c, hash: (key) => hash('sha256', key, 'buffer'), compress, decompress };
+/** Bytes of opened batches that a thread may leave lying until it collects them: its collector does not count them. */
+const OPENED_BYTES_KEPT = 8 * MIB;
+let openedBytes = 0;
+let collect: (() => void) | null = null;
+
+/** Batches that have become large must not stay in memory, neither beside the next one nor behind the job. */
+function tidy(): void {
+  if (openedBytes < OPENED_BYTES_KEPT) return;
+  openedBytes = 0;
+  if (collect === null) {
+    setFlagsFromString('--expose-gc');
+    collect = runInNewContext('gc') as () => void;
+  }
+  collect();
+}
+
+function tidied<T>(result: T): T {
+  tidy();
+  return result;
+}
+
+const tools: CompactionTools = {
+  crc32c,
+  hash: (key) => hash('sha256', key, 'buffer'),
+  compress,
+  decompress: (codec, bytes, bytesMax) => {
+    if (codec === 'none') return decompress(codec, bytes, bytesMax);
+    tidy();
+    const opened = codec === 'lz4' ? openLz4Frame(bytes, bytesMax) : decompress(codec, bytes, bytesMax);
+    openedBytes += opened.ok ? opened.value.length : bytesMax;
+    return opened;
+  },
+};
 
 export function scanSegment(piece: ScanPiece): number[] {
   return scanPiece(piece, crc32c);
 }
 
 export function noteSegmentKeys(piece: KeysPiece): KeysNoted {
-  return noteKeys(piece, tools);
+  return tidied(noteKeys(piece, tools));
 }
 
 /** A batch on its way in that must be opened, or written with another codec. */
-export function prepareBatch({ batch, demands }: { batch: Uint8Array; demands: Demands }): Result<Uint8Array> {
-  return meetDemands(batch, demands, tools, crc32c);
+export function prepareBatch({ batch, demands }: { batch: Uint8Array; demands: Demands }): Result<Met> {
+  return tidied(meetDemands(batch, demands, tools, crc32c));
 }
 
 export function filterSegment(piece: FilterPiece): Filtered {
-  return filterPiece(piece, tools);
+  return tidied(filterPiece(piece, tools));
 }

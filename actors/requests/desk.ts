@@ -39,6 +39,8 @@ export interface Desk {
   /** Client id of the connection. */
   client(): string;
   readonly jobs: Jobs;
+  /** Null: none is free now. */
+  lease(length: number): Lease | null;
   /** Ms; never goes back. */
   monotonic(): number;
   /** Wall clock, ms. */

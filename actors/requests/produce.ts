@@ -5,9 +5,11 @@
 import type { Lease } from '../../runtime/actor.ts';
 import { BATCH_HEADER_BYTES } from '../../src/model/batch.ts';
 import { checkBatch } from '../../src/model/batch-check.ts';
-import { checkDemands, demandsOf, looksInside, needsJob, stampTime } from '../../src/model/batch-demands.ts';
+import { checkDemands, demandsOf, looksInside, type Met, needsJob, stampTime } from '../../src/model/batch-demands.ts';
+import { copyBytes } from '../../src/model/copy.ts';
 import { type Fault, fault, type Result } from '../../src/model/faults.ts';
 import { id, type PartitionId, type Timestamp, type TopicId } from '../../src/model/ids.ts';
+import { INLINE_BYTES_MAX } from '../../src/model/limits.ts';
 import type { Topic } from '../../src/model/topic.ts';
 import type { Place, ProduceReply, ProduceRequest } from '../../src/protocols/request.ts';
 import type { PartitionAnswer, PartitionRequest } from '../partition.ts';
@@ -20,6 +22,13 @@ type Answer = ProduceReply['parts'][number];
 type Append = Extract<PartitionRequest, { readonly type: 'append' }>;
 type Appended = Extract<PartitionAnswer, { readonly type: 'appended' }>;
 
+type Prepared = Result<'as it came' | Written>;
+/** A batch, and the memory that it lies in where that is not private. */
+interface Written {
+  readonly bytes: Uint8Array;
+  readonly lease: Lease | undefined;
+}
+
 /** A request on its way to its partitions. */
 interface Entry {
   readonly request: ProduceRequest;
@@ -30,8 +39,8 @@ interface Entry {
   /** Topics that had to be looked up. */
   readonly found: Map<TopicId, Result<Topic>>;
   missing: number;
-  /** By part: written anew or refused in a job thread, where its topic wants more than a sound batch. */
-  prepared: Map<Part, Result<Uint8Array>> | null;
+  /** By part: found right, written anew or refused, where its topic wants more than a sound batch. */
+  prepared: Map<Part, Prepared> | null;
   isPrepared: boolean;
 }
 
@@ -100,11 +109,23 @@ export class ProduceLine {
       }
       entry.missing++;
       this.#desk.jobs.run('prepareBatch', { batch: part.batch, demands }, (failure, result) => {
-        entry.prepared?.set(part, failure === null ? (result as Result<Uint8Array>) : { ok: false, fault: failure });
+        entry.prepared?.set(part, failure === null ? this.#keep(result as Result<Met>) : { ok: false, fault: failure });
         entry.missing--;
         this.#advance();
       });
     }
+  }
+
+  /** What a job thread has written goes on as all batches do: a large one in leased memory. */
+  #keep(met: Result<Met>): Prepared {
+    if (!met.ok) return met;
+    const bytes = met.value;
+    if (bytes === 'as it came') return { ok: true, value: bytes };
+    if (bytes.length <= INLINE_BYTES_MAX) return { ok: true, value: { bytes, lease: undefined } };
+    const lease = this.#desk.lease(bytes.length);
+    if (lease === null) return { ok: false, fault: fault('OVERLOADED', 'no memory is free for a batch') };
+    copyBytes(lease.bytes, 0, bytes);
+    return { ok: true, value: { bytes: lease.bytes, lease } };
   }
 
   #append(entry: Entry): void {
@@ -117,13 +138,14 @@ export class ProduceLine {
       const where = this.#locate(part, entry.found);
       const prepared = entry.prepared?.get(part);
       const wrong = where.ok ? this.#judge(part, prepared) : where.fault;
+      const written = prepared?.ok === true && prepared.value !== 'as it came' ? prepared.value : null;
       if (!where.ok || wrong !== null) {
+        written?.lease?.release();
         settle(index, { topic, partition, fault: wrong ?? fault('INTERNAL', 'no partition') });
       } else {
-        const isOwn = prepared?.ok !== true;
-        const batch = isOwn ? part.batch : prepared.value;
-        const stamped = this.#stamp(part, entry, batch);
-        this.#send(entry, batch, isOwn, where.value, (answer) => {
+        const batch = written ?? { bytes: part.batch, lease: lease?.retain() };
+        const stamped = this.#stamp(part, entry, batch.bytes);
+        this.#send(entry, batch, where.value, (answer) => {
           if (answer.type === 'refused') settle(index, { topic, partition, fault: answer.fault });
           else {
             const { baseOffset, begin: beginOffset } = answer;
@@ -135,7 +157,7 @@ export class ProduceLine {
     lease?.release();
   }
 
-  #judge({ batch }: Part, prepared: Result<Uint8Array> | undefined): Fault | null {
+  #judge({ batch }: Part, prepared: Prepared | undefined): Fault | null {
     if (prepared === undefined) return checkBatch(batch, this.#desk.crc32c);
     return prepared.ok ? null : prepared.fault;
   }
@@ -148,18 +170,17 @@ export class ProduceLine {
     return { appendedAt: id<Timestamp>(now) };
   }
 
-  /** One hold on the frame goes with each batch. */
+  /** A hold on its memory goes with each batch. */
   #send(
-    { request, lease, deadline }: Entry,
-    batch: Uint8Array,
-    inFrame: boolean,
+    { request, deadline }: Entry,
+    { bytes, lease }: Written,
     partition: PartitionId,
     settle: (answer: Pick<Appended, 'type' | 'baseOffset' | 'begin'> | Refused) => void,
   ): void {
     const { asker, topics } = this.#desk;
     const to = topics.addressOf(partition);
     const { transaction } = request;
-    const frame = lease === undefined || !inFrame ? { bytes: batch } : { bytes: batch, lease: lease.retain() };
+    const frame = lease === undefined ? { bytes } : { bytes, lease };
     const body = transaction === undefined ? frame : { ...frame, transaction };
     if (request.acks === 'none') {
       asker.tell<PartitionRequest>(to, { type: 'append', request: 0, acks: 'none', ...body });

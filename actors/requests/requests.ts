@@ -65,6 +65,7 @@ export class Requests {
       topics: new Topics(asker, context.node, context.shard, monotonic),
       longPolls: new Set(),
       jobs: new Jobs(context),
+      lease: (length) => context.lease(length),
       monotonic,
       now: () => context.now(),
     };

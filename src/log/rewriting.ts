@@ -18,12 +18,9 @@ import {
 import type { Codecs } from '../model/batch-demands.ts';
 import { writeInt16, writeInt32, writeInt64 } from '../model/bytes.ts';
 import type { Crc32c } from '../model/crc.ts';
-import { MIB } from '../model/limits.ts';
+import { OPENED_BATCH_BYTES_MAX } from '../model/limits.ts';
 import { skipNullable } from '../model/record.ts';
 import { VarintReader, varintBytes, writeVarint } from '../model/varint.ts';
-
-/** A small batch must not fill a thread's memory: one that is larger inside stays as it is. */
-const OPENED_BYTES_MAX = 64 * MIB;
 
 /** One record of an opened batch; the object is used again for the next. */
 export interface RawRecord {
@@ -50,7 +47,9 @@ export class OpenBatch {
     const packed = batch.subarray(BATCH_HEADER_BYTES);
     if (codec === undefined) return null;
     const body =
-      codec === 'none' ? { ok: true as const, value: packed } : codecs.decompress(codec, packed, OPENED_BYTES_MAX);
+      codec === 'none'
+        ? { ok: true as const, value: packed }
+        : codecs.decompress(codec, packed, OPENED_BATCH_BYTES_MAX);
     if (!body.ok) return null;
     const open = new OpenBatch(batch, body.value);
     return open.each(() => {}) ? open : null;

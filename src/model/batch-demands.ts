@@ -17,8 +17,8 @@ import {
 } from './batch.ts';
 import { writeInt16, writeInt32, writeInt64 } from './bytes.ts';
 import type { Crc32c } from './crc.ts';
-import { type Fault, fault, type Result } from './faults.ts';
-import { MIB } from './limits.ts';
+import { type Fault, failed, fault, type Result } from './faults.ts';
+import { OPENED_BATCH_BYTES_MAX } from './limits.ts';
 import { type Decompress, skipNullable } from './record.ts';
 import { isCompacted, type TopicSettings } from './topic.ts';
 import { VarintReader } from './varint.ts';
@@ -32,6 +32,8 @@ export interface Demands {
   readonly timeMost: number;
   /** Batches are stored with this codec; null: as they came. */
   readonly codec: Codec | null;
+  /** Of a batch that is written anew. */
+  readonly bytesMax: number;
 }
 
 /** Null: the topic takes every sound batch as it is. */
@@ -46,6 +48,7 @@ export function demandsOf(settings: TopicSettings, now: number): Demands | null 
     timeLeast: bounded && before >= 0 ? now - before : Number.NEGATIVE_INFINITY,
     timeMost: bounded && after >= 0 ? now + after : Number.POSITIVE_INFINITY,
     codec: compression === 'producer' ? null : compression,
+    bytesMax: settings.batchBytesMax,
   };
 }
 
@@ -90,25 +93,28 @@ export function checkDemands(batch: Uint8Array, records: Uint8Array, demands: De
 
 const unreadable = fault('CORRUPT_BATCH', 'record batch: its records are not what its header says');
 
-/** Records of one batch inside; a small batch must not fill a thread's memory. */
-const OPENED_BYTES_MAX = 64 * MIB;
-
 export interface Codecs {
   readonly decompress: Decompress;
   compress(codec: Exclude<Codec, 'none'>, bytes: Uint8Array): Uint8Array;
 }
 
+/** As it came: what a job thread is given may be memory of the node, and is not to be handed back by it. */
+export type Met = Uint8Array | 'as it came';
+
 /** A job thread's part: opens the batch, judges it and gives it the codec that is wanted. */
-export function meetDemands(batch: Uint8Array, demands: Demands, codecs: Codecs, crc32c: Crc32c): Result<Uint8Array> {
+export function meetDemands(batch: Uint8Array, demands: Demands, codecs: Codecs, crc32c: Crc32c): Result<Met> {
   const own = codecOf(readAttributes(batch)) ?? 'none';
   const body = batch.subarray(BATCH_HEADER_BYTES);
-  const opened = codecs.decompress(own, body, OPENED_BYTES_MAX);
+  const opened = codecs.decompress(own, body, OPENED_BATCH_BYTES_MAX);
   if (!opened.ok) return opened;
   const wrong = checkDemands(batch, opened.value, demands);
   if (wrong !== null) return { ok: false, fault: wrong };
-  if (demands.codec === null || demands.codec === own) return { ok: true, value: batch };
+  if (demands.codec === null || demands.codec === own) return { ok: true, value: 'as it came' };
   const records = demands.codec === 'none' ? opened.value : codecs.compress(demands.codec, opened.value);
-  const written = new Uint8Array(BATCH_HEADER_BYTES + records.length);
+  const length = BATCH_HEADER_BYTES + records.length;
+  if (length > demands.bytesMax)
+    return failed('BATCH_TOO_LARGE', `the batch becomes ${length} bytes, ${demands.bytesMax} are allowed`);
+  const written = new Uint8Array(length);
   written.set(batch.subarray(0, BATCH_HEADER_BYTES));
   written.set(records, BATCH_HEADER_BYTES);
   writeInt32(written, 8, written.length - 12);

@@ -21,6 +21,8 @@ export const JOURNALED_BATCH_BYTES_MAX = 64 * KIB;
 export const INLINE_BYTES_MAX = 4 * KIB;
 /** Kafka's default for one batch. */
 export const BATCH_BYTES_DEFAULT = MIB;
+/** Records of a batch once it is opened: as many as one that is not compressed may have. A small batch must not fill memory. */
+export const OPENED_BATCH_BYTES_MAX = FRAME_BYTES_MAX;
 /** Topic and group names: Kafka's bound, so that file names with a suffix still fit. */
 export const NAME_CHARS_MAX = 249;
 /** Client, member and instance ids. */

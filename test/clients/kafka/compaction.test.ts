@@ -2,6 +2,7 @@
  * Kafka's clients on topics that are compacted, that take their times from the node, or that have a codec of their own:
  * what is refused, what is left, and that a node that is killed meanwhile leaves what it should.
  */
+import { randomBytes } from 'node:crypto';
 import { crc32c } from '@node-rs/crc32';
 import test from 'ava';
 import { compress, decompress } from '../../../src/edges/client/compression.ts';
@@ -140,6 +141,27 @@ test.serial('batches of one connection keep their order, whichever of them are w
     keys,
     Array.from({ length: count }, (_none, index) => `k${index}`),
   );
+});
+
+test.serial('large batches that are opened, or written anew, arrive as they were sent', async (t) => {
+  for (const settings of [COMPACT, { 'compression.type': 'uncompressed' }, { 'compression.type': 'zstd' }]) {
+    const topic = `large-${Object.values(settings)[0]}`;
+    t.is(await makeTopic(topic, settings), 0);
+    const values = Array.from({ length: 12 }, (_none, index) => randomBytes(index % 2 === 0 ? 700_000 : 90_000));
+    for (const [index, value] of values.entries()) {
+      const builder = new BatchBuilder(1_000_000);
+      builder.add(Date.now(), `key ${index}`, value);
+      const compression = { codec: 'gzip', compress: (bytes: Uint8Array) => compress('gzip', bytes) } as const;
+      wire.send(wire.frame(produce, 9, produced(topic, builder.finish(crc32c, { compression }))));
+    }
+    for (const _value of values) t.not(await wire.answer(), null);
+    for (const [fetchOffset, value] of values.entries()) {
+      const { parts } = await fetched(wire, topic, [{ partition: 0, fetchOffset }]);
+      const [batch] = [...batchesIn(parts[0]?.records ?? new Uint8Array(0))];
+      const records = openRecords(batch ?? new Uint8Array(0), decompress, 1_000_000);
+      t.true(records.ok && records.value.next() && value.equals(records.value.value ?? new Uint8Array(0)), topic);
+    }
+  }
 });
 
 test('settings are told by their names, and what is wrong is refused', async (t) => {

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import lz4 from 'lz4-napi';
 import snappy from 'snappy';
 import { type CompressionCodec, compressorFor, decompress } from '../../../src/edges/client/compression.ts';
-import { lz4FrameContentBytes } from '../../../src/edges/client/lz4-frame.ts';
+import { lz4FrameContentBytes, openLz4Frame } from '../../../src/edges/client/lz4-frame.ts';
 
 const codecs: readonly CompressionCodec[] = ['gzip', 'snappy', 'lz4', 'zstd'];
 
@@ -106,6 +106,39 @@ test('a frame of lz4 is measured exactly before it is opened', (t) => {
     { numRuns: 60 },
   );
   t.pass();
+});
+
+test('a frame of lz4 is opened in own memory as the package opens it, and bytes that are none never throw', (t) => {
+  const large = fc
+    .integer({ min: 1, max: 300_000 })
+    .map((length) => Uint8Array.from({ length }, (_none, at) => at % 251));
+  fc.assert(
+    fc.property(
+      fc.oneof({ weight: 9, arbitrary: content }, { weight: 1, arbitrary: large }),
+      fc.boolean(),
+      (bytes, sums) => {
+        const packed = lz4.compressFrameSync(Buffer.from(bytes), { blockChecksums: sums, contentChecksum: sums });
+        const opened = openLz4Frame(packed, bytes.length);
+        return opened.ok && Buffer.compare(opened.value, bytes) === 0;
+      },
+    ),
+  );
+  fc.assert(
+    fc.property(content, fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 5 }), (bytes, changes) => {
+      const packed = compress('lz4', bytes).slice();
+      for (const [at, byte] of changes) packed[7 + (at % (packed.length - 7))] = byte;
+      const opened = openLz4Frame(packed, 1 << 20);
+      if (opened.ok && opened.value.length > 1 << 20) return false;
+      const told = decompress('lz4', packed, 1 << 20);
+      // Of a frame without checksums the package knows no more.
+      return !told.ok || (opened.ok && Buffer.compare(opened.value, told.value) === 0);
+    }),
+    { numRuns: 2_000 },
+  );
+  // A match that goes back beyond the beginning: a literal, and 4 bytes from 9 before.
+  const head = compress('lz4', Uint8Array.of(1)).slice(0, 7);
+  const beyond = Uint8Array.of(...head, 6, 0, 0, 0, 0x10, 65, 9, 0, 0x10, 66, 0, 0, 0, 0);
+  t.like(openLz4Frame(beyond, 100), { ok: false, fault: { code: 'CORRUPT_BATCH' } });
 });
 
 test('frames of lz4 with checksums of blocks and content are read, and their checksums judged', (t) => {
