@@ -16,100 +16,12 @@ import {
 import { type CatalogRecord, decodeCatalogRecord } from '../src/catalog/record.ts';
 import { unreachable } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
-import { CATALOG_PARTITION, id, type ProducerEpoch, type ProducerId, type TopicId } from '../src/model/ids.ts';
-import type { Quota, QuotaChange, QuotaKind } from '../src/model/quota.ts';
-import type { Topic, TopicSettings } from '../src/model/topic.ts';
+import { CATALOG_PARTITION, id } from '../src/model/ids.ts';
+import type { QuotaKind } from '../src/model/quota.ts';
+import type { CatalogAnswer, CatalogRequest } from './catalog/contract.ts';
 import { Publisher } from './catalog/publisher.ts';
 import { StateLog, type StateLogMessage, type StateMachine } from './state/log.ts';
 import type { StateCodec } from './state/record.ts';
-
-/** Answered once the change is committed and every shard's directory has applied it, so that it can be used at once. */
-export type CatalogRequest =
-  /** → `changed`. `onDemand`: an existing topic is the answer, not a fault; the node's defaults apply. */
-  | {
-      readonly type: 'create';
-      readonly request: number;
-      readonly name: string;
-      readonly partitions?: number;
-      readonly settings: Partial<TopicSettings>;
-      readonly onDemand: boolean;
-    }
-  | {
-      readonly type: 'alter';
-      readonly request: number;
-      readonly name: string;
-      readonly partitions?: number;
-      readonly settings: Partial<TopicSettings>;
-    }
-  | { readonly type: 'remove'; readonly request: number; readonly name: string }
-  /** → `producer` */
-  | { readonly type: 'producer'; readonly request: number }
-  /** → `limits`: which quotas hold for a client */
-  | { readonly type: 'limits'; readonly request: number; readonly client: string }
-  /** A client has used so many bytes → `charged` */
-  | {
-      readonly type: 'charge';
-      readonly request: number;
-      readonly client: string;
-      readonly kind: QuotaKind;
-      readonly sizeBytes: number;
-    }
-  /** → `quotas`, all that there are */
-  | { readonly type: 'quotas'; readonly request: number }
-  /** → `quotas`, none of them, once the change is committed */
-  | {
-      readonly type: 'alterQuota';
-      readonly request: number;
-      readonly change: QuotaChange;
-      readonly validateOnly: boolean;
-    }
-  /** From a directory → `copy`, then `change` and `gone` for good. */
-  | { readonly type: 'subscribe'; readonly shard: number }
-  /** From a directory, over the reply lane: it knows all up to this version. */
-  | { readonly type: 'applied'; readonly version: number };
-
-export type CatalogAnswer =
-  | { readonly type: 'changed'; readonly request: number; readonly topic: Topic }
-  | {
-      readonly type: 'producer';
-      readonly request: number;
-      readonly producerId: ProducerId;
-      readonly epoch: ProducerEpoch;
-    }
-  | { readonly type: 'limits'; readonly request: number; readonly produce: boolean; readonly fetch: boolean }
-  /** For so long the client is to be quiet. */
-  | { readonly type: 'charged'; readonly request: number; readonly throttleMs: number }
-  | { readonly type: 'quotas'; readonly request: number; readonly quotas: readonly Quota[] }
-  | { readonly type: 'refused'; readonly request: number; readonly fault: Fault };
-
-/**
- * What the catalog tells directories. `version` rises with every change, in the life of one catalog actor.
- * `nextPartition`: partitions from there on belong to topics that the directory has not heard of yet.
- */
-export type CatalogPush =
-  /** All topics, in portions that fit a ring record. */
-  | {
-      readonly type: 'copy';
-      readonly version: number;
-      readonly nextPartition: number;
-      readonly first: boolean;
-      readonly last: boolean;
-      readonly topics: readonly Topic[];
-    }
-  | { readonly type: 'change'; readonly version: number; readonly nextPartition: number; readonly topic: Topic }
-  | {
-      readonly type: 'gone';
-      readonly version: number;
-      readonly nextPartition: number;
-      readonly topic: TopicId;
-      readonly name: string;
-    };
-
-export const catalogAddress = (node: Address['node']): Address<CatalogRequest> => ({
-  node,
-  name: 'catalog',
-  incarnation: 0,
-});
 
 type Asked = Exclude<CatalogRequest, { readonly type: 'subscribe' | 'applied' }>;
 type Change = Extract<Asked, { readonly type: 'create' | 'alter' | 'remove' }>;

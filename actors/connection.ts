@@ -15,7 +15,7 @@ import type { FrameRoom } from './connection/frame-room.ts';
 import { Intake, type IntakeMessage } from './connection/intake.ts';
 import { Outbox } from './connection/outbox.ts';
 import { CONNECTION_BYTES } from './heap-room.ts';
-import { journalAddress } from './journal.ts';
+import { journalAddress } from './journal/contract.ts';
 import { NO_HOLDS } from './requests/desk.ts';
 import { type RequestServices, Requests, type RequestsMessage } from './requests/requests.ts';
 

@@ -9,77 +9,14 @@ import { decodeGroupRecord, type GroupRecord } from '../src/group/record.ts';
 import { unreachable } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import { id, type PartitionId } from '../src/model/ids.ts';
-import type { ClassicReply, ClassicRequest } from '../src/protocols/classic.ts';
-import type {
-  CommitInTransactionReply,
-  CommitInTransactionRequest,
-  CommitReply,
-  CommitRequest,
-  CommittedReply,
-  CommittedRequest,
-  DeleteGroupReply,
-  DeleteGroupRequest,
-  DescribeGroupReply,
-  DescribeGroupRequest,
-  GroupsReply,
-  GroupsRequest,
-  HeartbeatReply,
-  HeartbeatRequest,
-  ResetGroupReply,
-  ResetGroupRequest,
-  SettleOffsetsRequest,
-} from '../src/protocols/groups.ts';
+import type { CoordinatorAnswer, CoordinatorRequest } from './coordinator/contract.ts';
 import { GroupCalls } from './coordinator/group-calls.ts';
 import { GroupTopics } from './coordinator/topics.ts';
-import { type DirectoryAnswer, type DirectoryRequest, directoryAddress } from './directory.ts';
-import type { PartitionAnswer } from './partition.ts';
+import { type DirectoryAnswer, type DirectoryRequest, directoryAddress } from './directory/contract.ts';
+import type { PartitionAnswer } from './partition/contract.ts';
 import { StateLog, type StateLogMessage, type StateLogWake, type StateMachine } from './state/log.ts';
 import type { StateCodec } from './state/record.ts';
 import type { TransactionsAnswer } from './transactions/contract.ts';
-
-export type GroupRequest =
-  | ClassicRequest
-  | HeartbeatRequest
-  | CommitInTransactionRequest
-  | CommitRequest
-  | CommittedRequest
-  | GroupsRequest
-  | DescribeGroupRequest
-  | ResetGroupRequest
-  | DeleteGroupRequest;
-export type GroupReply =
-  | ClassicReply
-  | HeartbeatReply
-  | CommitInTransactionReply
-  | CommitReply
-  | CommittedReply
-  | GroupsReply
-  | DescribeGroupReply
-  | ResetGroupReply
-  | DeleteGroupReply;
-
-/** `groups` is asked of every coordinator; all else of the one that `coordinatorOf` names. Names were checked at the edge. */
-export type CoordinatorRequest = {
-  readonly type: 'ask';
-  readonly request: number;
-  /** The client id of the connection and where it comes from, for people. */
-  readonly client: string;
-  readonly host: string;
-  /** Answered by `answered` or `refused`. */
-  readonly ask: GroupRequest | SettleOffsetsRequest;
-};
-
-export type CoordinatorAnswer =
-  | { readonly type: 'answered'; readonly request: number; readonly reply: GroupReply }
-  /** To the coordinator of a transaction: its end is known here. */
-  | { readonly type: 'settled'; readonly request: number }
-  | { readonly type: 'refused'; readonly request: number; readonly fault: Fault };
-
-export const coordinatorAddress = (node: Address['node'], key: number): Address<CoordinatorRequest> => ({
-  node,
-  name: `coordinator/${key}`,
-  incarnation: 0,
-});
 
 /** To self. `tick`: time has passed. `follow`: try to reach the directory again. */
 type Wake = { readonly type: 'wake'; readonly what: 'tick' | 'follow' };

@@ -11,8 +11,8 @@ import { unreachable } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import type { PartitionId } from '../src/model/ids.ts';
 import { censusAddress } from './census.ts';
-import { journalAddress, type StorageInit } from './journal.ts';
-import { type PartitionAnswer, partitionAddress } from './partition.ts';
+import { journalAddress, type StorageInit } from './journal/contract.ts';
+import { type PartitionAnswer, partitionAddress } from './partition/contract.ts';
 import { type Step, step } from './step.ts';
 
 type Inbox = PartitionAnswer | Down | Drain | Step;

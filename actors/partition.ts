@@ -1,6 +1,6 @@
 /**
  * A partition: owns its segment files, gives out offsets, serves reads. Kind `partition`, key = partition id, on demand.
- * What others may ask of it stands in partition/contract.ts and is given on from here.
+ * What others may ask of it stands in partition/contract.ts.
  * Lives on: shard `id % shards`. View: one partition.
  */
 import type { Actor, Address, Context, Down, Drain, Lease } from '../runtime/actor.ts';
@@ -13,8 +13,8 @@ import { unreachable } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import { FIRST_USER_PARTITION, id, type PartitionId } from '../src/model/ids.ts';
 import type { TopicSettings } from '../src/model/topic.ts';
-import { directoryAddress } from './directory.ts';
-import { type JournalAnswer, journalAddress, type StorageInit } from './journal.ts';
+import { directoryAddress } from './directory/contract.ts';
+import { type JournalAnswer, journalAddress, type StorageInit } from './journal/contract.ts';
 import { PartitionAnswers } from './partition/answers.ts';
 import { type Known, PartitionAppends } from './partition/appends.ts';
 import {
@@ -28,9 +28,6 @@ import { PartitionUpkeep } from './partition/upkeep.ts';
 import { PartitionWriter } from './partition/writer.ts';
 import { type Step, step } from './step.ts';
 import type { TransactionsAnswer } from './transactions/contract.ts';
-
-export type { PartitionAnswer, PartitionConfiguration, PartitionRequest } from './partition/contract.ts';
-export { partitionAddress } from './partition/contract.ts';
 
 type Inbox = PartitionRequest | PartitionConfiguration | JournalAnswer | TransactionsAnswer | Down | Drain | Step;
 

@@ -24,9 +24,9 @@ import {
 import { decodeTransactionRecord, type TransactionRecord } from '../src/transaction/record.ts';
 import type { Transaction } from '../src/transaction/transaction.ts';
 import { Transactions } from '../src/transaction/transactions.ts';
-import { type CatalogAnswer, catalogAddress } from './catalog.ts';
-import type { CoordinatorAnswer } from './coordinator.ts';
-import type { PartitionAnswer } from './partition.ts';
+import { type CatalogAnswer, catalogAddress } from './catalog/contract.ts';
+import type { CoordinatorAnswer } from './coordinator/contract.ts';
+import type { PartitionAnswer } from './partition/contract.ts';
 import { StateLog, type StateLogMessage, type StateLogWake, type StateMachine } from './state/log.ts';
 import type { StateCodec } from './state/record.ts';
 import type { TransactionsAnswer, TransactionsReply, TransactionsRequest } from './transactions/contract.ts';

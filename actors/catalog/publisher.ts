@@ -5,8 +5,8 @@
  */
 import type { Address, Context } from '../../runtime/actor.ts';
 import type { Topic } from '../../src/model/topic.ts';
-import type { CatalogPush } from '../catalog.ts';
-import { directoryAddress } from '../directory.ts';
+import { directoryAddress } from '../directory/contract.ts';
+import type { CatalogPush } from './contract.ts';
 
 /** A portion of the copy has at most so many topics, and partitions (5 bytes each), so that it fits a ring record. */
 const COPY_TOPICS = 100;

@@ -29,11 +29,11 @@ import type {
   HeartbeatRequest,
   ResetGroupRequest,
 } from '../../src/protocols/groups.ts';
-import type { CoordinatorRequest } from '../coordinator.ts';
-import type { PartitionAnswer } from '../partition.ts';
+import type { PartitionAnswer } from '../partition/contract.ts';
 import type { StateLog } from '../state/log.ts';
 import type { TransactionsAnswer } from '../transactions/contract.ts';
 import { ClassicCalls } from './classic-calls.ts';
+import type { CoordinatorRequest } from './contract.ts';
 import { type Asked, farewell, Heartbeats, type Held, isMember } from './heartbeats.ts';
 import { GroupLog } from './log.ts';
 import { describeGroup } from './report.ts';

@@ -6,8 +6,8 @@ import type { Context } from '../../runtime/actor.ts';
 import type { Steps } from '../../src/group/beat.ts';
 import type { GroupRecord } from '../../src/group/record.ts';
 import type { Fault } from '../../src/model/faults.ts';
-import type { CoordinatorAnswer, GroupReply } from '../coordinator.ts';
 import type { StateLog } from '../state/log.ts';
+import type { CoordinatorAnswer, GroupReply } from './contract.ts';
 import type { Asked } from './heartbeats.ts';
 
 export class GroupLog {

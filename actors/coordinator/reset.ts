@@ -5,7 +5,7 @@ import type { CommittedEntry, GroupRecord } from '../../src/group/record.ts';
 import { type Fault, failed, fault, ok, type Result } from '../../src/model/faults.ts';
 import { id, type Offset } from '../../src/model/ids.ts';
 import type { ResetGroupReply, ResetGroupRequest } from '../../src/protocols/request.ts';
-import type { PartitionRequest } from '../partition.ts';
+import type { PartitionRequest } from '../partition/contract.ts';
 import type { Answers, Question } from './survey.ts';
 import type { GroupTopics } from './topics.ts';
 

@@ -4,7 +4,7 @@
  */
 import type { Address, Context } from '../../runtime/actor.ts';
 import type { PartitionId } from '../../src/model/ids.ts';
-import { type PartitionAnswer, type PartitionRequest, partitionAddress } from '../partition.ts';
+import { type PartitionAnswer, type PartitionRequest, partitionAddress } from '../partition/contract.ts';
 
 export interface Question {
   readonly partition: PartitionId;

@@ -5,8 +5,8 @@
 import type { PartitionId, PartitionIndex, TopicId } from '../../src/model/ids.ts';
 import { FIRST_USER_PARTITION, id } from '../../src/model/ids.ts';
 import type { Topic } from '../../src/model/topic.ts';
-import type { CatalogPush } from '../catalog.ts';
-import type { PartitionConfiguration } from '../partition.ts';
+import type { CatalogPush } from '../catalog/contract.ts';
+import type { PartitionConfiguration } from '../partition/contract.ts';
 
 export interface TopicChange {
   /** As it is now; as it was, when it is gone. */

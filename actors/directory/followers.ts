@@ -4,7 +4,7 @@
  */
 import type { Address, Context } from '../../runtime/actor.ts';
 import type { TopicId } from '../../src/model/ids.ts';
-import type { DirectoryAnswer } from '../directory.ts';
+import type { DirectoryAnswer } from './contract.ts';
 
 export type Notice = Extract<DirectoryAnswer, { readonly type: 'topicChanged' | 'topicGone' }>;
 

@@ -9,8 +9,8 @@ import { parseJournalName } from '../../src/log/paths.ts';
 import type { TailBatch } from '../../src/log/replay.ts';
 import type { Crc32c } from '../../src/model/crc.ts';
 import type { Offset, PartitionId } from '../../src/model/ids.ts';
-import type { JournalAnswer } from '../journal.ts';
 import type { Step } from '../step.ts';
+import type { JournalAnswer } from './contract.ts';
 import { JournalScanner } from './scanner.ts';
 
 interface Asker {

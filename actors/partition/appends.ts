@@ -12,7 +12,7 @@ import { readProducerEpoch, readProducerId } from '../../src/model/batch.ts';
 import { isControl, markerBatch } from '../../src/model/control.ts';
 import { type Fault, fault } from '../../src/model/faults.ts';
 import type { Offset, PartitionIndex, TopicId } from '../../src/model/ids.ts';
-import { type JournalAnswer, type JournalRequest, journalAddress } from '../journal.ts';
+import { type JournalAnswer, type JournalRequest, journalAddress } from '../journal/contract.ts';
 import { type Step, step } from '../step.ts';
 import type { TransactionsAnswer } from '../transactions/contract.ts';
 import type { PartitionAnswer, PartitionRequest } from './contract.ts';

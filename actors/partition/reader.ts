@@ -15,7 +15,7 @@ import { Sidecar } from '../../src/log/sidecar.ts';
 import { type Fault, fault, type Result } from '../../src/model/faults.ts';
 import type { Offset } from '../../src/model/ids.ts';
 import { MIB } from '../../src/model/limits.ts';
-import { journalAddress } from '../journal.ts';
+import { journalAddress } from '../journal/contract.ts';
 import { type Step, step } from '../step.ts';
 import { RANGE_BYTES_MAX, ReadAhead, type ReadAheadRoom, type ReadBytes } from './read-ahead.ts';
 

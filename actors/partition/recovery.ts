@@ -17,7 +17,7 @@ import type { Segment } from '../../src/log/segment.ts';
 import { Sidecar } from '../../src/log/sidecar.ts';
 import { BATCH_HEADER_BYTES, readBaseOffset, readBatchBytes, readNextOffset } from '../../src/model/batch.ts';
 import type { Offset } from '../../src/model/ids.ts';
-import { type JournalAnswer, journalAddress } from '../journal.ts';
+import { type JournalAnswer, journalAddress } from '../journal/contract.ts';
 import { rewrite } from '../rewrite.ts';
 import { type Step, step } from '../step.ts';
 import { rebuildManifest } from './manifest-rebuild.ts';

@@ -17,8 +17,8 @@ import type {
   ResolveRequest,
   TopicChange,
 } from '../../src/protocols/request.ts';
-import { type CatalogAnswer, type CatalogRequest, catalogAddress } from '../catalog.ts';
-import type { PartitionAnswer, PartitionRequest } from '../partition.ts';
+import { type CatalogAnswer, type CatalogRequest, catalogAddress } from '../catalog/contract.ts';
+import type { PartitionAnswer, PartitionRequest } from '../partition/contract.ts';
 import type { Numbered } from './asker.ts';
 import { ANSWER_MS_MAX, type Desk, type Done, gather, NO_HOLDS, refuse } from './desk.ts';
 import { partitionAt } from './topics.ts';

@@ -9,7 +9,7 @@ import { FETCH_SESSIONS_MAX, OUTBOX_BYTES_MAX, PARTITIONS_PER_REQUEST_MAX } from
 import { type FetchEffect, FetchSession, type Followed } from '../../src/protocols/fetching.ts';
 import type { FetchRequest } from '../../src/protocols/request.ts';
 import { FOLLOWED_BYTES } from '../heap-room.ts';
-import type { PartitionAnswer, PartitionRequest } from '../partition.ts';
+import type { PartitionAnswer, PartitionRequest } from '../partition/contract.ts';
 import { ANSWER_MS_MAX, type Desk, type Done, NO_HOLDS, refuse } from './desk.ts';
 import { partitionAt } from './topics.ts';
 

@@ -9,7 +9,7 @@ import {
   coordinatorAddress,
   type GroupReply,
   type GroupRequest,
-} from '../coordinator.ts';
+} from '../coordinator/contract.ts';
 import { ANSWER_MS_MAX, type Desk, type Done, gather, NO_HOLDS, refuse } from './desk.ts';
 
 type Answered = Extract<CoordinatorAnswer, { readonly type: 'answered' }>;

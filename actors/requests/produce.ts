@@ -12,7 +12,7 @@ import { id, type PartitionId, type Timestamp, type TopicId } from '../../src/mo
 import { INLINE_BYTES_MAX } from '../../src/model/limits.ts';
 import type { Topic } from '../../src/model/topic.ts';
 import type { Place, ProduceReply, ProduceRequest } from '../../src/protocols/request.ts';
-import type { PartitionAnswer, PartitionRequest } from '../partition.ts';
+import type { PartitionAnswer, PartitionRequest } from '../partition/contract.ts';
 import type { Refused } from './asker.ts';
 import { type Desk, type Done, gather, NO_HOLDS } from './desk.ts';
 import { partitionAt } from './topics.ts';

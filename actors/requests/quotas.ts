@@ -5,7 +5,7 @@
 import { failed } from '../../src/model/faults.ts';
 import type { QuotaKind } from '../../src/model/quota.ts';
 import type { AlterQuotaRequest } from '../../src/protocols/request.ts';
-import { type CatalogAnswer, type CatalogRequest, catalogAddress } from '../catalog.ts';
+import { type CatalogAnswer, type CatalogRequest, catalogAddress } from '../catalog/contract.ts';
 import { ANSWER_MS_MAX, type Desk, type Done, NO_HOLDS, refuse } from './desk.ts';
 
 type Limits = Extract<CatalogAnswer, { readonly type: 'limits' }>;

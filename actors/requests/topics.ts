@@ -7,8 +7,8 @@ import { failed, type Result } from '../../src/model/faults.ts';
 import type { PartitionId, TopicId } from '../../src/model/ids.ts';
 import type { Topic } from '../../src/model/topic.ts';
 import type { Place } from '../../src/protocols/request.ts';
-import { type DirectoryAnswer, type DirectoryRequest, directoryAddress } from '../directory.ts';
-import { type PartitionRequest, partitionAddress } from '../partition.ts';
+import { type DirectoryAnswer, type DirectoryRequest, directoryAddress } from '../directory/contract.ts';
+import { type PartitionRequest, partitionAddress } from '../partition/contract.ts';
 import type { Asker } from './asker.ts';
 
 /** Remembered at most; beyond, all are forgotten and asked for again. */

@@ -17,7 +17,7 @@ import type {
 } from '../../src/protocols/transactions.ts';
 import { transactionsOf } from '../../src/transaction/hash.ts';
 import type { PackedPlace } from '../../src/transaction/record.ts';
-import type { PartitionAnswer, PartitionRequest } from '../partition.ts';
+import type { PartitionAnswer, PartitionRequest } from '../partition/contract.ts';
 import {
   type TransactionsAnswer,
   type TransactionsAsk,

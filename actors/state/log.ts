@@ -12,7 +12,7 @@ import { assert, unreachable } from '../../src/model/assert.ts';
 import { type Fault, fault } from '../../src/model/faults.ts';
 import { id, type Offset, type PartitionId } from '../../src/model/ids.ts';
 import { MIB } from '../../src/model/limits.ts';
-import { type PartitionAnswer, type PartitionRequest, partitionAddress } from '../partition.ts';
+import { type PartitionAnswer, type PartitionRequest, partitionAddress } from '../partition/contract.ts';
 import { type Settled, StateProposals } from './proposals.ts';
 import { Replay, type Replayed, type StateCodec } from './record.ts';
 

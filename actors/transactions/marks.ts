@@ -8,8 +8,8 @@ import { coordinatorOf } from '../../src/group/hash.ts';
 import type { Fault, FaultCode } from '../../src/model/faults.ts';
 import { id, type PartitionId } from '../../src/model/ids.ts';
 import type { Transaction } from '../../src/transaction/transaction.ts';
-import { type CoordinatorRequest, coordinatorAddress } from '../coordinator.ts';
-import { type PartitionRequest, partitionAddress } from '../partition.ts';
+import { type CoordinatorRequest, coordinatorAddress } from '../coordinator/contract.ts';
+import { type PartitionRequest, partitionAddress } from '../partition/contract.ts';
 
 /** Told of one transaction at a time: one of 10,000 partitions must not fill rings that others need. */
 const IN_FLIGHT_MAX = 64;

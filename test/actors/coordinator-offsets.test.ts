@@ -1,6 +1,6 @@
 /** Committed offsets through the real kernel: who may commit, lag, resets, deletion, logs that grow, disks that hang. */
 import test from 'ava';
-import type { GroupRequest } from '../../actors/coordinator.ts';
+import type { GroupRequest } from '../../actors/coordinator/contract.ts';
 import type {
   CommittedReply,
   DescribeGroupReply,

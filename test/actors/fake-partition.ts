@@ -3,7 +3,7 @@
  * told, keeps its batches when its actor crashes. Batches only; no disk, no durability.
  */
 
-import type { PartitionAnswer, PartitionRequest } from '../../actors/partition.ts';
+import type { PartitionAnswer, PartitionRequest } from '../../actors/partition/contract.ts';
 import type { Actor, Address, Context } from '../../runtime/actor.ts';
 import { readMaxTimestamp, readNextOffset, stampBatch } from '../../src/model/batch.ts';
 import { type Fault, type FaultCode, fault } from '../../src/model/faults.ts';

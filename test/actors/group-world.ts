@@ -1,5 +1,5 @@
 /** Consumer groups on the pretended partitions of a state world: calls by what they answer, for the tests of coordinators. */
-import type { CoordinatorAnswer, GroupRequest } from '../../actors/coordinator.ts';
+import type { CoordinatorAnswer, GroupRequest } from '../../actors/coordinator/contract.ts';
 import type { Topic } from '../../src/model/topic.ts';
 import type { GroupPlaces, HeartbeatReply, HeartbeatRequest } from '../../src/protocols/request.ts';
 import { smallBatch } from '../model/batches.ts';

@@ -6,12 +6,8 @@
 import { crc32c } from '@node-rs/crc32';
 import test from 'ava';
 import { makeCatalog } from '../../actors/catalog.ts';
-import {
-  type CoordinatorAnswer,
-  coordinatorAddress,
-  type GroupRequest,
-  makeCoordinator,
-} from '../../actors/coordinator.ts';
+import { type CoordinatorAnswer, coordinatorAddress, type GroupRequest } from '../../actors/coordinator/contract.ts';
+import { makeCoordinator } from '../../actors/coordinator.ts';
 import { makeDirectory } from '../../actors/directory.ts';
 import { makeJournal } from '../../actors/journal.ts';
 import { CompactionRoom } from '../../actors/partition/compaction-room.ts';

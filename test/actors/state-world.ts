@@ -9,8 +9,8 @@ import {
   coordinatorAddress,
   type GroupReply,
   type GroupRequest,
-  makeCoordinator,
-} from '../../actors/coordinator.ts';
+} from '../../actors/coordinator/contract.ts';
+import { makeCoordinator } from '../../actors/coordinator.ts';
 import { makeDirectory } from '../../actors/directory.ts';
 import type { StateCodec } from '../../actors/state/record.ts';
 import { makeTransactions } from '../../actors/transactions.ts';

@@ -4,15 +4,12 @@
  */
 import { crc32c } from '@node-rs/crc32';
 import { makeJanitor } from '../../actors/janitor.ts';
-import { makeJournal, type StorageInit } from '../../actors/journal.ts';
+import type { StorageInit } from '../../actors/journal/contract.ts';
+import { makeJournal } from '../../actors/journal.ts';
 import { CompactionRoom } from '../../actors/partition/compaction-room.ts';
+import { type PartitionAnswer, type PartitionRequest, partitionAddress } from '../../actors/partition/contract.ts';
 import { ReadAheadRoom } from '../../actors/partition/read-ahead.ts';
-import {
-  makePartition,
-  type PartitionAnswer,
-  type PartitionRequest,
-  partitionAddress,
-} from '../../actors/partition.ts';
+import { makePartition } from '../../actors/partition.ts';
 import type { TransactionsRequest } from '../../actors/transactions/contract.ts';
 import type { Actor, Address, Context, Lease, Message, Supervision, Tree } from '../../runtime/actor.ts';
 import { deadLetters } from '../../runtime/dead-letters.ts';

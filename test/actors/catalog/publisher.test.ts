@@ -1,7 +1,7 @@
 /** What the catalog's publisher tells those who wait for directories, also when there is none that lives. */
 import test from 'ava';
 import { Publisher } from '../../../actors/catalog/publisher.ts';
-import { directoryAddress } from '../../../actors/directory.ts';
+import { directoryAddress } from '../../../actors/directory/contract.ts';
 import type { Address, Context } from '../../../runtime/actor.ts';
 import { id, type NodeId } from '../../../src/model/ids.ts';
 

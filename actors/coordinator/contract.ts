@@ -1,0 +1,68 @@
+/** What everybody may ask of a coordinator of groups, and what it answers. */
+import type { Address } from '../../runtime/actor.ts';
+import type { Fault } from '../../src/model/faults.ts';
+import type { ClassicReply, ClassicRequest } from '../../src/protocols/classic.ts';
+import type {
+  CommitInTransactionReply,
+  CommitInTransactionRequest,
+  CommitReply,
+  CommitRequest,
+  CommittedReply,
+  CommittedRequest,
+  DeleteGroupReply,
+  DeleteGroupRequest,
+  DescribeGroupReply,
+  DescribeGroupRequest,
+  GroupsReply,
+  GroupsRequest,
+  HeartbeatReply,
+  HeartbeatRequest,
+  ResetGroupReply,
+  ResetGroupRequest,
+  SettleOffsetsRequest,
+} from '../../src/protocols/groups.ts';
+
+export type GroupRequest =
+  | ClassicRequest
+  | HeartbeatRequest
+  | CommitInTransactionRequest
+  | CommitRequest
+  | CommittedRequest
+  | GroupsRequest
+  | DescribeGroupRequest
+  | ResetGroupRequest
+  | DeleteGroupRequest;
+
+export type GroupReply =
+  | ClassicReply
+  | HeartbeatReply
+  | CommitInTransactionReply
+  | CommitReply
+  | CommittedReply
+  | GroupsReply
+  | DescribeGroupReply
+  | ResetGroupReply
+  | DeleteGroupReply;
+
+/** `groups` is asked of every coordinator; all else of the one that `coordinatorOf` names. Names were checked at the edge. */
+export type CoordinatorRequest = {
+  readonly type: 'ask';
+  readonly request: number;
+  /** The client id of the connection and where it comes from, for people. */
+  readonly client: string;
+  readonly host: string;
+  /** Answered by `answered` or `refused`. */
+  readonly ask: GroupRequest | SettleOffsetsRequest;
+};
+
+export type CoordinatorAnswer =
+  | { readonly type: 'answered'; readonly request: number; readonly reply: GroupReply }
+  /** To the coordinator of a transaction: its end is known here. */
+  | { readonly type: 'settled'; readonly request: number }
+  | { readonly type: 'refused'; readonly request: number; readonly fault: Fault };
+
+export const coordinatorAddress = (node: Address['node'], key: number): Address<CoordinatorRequest> => ({
+  node,
+  name: `coordinator/${key}`,
+  incarnation: 0,
+});
