@@ -6,7 +6,7 @@ import type { Address } from '../../runtime/actor.ts';
 import { failed, type Result } from '../../src/model/faults.ts';
 import type { PartitionId, TopicId } from '../../src/model/ids.ts';
 import type { Topic } from '../../src/model/topic.ts';
-import type { Place } from '../../src/protocols/request.ts';
+import type { Place } from '../../src/protocols/place.ts';
 import { type DirectoryAnswer, type DirectoryRequest, directoryAddress } from '../directory/contract.ts';
 import { type PartitionRequest, partitionAddress } from '../partition/contract.ts';
 import type { Asker } from './asker.ts';

@@ -5,7 +5,7 @@
 import { Pattern } from '../../src/group/pattern.ts';
 import { type Fault, failed, type Result } from '../../src/model/faults.ts';
 import { FIRST_TRANSACTION_PARTITION, type PartitionId, TRANSACTION_PARTITIONS } from '../../src/model/ids.ts';
-import type { Place } from '../../src/protocols/request.ts';
+import type { Place } from '../../src/protocols/place.ts';
 import type {
   DescribeProducersReply,
   JoinTransactionReply,

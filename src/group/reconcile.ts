@@ -3,7 +3,8 @@
  * one member's next step towards it. Only what moves is revoked; what moves is given on after its owner has given it up.
  */
 import type { TopicId } from '../model/ids.ts';
-import { assign, elect, type TopicShape } from './assignors/assign.ts';
+import { assign, elect } from './assignors/assign.ts';
+import type { TopicShape } from './assignors/candidates.ts';
 import type { Group, GroupTopic, Member } from './group.ts';
 import type { KnownTopic, Topics } from './groups.ts';
 import { isSubset, type PlaceKey, packPlaces } from './places.ts';

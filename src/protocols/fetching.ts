@@ -6,7 +6,8 @@
 import { assert } from '../model/assert.ts';
 import type { Fault } from '../model/faults.ts';
 import { id, type Offset, type PartitionId, type PartitionIndex, type TopicId } from '../model/ids.ts';
-import type { AbortedRecords, FetchReply, FetchRequest, Place } from './request.ts';
+import type { Place } from './place.ts';
+import type { AbortedRecords, FetchReply, FetchRequest } from './request.ts';
 
 /** Reads of one session at a time: bounds how far an answer may grow beyond what was asked for, by a batch each. */
 const READS_MAX = 4;

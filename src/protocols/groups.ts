@@ -5,7 +5,7 @@
 import type { Fault } from '../model/faults.ts';
 import type { Offset, PartitionIndex, TopicId } from '../model/ids.ts';
 import type { GroupKind } from './classic.ts';
-import type { OffsetAt, Place } from './request.ts';
+import type { OffsetAt, Place } from './place.ts';
 
 export interface GroupPlaces {
   readonly topic: TopicId;

@@ -2,6 +2,7 @@
  * The common language of all dialects: what a client may ask a node, and what it is told. A dialect turns its frames
  * into these values and back; actors/connection.ts carries them out. Names stand in dialects, ids in here.
  */
+
 import type { Fault } from '../model/faults.ts';
 import type {
   Offset,
@@ -33,18 +34,13 @@ import type {
   ResetGroupReply,
   ResetGroupRequest,
 } from './groups.ts';
+import type { OffsetAt, Place } from './place.ts';
 import type { TransactionReply, TransactionRequest } from './transactions.ts';
 
 export type * from './groups.ts';
 
 /** `none`: no answer. `leader`: durable by the topic's promise on the leader. `all`: committed. */
 export type Acks = 'none' | 'leader' | 'all';
-
-/** One partition, as clients name it. */
-export interface Place {
-  readonly topic: TopicId;
-  readonly partition: PartitionIndex;
-}
 
 // ---- produce: `validate → append → replicate → commit → reply`
 
@@ -125,7 +121,6 @@ export type AbortedRecords = readonly [producerId: number, first: number];
 
 // ---- offsets
 
-export type OffsetAt = 'begin' | 'end' | { readonly timestamp: Timestamp };
 export interface OffsetsRequest {
   readonly call: 'offsets';
   /** Sees records of open transactions too. */

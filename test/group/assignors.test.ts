@@ -1,7 +1,8 @@
 /** Assignors: every wanted partition goes to one who wants it; sticky is balanced and moves as little as possible. */
 import test from 'ava';
 import fc from 'fast-check';
-import { assign, type Candidate, elect, placesOf, type TopicShape } from '../../src/group/assignors/assign.ts';
+import { assign, elect } from '../../src/group/assignors/assign.ts';
+import { type Candidate, placesOf, type TopicShape } from '../../src/group/assignors/candidates.ts';
 import { type PlaceKey, placeKey, topicOf } from '../../src/group/places.ts';
 import { ASSIGNORS } from '../../src/group/record.ts';
 import { id, type TopicId } from '../../src/model/ids.ts';

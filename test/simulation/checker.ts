@@ -4,7 +4,7 @@
  */
 import type { PartitionId, PartitionIndex, TopicId } from '../../src/model/ids.ts';
 import type { Topic } from '../../src/model/topic.ts';
-import type { Place } from '../../src/protocols/request.ts';
+import type { Place } from '../../src/protocols/place.ts';
 
 /** Longest time that a flush of an `interval` topic may take beyond its setting, ms: the disk can be slow. */
 const FLUSH_SLACK_MS = 8_000;

@@ -10,7 +10,7 @@ import { firstNonZero, UNCLEAR } from '../../log/inspect.ts';
 import { type GroupFault, type GroupView, inspectGroup, Journaled, stretchesOf } from '../../log/inspect-journal.ts';
 import { JOURNAL_FOLDER, type JournalName, journalPath, parseJournalName } from '../../log/paths.ts';
 import { BLOCK_BYTES } from '../../model/limits.ts';
-import type { Verification } from './log-verify.ts';
+import type { Verification } from './log-verification.ts';
 
 /** The groups that one shard wrote, under one number of shards: their numbers rise by one. */
 interface Chain {

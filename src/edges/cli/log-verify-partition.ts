@@ -12,7 +12,7 @@ import * as paths from '../../log/paths.ts';
 import type { Offset, PartitionId } from '../../model/ids.ts';
 import { MIB } from '../../model/limits.ts';
 import type { LogFile } from './log-files.ts';
-import type { Verification } from './log-verify.ts';
+import type { Verification } from './log-verification.ts';
 
 /** Bytes of a segment that are read at once; a batch that is larger is read alone. */
 const WINDOW_BYTES = 8 * MIB;

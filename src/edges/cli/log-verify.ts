@@ -16,6 +16,7 @@ import { readChecked } from '../../model/checked-text.ts';
 import type { Crc32c } from '../../model/crc.ts';
 import type { PartitionId } from '../../model/ids.ts';
 import { FolderReader, type FoundFile, type LogFolder } from './log-files.ts';
+import type { Verification } from './log-verification.ts';
 import { verifyJournal } from './log-verify-journal.ts';
 import { verifyPartition } from './log-verify-partition.ts';
 
@@ -44,15 +45,6 @@ export interface VerifySummary {
   readonly torn: number;
   readonly unclear: number;
   readonly notes: number;
-}
-
-/** What the parts of a verification share. */
-export interface Verification {
-  readonly reader: FolderReader;
-  readonly files: readonly FoundFile[];
-  readonly crc32c: Crc32c;
-  report(finding: Finding): void;
-  count(what: 'partitions' | 'segments' | 'batches' | 'groups' | 'bytesUncovered', by: number): void;
 }
 
 /** @throws when the folder or a file of it cannot be read at all. */

@@ -4,6 +4,7 @@
  */
 import { id, type PartitionIndex } from '../../model/ids.ts';
 import type { Topic, TopicSettings } from '../../model/topic.ts';
+import type { Place } from '../../protocols/place.ts';
 import type {
   DescribeGroupReply,
   DescribeTopicReply,
@@ -11,7 +12,6 @@ import type {
   GroupSummary,
   Lag,
   NodeReply,
-  Place,
 } from '../../protocols/request.ts';
 import type { CallOptions } from './call.ts';
 import { CallboardError } from './errors.ts';

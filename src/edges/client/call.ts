@@ -4,16 +4,27 @@
  */
 import type { FaultCode } from '../../model/faults.ts';
 import type { Reply, Request } from '../../protocols/request.ts';
-import { Backoff } from './backoff.ts';
+import { Backoff, type BackoffOptions } from './backoff.ts';
 import type { Asker } from './connection.ts';
 import { aborted, CallboardError } from './errors.ts';
-import type { Link } from './link.ts';
-import { ignore } from './wait.ts';
+import type { World } from './ports.ts';
+import { type Gate, ignore } from './wait.ts';
 
 export interface CallOptions {
   /** The whole call with all repetitions, ms; default 30,000. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What carries a call: a connection that comes back. */
+export interface Carrier {
+  readonly options: { readonly world: World; readonly backoff: BackoffOptions };
+  readonly isReady: boolean;
+  readonly closed: boolean;
+  readonly failure: CallboardError | null;
+  /** Where those wait who need a connection. */
+  readonly ready: Gate;
+  submit(request: Request, asker: Asker): void;
 }
 
 const TIMEOUT_MS_DEFAULT = 30_000;
@@ -45,7 +56,7 @@ const HEALED_BY_TIME: ReadonlySet<FaultCode> = new Set([
 ]);
 
 export class Call implements Asker {
-  readonly #link: Link;
+  readonly #link: Carrier;
   readonly #request: Request;
   readonly #signal: AbortSignal | undefined;
   readonly #resolve: (reply: Reply) => void;
@@ -59,7 +70,7 @@ export class Call implements Asker {
   #ended = false;
 
   constructor(
-    link: Link,
+    link: Carrier,
     request: Request,
     options: CallOptions,
     resolve: (reply: Reply) => void,
@@ -105,7 +116,7 @@ export class Call implements Asker {
   }
 
   #attempt(): void {
-    if (this.#link.greeting !== null) this.#link.submit(this.#request, this);
+    if (this.#link.isReady) this.#link.submit(this.#request, this);
     else if (this.#link.closed) this.#fail(this.#link.failure ?? this.#late());
     else this.#wait();
   }

@@ -2,7 +2,8 @@
  * What one fetch session of the node holds, as far as this side knows: so that a request names only what changes. Asks
  * for nothing itself.
  */
-import type { FetchRequest, Place } from '../../protocols/request.ts';
+import type { Place } from '../../protocols/place.ts';
+import type { FetchRequest } from '../../protocols/request.ts';
 import type { PartitionStream } from './partition-stream.ts';
 
 export type PlaceKey = number;

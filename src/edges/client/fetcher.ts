@@ -4,7 +4,8 @@
  * lost connection it opens a new session where each stream stands. Never decides where a stream starts.
  */
 import { KIB, MIB } from '../../model/limits.ts';
-import type { FetchReply, FetchRequest, Place, Reply } from '../../protocols/request.ts';
+import type { Place } from '../../protocols/place.ts';
+import type { FetchReply, FetchRequest, Reply } from '../../protocols/request.ts';
 import { Backoff } from './backoff.ts';
 import { CallboardError } from './errors.ts';
 import { FetchSession, type PlaceKey, placeKey } from './fetch-session.ts';

@@ -3,7 +3,8 @@
  * after what is in hands is processed and committed. One change at a time; the newest assignment wins.
  */
 import { id, type Offset, type PartitionIndex, type TopicId } from '../../model/ids.ts';
-import type { CommittedReply, GroupPlaces, Place } from '../../protocols/request.ts';
+import type { Place } from '../../protocols/place.ts';
+import type { CommittedReply, GroupPlaces } from '../../protocols/request.ts';
 import { Backoff } from './backoff.ts';
 import { type CallboardError, toError } from './errors.ts';
 import type { Feed } from './feed.ts';

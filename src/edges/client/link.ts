@@ -4,7 +4,7 @@
  */
 import type { Reply, ReplyOf, Request } from '../../protocols/request.ts';
 import { Backoff, type BackoffOptions } from './backoff.ts';
-import { Call, type CallOptions } from './call.ts';
+import { Call, type CallOptions, type Carrier } from './call.ts';
 import { type Asker, Connection } from './connection.ts';
 import { CallboardError } from './errors.ts';
 import type { ServerAddress, World } from './ports.ts';
@@ -21,7 +21,7 @@ export interface LinkOptions {
   readonly backoff: BackoffOptions;
 }
 
-export class Link {
+export class Link implements Carrier {
   readonly options: LinkOptions;
   readonly #backoff: Backoff;
   readonly #ready = new Gate();
@@ -42,6 +42,10 @@ export class Link {
   /** What the node said of itself; null while there is no connection. */
   get greeting(): Greeting | null {
     return this.#greeting;
+  }
+
+  get isReady(): boolean {
+    return this.#greeting !== null;
   }
 
   /** Why there is no connection, as far as known. */

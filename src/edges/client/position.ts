@@ -1,6 +1,6 @@
 /** Places in a partition as people name them, and how the node finds the offset. Keeps nothing. */
 import { id, type Offset } from '../../model/ids.ts';
-import type { OffsetAt, Place } from '../../protocols/request.ts';
+import type { OffsetAt, Place } from '../../protocols/place.ts';
 import type { CallOptions } from './call.ts';
 import { CallboardError } from './errors.ts';
 import type { Link } from './link.ts';

@@ -1,6 +1,6 @@
 /** Range: each topic by itself, cut into consecutive runs, longer ones first, so that topics with equal counts align. */
 import { type PlaceKey, placeKey } from '../places.ts';
-import { type Assignment, type Candidate, subscribersOf, type TopicShape } from './assign.ts';
+import { type Assignment, type Candidate, subscribersOf, type TopicShape } from './candidates.ts';
 
 export function assignRange(candidates: readonly Candidate[], topics: readonly TopicShape[]): Assignment {
   const assignment = candidates.map(() => new Set<PlaceKey>());

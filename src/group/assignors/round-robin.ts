@@ -1,6 +1,6 @@
 /** Round-robin: all partitions in order, dealt out in turn, past those who do not want the topic. */
 import { type PlaceKey, placeKey } from '../places.ts';
-import type { Assignment, Candidate, TopicShape } from './assign.ts';
+import type { Assignment, Candidate, TopicShape } from './candidates.ts';
 
 export function assignRoundRobin(candidates: readonly Candidate[], topics: readonly TopicShape[]): Assignment {
   const assignment = candidates.map(() => new Set<PlaceKey>());

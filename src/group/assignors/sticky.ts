@@ -5,7 +5,7 @@
  */
 import type { TopicId } from '../../model/ids.ts';
 import { type PlaceKey, topicOf } from '../places.ts';
-import { type Assignment, type Candidate, placesOf, subscribersOf, type TopicShape } from './assign.ts';
+import { type Assignment, type Candidate, placesOf, subscribersOf, type TopicShape } from './candidates.ts';
 
 export function assignSticky(candidates: readonly Candidate[], topics: readonly TopicShape[]): Assignment {
   const wanted = topics.filter(({ topic }) => candidates.some((candidate) => candidate.topics.has(topic)));

@@ -7,7 +7,8 @@
 import { batchEnd, readNextOffset } from '../../model/batch.ts';
 import { id, type Offset, type PartitionIndex, type TopicId } from '../../model/ids.ts';
 import { FETCH_BYTES_MAX } from '../../model/limits.ts';
-import type { FetchReply, FetchRequest, Place } from '../request.ts';
+import type { Place } from '../place.ts';
+import type { FetchReply, FetchRequest } from '../request.ts';
 import type { FetchRequest as KafkaFetch } from './calls/fetch.ts';
 import { type ErrorCode, errors } from './faults.ts';
 import type { Named } from './topic-names.ts';

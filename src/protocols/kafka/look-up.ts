@@ -4,7 +4,7 @@ import type { TopicId } from '../../model/ids.ts';
 import { NAMES_PER_REQUEST_MAX } from '../../model/limits.ts';
 import type { Topic } from '../../model/topic.ts';
 import type { ResolveRequest } from '../request.ts';
-import { ask, type Serving } from './service.ts';
+import { ask, type Serving } from './asking.ts';
 
 /** In the order of `names`. With `create` what is missing is made, where the node's setting says so. */
 export function lookUp(names: readonly string[], create: boolean): Serving<readonly Result<Topic>[]> {

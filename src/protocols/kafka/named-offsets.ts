@@ -5,8 +5,9 @@
 import type { Fault } from '../../model/faults.ts';
 import type { Offset, PartitionIndex, TopicId } from '../../model/ids.ts';
 import type { CommitOffsetsRequest } from '../classic.ts';
+import type { Serving } from './asking.ts';
 import { errors } from './faults.ts';
-import type { Peer, Serving } from './service.ts';
+import type { Peer } from './service.ts';
 
 interface Asked {
   readonly partitionIndex: number;

@@ -3,9 +3,10 @@
  * yields is a set of requests that may run at once; it goes on with their replies, in the same order. It knows the peer,
  * and neither frames nor the order of answers, which are the session's.
  */
-import type { Fault, Result } from '../../model/faults.ts';
+
+import type { Fault } from '../../model/faults.ts';
 import type { TopicSettings } from '../../model/topic.ts';
-import type { Reply, Request } from '../request.ts';
+import type { Serving, Steps } from './asking.ts';
 import type { AnyCall, Call } from './call.ts';
 import type { Follower } from './follower.ts';
 import type { Members, ReadOf, WriteOf } from './schema.ts';
@@ -43,12 +44,6 @@ export class Ending {
   }
 }
 
-/** Asks, and ends with the answer; null: the client wants none. */
-export type Serving<S> = Generator<readonly Request[], S, readonly Reply[]>;
-
-/** A serving as the session runs it. */
-export type Steps = Pick<Serving<unknown>, 'next'>;
-
 export interface Service {
   readonly call: AnyCall;
   /** First and last version that is served. */
@@ -81,20 +76,4 @@ export function known<Q extends Members, S extends Members>(
     return { next: () => ({ done: true, value }) };
   };
   return { call, versions: call.versions, readsFrame: false, serve };
-}
-
-type CallName = Request['call'];
-/** What answers a request of that call when it is not refused. */
-export type ReplyTo<C extends CallName> = Extract<Reply, { readonly call: C }>;
-
-/** A reply, or why there is none. */
-export function resultOf<C extends CallName>(_call: C, reply: Reply | undefined): Result<ReplyTo<C>> {
-  if (reply?.call === 'refused') return { ok: false, fault: reply.fault };
-  return { ok: true, value: reply as ReplyTo<C> };
-}
-
-/** One request by itself. */
-export function* ask<C extends CallName>(request: Extract<Request, { readonly call: C }>): Serving<Result<ReplyTo<C>>> {
-  const [reply] = yield [request];
-  return resultOf<C>(request.call as C, reply);
 }

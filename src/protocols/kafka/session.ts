@@ -8,11 +8,12 @@ import { type Fault, fault, type Result } from '../../model/faults.ts';
 import { CLIENT_ID_CHARS_MAX } from '../../model/limits.ts';
 import type { Conversation, Move } from '../conversation.ts';
 import type { Reply, Request } from '../request.ts';
+import type { Steps } from './asking.ts';
 import { apiVersions } from './calls/api-versions.ts';
 import { Follower } from './follower.ts';
 import { buildResponse, HEAD_BYTES, type Head, measure, openRequest, readHead } from './frame.ts';
 import { serviceOf, tooNew } from './serve/index.ts';
-import { type Broker, Ending, type Peer, type Service, type Steps } from './service.ts';
+import { type Broker, Ending, type Peer, type Service } from './service.ts';
 import { TopicNames } from './topic-names.ts';
 import { Writing } from './writing.ts';
 

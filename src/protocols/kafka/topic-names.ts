@@ -5,9 +5,9 @@
 import { type Fault, failed, fault, type Result } from '../../model/faults.ts';
 import type { TopicId } from '../../model/ids.ts';
 import type { Topic } from '../../model/topic.ts';
+import type { Serving } from './asking.ts';
 import { type ErrorCode, errorOf, errors } from './faults.ts';
 import { lookUp, lookUpIds } from './look-up.ts';
-import type { Serving } from './service.ts';
 import { TopicIds } from './topic-ids.ts';
 
 /** Beyond, all are forgotten and looked up again. */

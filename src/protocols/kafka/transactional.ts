@@ -1,9 +1,10 @@
 /** What the calls about transactions share: error codes by version, and their requests' topics as the node's places. */
 import type { Fault, Result } from '../../model/faults.ts';
 import type { PartitionIndex, TopicId } from '../../model/ids.ts';
-import type { Place } from '../request.ts';
+import type { Place } from '../place.ts';
+import type { Serving } from './asking.ts';
 import { coordinatorErrorOf, type ErrorCode, errors } from './faults.ts';
-import type { Peer, Serving } from './service.ts';
+import type { Peer } from './service.ts';
 import type { Named } from './topic-names.ts';
 
 /** @param knowsFenced clients of older versions know only that their epoch is wrong (KIP-588). */

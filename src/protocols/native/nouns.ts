@@ -4,7 +4,8 @@ import type { Fault } from '../../model/faults.ts';
 import type { PartitionIndex } from '../../model/ids.ts';
 import { CLIENT_ID_CHARS_MAX, PARTITIONS_PER_REQUEST_MAX, PARTITIONS_PER_TOPIC_MAX } from '../../model/limits.ts';
 import type { Topic, TopicSettings } from '../../model/topic.ts';
-import type { GroupPlaces, OffsetAt, Place } from '../request.ts';
+import type { OffsetAt, Place } from '../place.ts';
+import type { GroupPlaces } from '../request.ts';
 import {
   amount,
   faultShape,

@@ -16,7 +16,8 @@ import { id, type Offset, type PartitionId, type PartitionIndex } from '../../..
 import { TOPIC_DEFAULTS, type Topic } from '../../../src/model/topic.ts';
 import { decodeRequest, encodeHelloAnswer, encodeReply } from '../../../src/protocols/native/codec.ts';
 import { measure, openFrame } from '../../../src/protocols/native/frame.ts';
-import type { FetchRequest, Place, ProduceRequest, Reply, Request } from '../../../src/protocols/request.ts';
+import type { Place } from '../../../src/protocols/place.ts';
+import type { FetchRequest, ProduceRequest, Reply, Request } from '../../../src/protocols/request.ts';
 import { FakeGroups } from './fake-groups.ts';
 
 /** What happens to a request. `drop`: the stream ends before it is done. `forget`: it is done, then the stream ends. */

@@ -1,8 +1,10 @@
 /** AddOffsetsToTxn: a group joins a transaction, which is going to commit offsets of it (protocol 1). */
+
+import { ask } from '../asking.ts';
 import { addOffsetsToTxn } from '../calls/add-offsets-to-txn.ts';
 import { errors } from '../faults.ts';
 import { checkGroup } from '../group-names.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 import { transactionError } from '../transactional.ts';
 
 const FENCED_SINCE = 2;

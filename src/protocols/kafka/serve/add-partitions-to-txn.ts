@@ -2,9 +2,11 @@
  * AddPartitionsToTxn: partitions join a transaction before anything is written to them (protocol 1), of one transaction or
  * of several; or is asked whether they have. One partition that cannot join keeps out all of its transaction.
  */
+
+import { ask, type Serving } from '../asking.ts';
 import { type AddPartitionsToTxnRequest, addPartitionsToTxn } from '../calls/add-partitions-to-txn.ts';
 import { errors } from '../faults.ts';
-import { ask, type Peer, type Serving, service } from '../service.ts';
+import { type Peer, service } from '../service.ts';
 import { locateAll, NamedPlaces } from '../transactional.ts';
 
 const BATCHED_SINCE = 4;

@@ -1,10 +1,11 @@
 /** AlterClientQuotas: byte rates of clients by their id. Other quotas are refused: nothing would enforce them. */
 import { failed, ok, type Result } from '../../../model/faults.ts';
 import type { QuotaChange } from '../../../model/quota.ts';
+import { resultOf } from '../asking.ts';
 import { type AlterClientQuotasRequest, alterClientQuotas } from '../calls/alter-client-quotas.ts';
 import { errorOf, errors } from '../faults.ts';
 import { clientOf, isQuotaKey, quotaKeys } from '../quota-entities.ts';
-import { resultOf, service } from '../service.ts';
+import { service } from '../service.ts';
 
 type Entry = AlterClientQuotasRequest['entries'][number];
 

@@ -1,12 +1,13 @@
 /** AlterConfigs and IncrementalAlterConfigs: settings of topics, all at once or one by one. The node's own are in its file. */
 import type { Fault, Result } from '../../../model/faults.ts';
 import type { TopicSettings } from '../../../model/topic.ts';
+import { resultOf, type Serving } from '../asking.ts';
 import { alterConfigs } from '../calls/alter-configs.ts';
 import { incrementalAlterConfigs } from '../calls/incremental-alter-configs.ts';
 import { configNames, type Given, settingsOf } from '../configs.ts';
 import { errorOf, errors } from '../faults.ts';
 import { lookUp } from '../look-up.ts';
-import { type Peer, resultOf, type Serving, service } from '../service.ts';
+import { type Peer, service } from '../service.ts';
 import { resourceTypes } from '../standing.ts';
 
 /** How one value of IncrementalAlterConfigs changes what is there. */

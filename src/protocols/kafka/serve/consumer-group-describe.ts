@@ -1,10 +1,11 @@
 /** ConsumerGroupDescribe (KIP-848): groups whose partitions the node assigns, those of Callboard's own clients among them. */
 import type { Result } from '../../../model/faults.ts';
 import type { ConsumerReport, InspectedPlaces, InspectGroupReply } from '../../classic.ts';
+import { resultOf } from '../asking.ts';
 import { NO_OPERATIONS } from '../call.ts';
 import { type ConsumerGroupDescribeResponse, consumerGroupDescribe } from '../calls/consumer-group-describe.ts';
 import { coordinatorErrorOf, errors } from '../faults.ts';
-import { type Peer, resultOf, service } from '../service.ts';
+import { type Peer, service } from '../service.ts';
 import { GROUP_OPERATIONS } from '../standing.ts';
 
 export const CONSUMER_STATES: Readonly<Record<ConsumerReport['state'], string>> = {

@@ -6,6 +6,7 @@ import { type Fault, fault, type Result } from '../../../model/faults.ts';
 import type { PartitionIndex } from '../../../model/ids.ts';
 import { NAME_CHARS_MAX } from '../../../model/limits.ts';
 import type { GroupPlaces, HeartbeatRequest } from '../../groups.ts';
+import { ask } from '../asking.ts';
 import {
   type ConsumerGroupHeartbeatRequest,
   type ConsumerGroupHeartbeatResponse,
@@ -13,7 +14,7 @@ import {
 } from '../calls/consumer-group-heartbeat.ts';
 import { coordinatorErrorOf, errors } from '../faults.ts';
 import { checkGroup, named } from '../group-names.ts';
-import { ask, type Peer, service } from '../service.ts';
+import { type Peer, service } from '../service.ts';
 
 /** As Kafka's, ms. */
 const HEARTBEAT_MS = 5_000;

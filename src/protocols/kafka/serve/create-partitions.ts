@@ -2,6 +2,7 @@
 import type { Fault, Result } from '../../../model/faults.ts';
 import { PARTITIONS_PER_TOPIC_MAX } from '../../../model/limits.ts';
 import type { Topic } from '../../../model/topic.ts';
+import { resultOf } from '../asking.ts';
 import {
   type CreatePartitionsRequest,
   type CreatePartitionsResponse,
@@ -9,7 +10,7 @@ import {
 } from '../calls/create-partitions.ts';
 import { errorOf, errors } from '../faults.ts';
 import { lookUp } from '../look-up.ts';
-import { type Peer, resultOf, service } from '../service.ts';
+import { type Peer, service } from '../service.ts';
 
 type Asked = CreatePartitionsRequest['topics'][number];
 type Answer = CreatePartitionsResponse['results'][number];

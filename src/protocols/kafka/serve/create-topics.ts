@@ -3,12 +3,13 @@ import { type Fault, failed, fault, ok, type Result } from '../../../model/fault
 import { PARTITIONS_PER_TOPIC_MAX } from '../../../model/limits.ts';
 import { checkName, type Topic, type TopicSettings } from '../../../model/topic.ts';
 import type { CreateTopicRequest } from '../../request.ts';
+import { resultOf, type Serving } from '../asking.ts';
 import { type CreateTopicsRequest, type CreateTopicsResponse, createTopics } from '../calls/create-topics.ts';
 import { settingsOf, showConfigs } from '../configs.ts';
 import { type ErrorName, errorOf, errors } from '../faults.ts';
 import { lookUp } from '../look-up.ts';
 import { NO_UUID } from '../reading.ts';
-import { type Peer, resultOf, type Serving, service } from '../service.ts';
+import { type Peer, service } from '../service.ts';
 
 type Asked = CreateTopicsRequest['topics'][number];
 type Answer = CreateTopicsResponse['topics'][number];

@@ -1,7 +1,9 @@
 /** DeleteGroups: groups without members, with all that they have committed. */
+
+import { resultOf } from '../asking.ts';
 import { deleteGroups } from '../calls/delete-groups.ts';
 import { coordinatorErrorOf, errors } from '../faults.ts';
-import { resultOf, service } from '../service.ts';
+import { service } from '../service.ts';
 
 export const serveDeleteGroups = service(deleteGroups, function* (request) {
   const names = request.groupsNames;

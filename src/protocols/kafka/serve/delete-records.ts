@@ -1,13 +1,15 @@
 /** DeleteRecords: moves the begin of partitions forward, to an offset or to their end. */
 import { id, type Offset, type PartitionIndex } from '../../../model/ids.ts';
-import type { DeleteRecordsRequest, Place } from '../../request.ts';
+import type { Place } from '../../place.ts';
+import type { DeleteRecordsRequest } from '../../request.ts';
+import { ask, type Serving } from '../asking.ts';
 import {
   type DeleteRecordsRequest as Asked,
   type DeleteRecordsResponse,
   deleteRecords,
 } from '../calls/delete-records.ts';
 import { type ErrorCode, errors } from '../faults.ts';
-import { ask, type Peer, type Serving, service } from '../service.ts';
+import { type Peer, service } from '../service.ts';
 
 type Answer = DeleteRecordsResponse['topics'][number]['partitions'][number];
 type Part = DeleteRecordsRequest['parts'][number];

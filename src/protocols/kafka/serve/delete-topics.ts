@@ -1,10 +1,11 @@
 /** DeleteTopics: by name, or by id where the version has one. */
 import type { Result } from '../../../model/faults.ts';
 import type { Topic } from '../../../model/topic.ts';
+import { resultOf, type Serving } from '../asking.ts';
 import { type DeleteTopicsResponse, deleteTopics } from '../calls/delete-topics.ts';
 import { errorOf, errors } from '../faults.ts';
 import { NO_UUID } from '../reading.ts';
-import { type Peer, resultOf, type Serving, service } from '../service.ts';
+import { type Peer, service } from '../service.ts';
 
 type Answer = DeleteTopicsResponse['responses'][number];
 interface Asked {

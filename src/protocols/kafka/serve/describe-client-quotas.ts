@@ -1,9 +1,10 @@
 /** DescribeClientQuotas: quotas of clients, by id, the default one, or all. */
 import type { Quota } from '../../../model/quota.ts';
+import { ask } from '../asking.ts';
 import { type DescribeClientQuotasRequest, describeClientQuotas } from '../calls/describe-client-quotas.ts';
 import { errorOf, errors } from '../faults.ts';
 import { CLIENT, quotaKeys } from '../quota-entities.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 
 /** How a component is to match. */
 const EXACT = 0;

@@ -1,4 +1,6 @@
 /** DescribeConfigs: settings of topics and of the node, by Kafka's names. */
+
+import type { Serving } from '../asking.ts';
 import {
   type DescribeConfigsRequest,
   type DescribeConfigsResponse,
@@ -7,7 +9,7 @@ import {
 import { configSources, configTypes, type ShownConfig, showConfigs } from '../configs.ts';
 import { errorOf, errors } from '../faults.ts';
 import { lookUp } from '../look-up.ts';
-import { type Broker, type Peer, type Serving, service } from '../service.ts';
+import { type Broker, type Peer, service } from '../service.ts';
 import { resourceTypes } from '../standing.ts';
 
 type Asked = DescribeConfigsRequest['resources'][number];

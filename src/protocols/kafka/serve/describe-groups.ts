@@ -1,10 +1,11 @@
 /** DescribeGroups: classic groups. What is none is dead, as Kafka's older clients expect it, or from version 6 on an error. */
 import type { Result } from '../../../model/faults.ts';
 import type { ClassicReport, ClassicState, InspectGroupReply } from '../../classic.ts';
+import { resultOf } from '../asking.ts';
 import { NO_OPERATIONS } from '../call.ts';
 import { type DescribeGroupsResponse, describeGroups } from '../calls/describe-groups.ts';
 import { coordinatorErrorOf, errors } from '../faults.ts';
-import { resultOf, service } from '../service.ts';
+import { service } from '../service.ts';
 import { GROUP_OPERATIONS } from '../standing.ts';
 
 /** From here on a group that is not there is an error. */

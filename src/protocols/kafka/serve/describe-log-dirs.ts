@@ -1,9 +1,10 @@
 /** DescribeLogDirs: the data folder, and what each partition takes there. */
 import { ok, type Result } from '../../../model/faults.ts';
 import type { DescribeTopicReply } from '../../request.ts';
+import { ask, resultOf, type Serving } from '../asking.ts';
 import { type DescribeLogDirsRequest, describeLogDirs } from '../calls/describe-log-dirs.ts';
 import { errorOf, errors } from '../faults.ts';
-import { ask, resultOf, type Serving, service } from '../service.ts';
+import { service } from '../service.ts';
 
 export const serveDescribeLogDirs = service(describeLogDirs, function* ({ topics: wanted }) {
   const node = yield* ask<'node'>({ call: 'node' });

@@ -1,6 +1,8 @@
 /** DescribeProducers: the producers that partitions remember, and since when they have a transaction open there. */
+
+import { ask } from '../asking.ts';
 import { describeProducers } from '../calls/describe-producers.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 import { locateAll, NamedPlaces } from '../transactional.ts';
 
 /** There has been one coordinator of every transaction. */

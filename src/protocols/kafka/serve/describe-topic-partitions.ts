@@ -1,6 +1,7 @@
 /** DescribeTopicPartitions: topics with their partitions by name, in pages. */
 import { ok, type Result } from '../../../model/faults.ts';
 import type { Topic } from '../../../model/topic.ts';
+import { ask, type Serving } from '../asking.ts';
 import {
   type DescribeTopicPartitionsRequest,
   type DescribeTopicPartitionsResponse,
@@ -9,7 +10,7 @@ import {
 import { errorOf, errors } from '../faults.ts';
 import { lookUp } from '../look-up.ts';
 import { NO_UUID } from '../reading.ts';
-import { ask, type Peer, type Serving, service } from '../service.ts';
+import { type Peer, service } from '../service.ts';
 import { LEADER_EPOCH, TOPIC_OPERATIONS } from '../standing.ts';
 
 type Answer = DescribeTopicPartitionsResponse['topics'][number];

@@ -1,9 +1,10 @@
 /** DescribeTransactions: the state of transactional ids, with the partitions of what is open. */
 import type { TopicId } from '../../../model/ids.ts';
 import type { InspectTransactionReply } from '../../transactions.ts';
+import { ask, resultOf } from '../asking.ts';
 import { type DescribeTransactionsResponse, describeTransactions } from '../calls/describe-transactions.ts';
 import { coordinatorErrorOf, errors } from '../faults.ts';
-import { ask, resultOf, service } from '../service.ts';
+import { service } from '../service.ts';
 import { stateNames } from './list-transactions.ts';
 
 type State = DescribeTransactionsResponse['transactionStates'][number];

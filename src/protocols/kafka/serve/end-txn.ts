@@ -3,9 +3,11 @@
  * records see it then, and the producer's next transaction meets nothing of this one. From version 5 on the end takes an
  * epoch of its own, and the answer has the one of the next transaction (KIP-890).
  */
+
+import { ask } from '../asking.ts';
 import { endTxn } from '../calls/end-txn.ts';
 import { errors } from '../faults.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 import { transactionError } from '../transactional.ts';
 
 const FENCED_SINCE = 2;

@@ -2,10 +2,11 @@
 import type { Fault } from '../../../model/faults.ts';
 import { FETCH_BYTES_MAX, WAIT_MS_MAX } from '../../../model/limits.ts';
 import type { FetchReply } from '../../request.ts';
+import { resultOf, type Serving } from '../asking.ts';
 import { type FetchRequest, type FetchResponse, fetch } from '../calls/fetch.ts';
 import { type ErrorCode, errorOf, errors } from '../faults.ts';
 import type { Follower, Wanted } from '../follower.ts';
-import { type Peer, resultOf, type Serving, service } from '../service.ts';
+import { type Peer, service } from '../service.ts';
 import { LEADER_EPOCH } from '../standing.ts';
 
 type Answer = FetchResponse['responses'][number]['partitions'][number];

@@ -1,8 +1,10 @@
 /** Heartbeat: a member of a classic group is alive, and hears whether it has to join again. */
+
+import { ask } from '../asking.ts';
 import { heartbeat } from '../calls/heartbeat.ts';
 import { coordinatorErrorOf, errors } from '../faults.ts';
 import { checkGroup, named } from '../group-names.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 
 export const serveHeartbeat = service(heartbeat, function* (request) {
   const { groupId: group, memberId: member, generationId: generation, groupInstanceId } = request;

@@ -3,9 +3,10 @@
  * after a loss by itself (KIP-360). One with a transactional id gets the next epoch of its id, which fences the one before.
  */
 import type { OpenProducerRequest } from '../../transactions.ts';
+import { ask } from '../asking.ts';
 import { initProducerId } from '../calls/init-producer-id.ts';
 import { type ErrorCode, errorOf, errors } from '../faults.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 import { transactionError } from '../transactional.ts';
 
 const FENCED_SINCE = 4;

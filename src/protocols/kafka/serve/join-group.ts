@@ -1,9 +1,10 @@
 /** JoinGroup: the coordinator holds the answer until everybody has joined. */
 import type { Fault } from '../../../model/faults.ts';
+import { ask } from '../asking.ts';
 import { type JoinGroupRequest, type JoinGroupResponse, joinGroup } from '../calls/join-group.ts';
 import { coordinatorErrorOf, errors } from '../faults.ts';
 import { checkGroup, named } from '../group-names.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 import { subscribedTopics } from '../subscription.ts';
 
 /** From here on a new member is told its id first, and comes back with it (KIP-394). */

@@ -1,8 +1,10 @@
 /** LeaveGroup: one member, or from version 3 on several, each with its own outcome. */
+
+import { ask } from '../asking.ts';
 import { leaveGroup } from '../calls/leave-group.ts';
 import { coordinatorErrorOf, errors } from '../faults.ts';
 import { checkGroup, named } from '../group-names.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 
 const SEVERAL_SINCE = 3;
 

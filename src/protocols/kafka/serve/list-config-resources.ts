@@ -1,7 +1,9 @@
 /** ListConfigResources: topics and the node have settings; nothing else has. */
+
+import { ask } from '../asking.ts';
 import { listConfigResources } from '../calls/list-config-resources.ts';
 import { errorOf, errors } from '../faults.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 import { resourceTypes } from '../standing.ts';
 
 export const serveListConfigResources = service(listConfigResources, function* (request, { broker }, version) {

@@ -1,8 +1,9 @@
 /** ListGroups: groups of both kinds, those of Callboard's own clients among them. */
 import type { GroupState, GroupSummary } from '../../groups.ts';
+import { ask } from '../asking.ts';
 import { listGroups } from '../calls/list-groups.ts';
 import { coordinatorErrorOf, errors } from '../faults.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 import { CONSUMER_STATES } from './consumer-group-describe.ts';
 import { CLASSIC_STATES } from './describe-groups.ts';
 

@@ -2,9 +2,10 @@
 import type { Fault } from '../../../model/faults.ts';
 import type { PartitionIndex, Timestamp } from '../../../model/ids.ts';
 import type { OffsetsReply, OffsetsRequest } from '../../request.ts';
+import { ask, type Serving } from '../asking.ts';
 import { type ListOffsetsRequest, type ListOffsetsResponse, listOffsets } from '../calls/list-offsets.ts';
 import { type ErrorCode, errors } from '../faults.ts';
-import { ask, type Peer, type Serving, service } from '../service.ts';
+import { type Peer, service } from '../service.ts';
 import { LEADER_EPOCH } from '../standing.ts';
 
 const READ_COMMITTED = 1;

@@ -1,8 +1,9 @@
 /** ListTransactions: all transactional ids, by state, producer, age and a pattern that their names fit as a whole. */
 import type { TransactionState, TransactionSummary } from '../../transactions.ts';
+import { ask } from '../asking.ts';
 import { listTransactions } from '../calls/list-transactions.ts';
 import { coordinatorErrorOf, errors } from '../faults.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 
 /** Kafka's names. */
 export const stateNames: Readonly<Record<TransactionState, string>> = {

@@ -1,11 +1,12 @@
 /** Metadata: the broker and its topics, made on demand where the client and the node's setting say so. */
 import { ok, type Result } from '../../../model/faults.ts';
 import type { Topic } from '../../../model/topic.ts';
+import { ask, type Serving } from '../asking.ts';
 import { type MetadataRequest, type MetadataResponse, metadata } from '../calls/metadata.ts';
 import { errorOf, errors } from '../faults.ts';
 import { lookUp } from '../look-up.ts';
 import { NO_UUID } from '../reading.ts';
-import { ask, type Peer, type Serving, service } from '../service.ts';
+import { type Peer, service } from '../service.ts';
 import { CLUSTER_OPERATIONS, LEADER_EPOCH, TOPIC_OPERATIONS } from '../standing.ts';
 
 type Described = MetadataResponse['topics'][number];

@@ -1,9 +1,11 @@
 /** OffsetCommit: by members of either kind of group, and by anybody while a group has none. */
+
+import { ask } from '../asking.ts';
 import { offsetCommit } from '../calls/offset-commit.ts';
 import { coordinatorErrorOf } from '../faults.ts';
 import { checkGroup, named } from '../group-names.ts';
 import { nameOffsets } from '../named-offsets.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 
 const BY_ID_SINCE = 10;
 

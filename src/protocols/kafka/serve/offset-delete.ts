@@ -2,11 +2,12 @@
 import type { Fault } from '../../../model/faults.ts';
 import type { PartitionIndex } from '../../../model/ids.ts';
 import type { DropOffsetsRequest } from '../../classic.ts';
+import { ask } from '../asking.ts';
 import { type OffsetDeleteResponse, offsetDelete } from '../calls/offset-delete.ts';
 import { coordinatorErrorOf, errors } from '../faults.ts';
 import { checkGroup } from '../group-names.ts';
 import { NO_UUID } from '../reading.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 
 export const serveOffsetDelete = service(offsetDelete, function* (request, peer) {
   const { groupId: group } = request;

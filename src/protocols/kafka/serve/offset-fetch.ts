@@ -5,11 +5,12 @@
 import type { Result } from '../../../model/faults.ts';
 import type { PartitionIndex, TopicId } from '../../../model/ids.ts';
 import type { CommittedReply, CommittedRequest } from '../../groups.ts';
+import { ask, resultOf, type Serving } from '../asking.ts';
 import { type OffsetFetchRequest, type OffsetFetchResponse, offsetFetch } from '../calls/offset-fetch.ts';
 import { coordinatorErrorOf, type ErrorCode, errors } from '../faults.ts';
 import { checkGroup } from '../group-names.ts';
 import { NO_UUID } from '../reading.ts';
-import { ask, type Peer, resultOf, type Serving, service } from '../service.ts';
+import { type Peer, service } from '../service.ts';
 
 const SEVERAL_SINCE = 8;
 const BY_ID_SINCE = 10;

@@ -1,13 +1,14 @@
 /** OffsetForLeaderEpoch: there has been one leader, so its epoch ends where the partition ends. */
 import type { PartitionIndex } from '../../../model/ids.ts';
 import type { OffsetsRequest } from '../../request.ts';
+import { ask } from '../asking.ts';
 import {
   type OffsetForLeaderEpochRequest,
   type OffsetForLeaderEpochResponse,
   offsetForLeaderEpoch,
 } from '../calls/offset-for-leader-epoch.ts';
 import { type ErrorCode, errors } from '../faults.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 import { LEADER_EPOCH } from '../standing.ts';
 
 type Asked = OffsetForLeaderEpochRequest['topics'][number]['partitions'][number];

@@ -6,10 +6,12 @@ import { batchEnd, CODEC_MASK, readAttributes, readMagic } from '../../../model/
 import type { Fault } from '../../../model/faults.ts';
 import type { PartitionIndex } from '../../../model/ids.ts';
 import { WAIT_MS_MAX } from '../../../model/limits.ts';
-import type { Acks, Place, ProduceReply, ProduceRequest } from '../../request.ts';
+import type { Place } from '../../place.ts';
+import type { Acks, ProduceReply, ProduceRequest } from '../../request.ts';
+import type { Serving } from '../asking.ts';
 import { type ProduceRequest as KafkaProduce, type ProduceResponse, produce } from '../calls/produce.ts';
 import { type ErrorCode, errors } from '../faults.ts';
-import { Ending, type Peer, type Serving, service } from '../service.ts';
+import { Ending, type Peer, service } from '../service.ts';
 import { invalid, type Named } from '../topic-names.ts';
 
 type Answer = ProduceResponse['responses'][number]['partitionResponses'][number];

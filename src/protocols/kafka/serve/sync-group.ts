@@ -1,8 +1,10 @@
 /** SyncGroup: the coordinator holds the answer until the leader has assigned. */
+
+import { ask } from '../asking.ts';
 import { type SyncGroupResponse, syncGroup } from '../calls/sync-group.ts';
 import { coordinatorErrorOf, errors } from '../faults.ts';
 import { checkGroup, named } from '../group-names.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 
 /** From here on members say what kind of group they take it for. */
 const SAYS_KIND_SINCE = 5;

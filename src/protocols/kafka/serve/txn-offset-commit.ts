@@ -2,10 +2,12 @@
  * TxnOffsetCommit: offsets that a group has once the transaction is committed. From version 5 on the group becomes part of
  * the transaction by it (KIP-890); before, AddOffsetsToTxn has to have come.
  */
+
+import { ask } from '../asking.ts';
 import { txnOffsetCommit } from '../calls/txn-offset-commit.ts';
 import { checkGroup, named } from '../group-names.ts';
 import { nameOffsets } from '../named-offsets.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 import { transactionError } from '../transactional.ts';
 
 const JOINS_SINCE = 5;

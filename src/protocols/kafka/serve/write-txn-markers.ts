@@ -1,6 +1,8 @@
 /** WriteTxnMarkers: ends what producers have open in partitions; the node writes its own markers, admins end hanging ones. */
+
+import { ask } from '../asking.ts';
 import { writeTxnMarkers } from '../calls/write-txn-markers.ts';
-import { ask, service } from '../service.ts';
+import { service } from '../service.ts';
 import { locateAll, NamedPlaces } from '../transactional.ts';
 
 export const serveWriteTxnMarkers = service(writeTxnMarkers, function* (request, peer) {

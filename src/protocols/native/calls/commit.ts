@@ -1,7 +1,8 @@
 /** commit: how far a group has come. */
 import type { Fault } from '../../../model/faults.ts';
 import { CLIENT_ID_CHARS_MAX, COMMIT_METADATA_CHARS_MAX } from '../../../model/limits.ts';
-import type { CommitReply, CommitRequest, Place } from '../../request.ts';
+import type { Place } from '../../place.ts';
+import type { CommitReply, CommitRequest } from '../../request.ts';
 import { type Call, plain } from '../call.ts';
 import { groupName, parts, placeFields } from '../nouns.ts';
 import { faultShape, integer, natural, optional, struct, text } from '../shape.ts';

@@ -2,7 +2,8 @@
 import type { Fault } from '../../../model/faults.ts';
 import type { Offset } from '../../../model/ids.ts';
 import { ANSWER_BYTES_MAX, FETCH_BYTES_MAX, WAIT_MS_MAX } from '../../../model/limits.ts';
-import type { AbortedRecords, FetchReply, FetchRequest, Place } from '../../request.ts';
+import type { Place } from '../../place.ts';
+import type { AbortedRecords, FetchReply, FetchRequest } from '../../request.ts';
 import { type Call, plain, splitRaw } from '../call.ts';
 import { parts, placeFields, places } from '../nouns.ts';
 import { faultShape, flag, integer, list, natural, optional, type Shape, struct } from '../shape.ts';

@@ -1,7 +1,8 @@
 /** offsets: the first, the next or a time's offset of partitions. */
 import type { Fault } from '../../../model/faults.ts';
 import type { Offset } from '../../../model/ids.ts';
-import type { OffsetsReply, OffsetsRequest, Place } from '../../request.ts';
+import type { Place } from '../../place.ts';
+import type { OffsetsReply, OffsetsRequest } from '../../request.ts';
 import { type Call, plain } from '../call.ts';
 import { offsetAt, offsetOrNone, parts, placeFault, placeFields } from '../nouns.ts';
 import { byField, natural, struct } from '../shape.ts';

@@ -2,7 +2,8 @@
 import type { Fault } from '../../../model/faults.ts';
 import type { Offset, Timestamp } from '../../../model/ids.ts';
 import { FRAME_BYTES_MAX, WAIT_MS_MAX } from '../../../model/limits.ts';
-import type { Acks, Place, ProduceReply } from '../../request.ts';
+import type { Place } from '../../place.ts';
+import type { Acks, ProduceReply } from '../../request.ts';
 import { type Call, plain, splitRaw } from '../call.ts';
 import { parts, placeFault, placeFields } from '../nouns.ts';
 import { byField, integer, natural, oneOf, optional, struct } from '../shape.ts';

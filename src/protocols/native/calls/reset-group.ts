@@ -1,7 +1,8 @@
 /** resetGroup: committed offsets set by an admin, while the group has no members. */
 import type { Fault } from '../../../model/faults.ts';
 import type { Offset } from '../../../model/ids.ts';
-import type { Place, ResetGroupReply, ResetGroupRequest } from '../../request.ts';
+import type { Place } from '../../place.ts';
+import type { ResetGroupReply, ResetGroupRequest } from '../../request.ts';
 import { type Call, plain } from '../call.ts';
 import { groupName, offsetAt, offsetOrNone, parts, placeFault, placeFields } from '../nouns.ts';
 import { byField, flag, natural, struct } from '../shape.ts';
