@@ -70,6 +70,9 @@ export class LedgerReader extends Party {
         this.#records(cursor, part.records ?? new Uint8Array(0), part.lastStableOffset, aborted);
         cursor.end = part.highWatermark;
         this.checker.acked += 1;
+      } else if (part?.errorCode === errors.OFFSET_OUT_OF_RANGE) {
+        this.#ledger.nothingAt(place, fetchOffset);
+        cursor.position = 0;
       }
       this.later(100, 2_000, () => this.begin());
     });

@@ -206,7 +206,12 @@ export class Simulation {
         else world.clock.after(200, () => create(name, settings));
       });
     for (const [name, settings] of TOPICS) create(name, { retentionMs: -1, ...settings });
-    create(LEDGER, { retentionMs: -1 });
+    // Names of its records are all different: compaction takes out what was aborted, and nothing else.
+    create(LEDGER, {
+      retentionMs: -1,
+      ...(world.random.chance(0.5) ? { durability: 'interval', flushIntervalMs: 500 } : {}),
+      ...(world.random.chance(0.5) ? { cleanup: 'compact', dirtyRatioMin: 0, segmentMs: 30_000 } : {}),
+    });
   }
 
   #made(topic: Topic): void {
