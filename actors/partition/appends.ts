@@ -36,6 +36,8 @@ interface Waiter {
   readonly request: number;
   readonly base: Offset;
   readonly next: Offset;
+  /** Of a marker: whoever hears that it is there never tells of it again, so that no power cut may take it. */
+  readonly durably: boolean;
 }
 
 export interface AppendEvents {
@@ -64,8 +66,8 @@ export class PartitionAppends {
   /** In the order of their offsets; the first `#answered` are done. */
   #waiters: Waiter[] = [];
   #answered = 0;
-  /** Retries of batches that are not committed yet. */
-  #duplicates: Waiter[] = [];
+  /** Retries of batches that are not committed yet, and markers that are not durable yet. */
+  #beside: Waiter[] = [];
   /** Batches that cannot be placed before the block at the end of the segment was read. */
   #waiting: { readonly message: Append; readonly from: Address }[] = [];
   /** The journal was given everything below. */
@@ -131,7 +133,8 @@ export class PartitionAppends {
     if (this.#verifications.busy && !granted && this.#held(message, from)) return;
     const verdict = this.#producers.check(message.bytes);
     if (verdict.kind === 'fault') this.#refuse(message, from, verdict.fault);
-    else if (verdict.kind === 'duplicate') this.#repeat(message, from, verdict.baseOffset, verdict.nextOffset);
+    else if (verdict.kind === 'duplicate')
+      this.#repeat(message, waiterOf(message, from, verdict.baseOffset, verdict.nextOffset));
     else if (verdict.kind === 'begin' && !granted) this.#verify(message, from);
     else this.#place(message, from);
   }
@@ -192,12 +195,15 @@ export class PartitionAppends {
     return null;
   }
 
-  #repeat(message: Append, from: Address, base: Offset, next: Offset): void {
+  #repeat(message: Append, waiter: Waiter): void {
     message.lease?.release();
     if (message.acks === 'none') return;
-    const waiter = { from, request: message.request, base, next };
-    if (next <= this.#log.committed) this.#answer(waiter);
-    else this.#duplicates.push(waiter);
+    if (this.#holds(waiter)) this.#answer(waiter);
+    else this.#beside.push(waiter);
+  }
+
+  #holds({ next, durably }: Waiter): boolean {
+    return next <= (durably ? this.#log.durable : this.#log.committed);
   }
 
   #place(message: Append, from: Address): void {
@@ -214,8 +220,10 @@ export class PartitionAppends {
     }
     const { chunk, index, entry } = placed.value;
     this.#producers.append(chunk.batchAt(index));
-    if (message.acks !== 'none')
-      this.#waiters.push({ from, request: message.request, base: entry.base, next: entry.next });
+    if (message.acks !== 'none') {
+      const waiter = waiterOf(message, from, entry.base, entry.next);
+      (waiter.durably ? this.#beside : this.#waiters).push(waiter);
+    }
     message.lease?.release();
     this.store();
   }
@@ -251,15 +259,17 @@ export class PartitionAppends {
   #storeOne(chunk: Chunk, index: number): boolean {
     const isDirect = (readEntryFlags(chunk.entries, index * ENTRY_BYTES) & DIRECT_FLAG) !== 0;
     const { durability, flushIntervalMs } = this.#log.settings;
+    const body = isDirect ? null : chunk.batchAt(index);
+    const isPromised = durability === 'fsync' || (body !== null && isControl(body));
     const common = {
       type: 'store' as const,
       partition: this.#log.partition,
       era: this.#log.era,
       entry: chunk.entryBytes(index),
-      flushIntervalMs: durability === 'fsync' ? 0 : flushIntervalMs,
+      flushIntervalMs: isPromised ? 0 : flushIntervalMs,
     };
-    const lease = isDirect ? null : chunk.memory.retain();
-    const message: JournalRequest = lease === null ? common : { ...common, bytes: chunk.batchAt(index), lease };
+    const lease = body === null ? null : chunk.memory.retain();
+    const message: JournalRequest = body === null || lease === null ? common : { ...common, bytes: body, lease };
     if (this.#context.send(this.#journal, message) === 'full') {
       lease?.release();
       this.#blocked = true;
@@ -311,15 +321,17 @@ export class PartitionAppends {
 
   #failWaiters(reason: Fault): void {
     const kept: Waiter[] = [];
-    const waiters = [...this.#waiters.slice(this.#answered), ...this.#duplicates];
-    for (const waiter of waiters) {
-      if (waiter.next <= this.#log.end) kept.push(waiter);
+    const beside: Waiter[] = [];
+    const judge = (waiter: Waiter, among: Waiter[]): void => {
+      if (waiter.next <= this.#log.end) among.push(waiter);
       else {
         const answer: PartitionAnswer = { type: 'refused', request: waiter.request, fault: reason };
         this.#context.reply(waiter.from, answer);
       }
-    }
-    this.#duplicates = [];
+    };
+    for (const waiter of this.#waiters.slice(this.#answered)) judge(waiter, kept);
+    for (const waiter of this.#beside) judge(waiter, beside);
+    this.#beside = beside;
     this.#waiters = kept;
     this.#answered = 0;
   }
@@ -327,13 +339,13 @@ export class PartitionAppends {
   /** The topic is gone: whoever waits hears it. */
   refuseAll(reason: Fault): void {
     this.#verifications.refuseAll(reason);
-    const waiters = [...this.#waiters.slice(this.#answered), ...this.#duplicates];
+    const waiters = [...this.#waiters.slice(this.#answered), ...this.#beside];
     for (const { from, request } of waiters)
       this.#context.reply(from, { type: 'refused', request, fault: reason } as PartitionAnswer);
     for (const { message, from } of this.#waiting) this.#refuse(message, from, reason);
     this.#waiters = [];
     this.#answered = 0;
-    this.#duplicates = [];
+    this.#beside = [];
     this.#waiting = [];
   }
 
@@ -365,13 +377,17 @@ export class PartitionAppends {
       this.#waiters = this.#waiters.slice(this.#answered);
       this.#answered = 0;
     }
-    if (this.#duplicates.length === 0) return;
-    for (const duplicate of this.#duplicates) if (duplicate.next <= committed) this.#answer(duplicate);
-    this.#duplicates = this.#duplicates.filter((duplicate) => duplicate.next > committed);
+    if (this.#beside.length === 0) return;
+    for (const waiter of this.#beside) if (this.#holds(waiter)) this.#answer(waiter);
+    this.#beside = this.#beside.filter((waiter) => !this.#holds(waiter));
   }
 
   #answer({ from, request, base }: Waiter): void {
     const answer: PartitionAnswer = { type: 'appended', request, baseOffset: base, begin: this.#log.begin };
     this.#context.reply(from, answer);
   }
+}
+
+function waiterOf({ request, bytes }: Append, from: Address, base: Offset, next: Offset): Waiter {
+  return { from, request, base, next, durably: isControl(bytes) };
 }

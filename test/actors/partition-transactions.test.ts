@@ -108,6 +108,23 @@ test('a reader waits for what is committed, or for all, as it wants', (t) => {
   t.is(world.answer(committed)?.type, 'ready');
 });
 
+test('a marker that was answered survives a power cut, whatever the topic promises', (t) => {
+  for (let seed = 1; seed <= 12; seed++) {
+    const world = new StorageWorld({ seed, settings: { durability: 'interval', flushIntervalMs: 500 } });
+    world.written(P, transactional(1, 0, 0, ['a']));
+    world.run(2_000);
+    const other = batch(['from somebody else']);
+    if (seed % 2 === 0) world.written(P, other);
+    t.is(world.ask(P, marking(1, 0, true)).type, 'appended');
+    // Told once more, as by a coordinator that has not heard the answer.
+    if (seed % 3 === 0) t.is(world.ask(P, marking(1, 0, true)).type, 'appended');
+    world.restart('power');
+    world.run(100);
+    const { stable, end } = seen(world);
+    t.is(stable, end, `seed ${seed}: nobody ends the transaction any more`);
+  }
+});
+
 for (const kind of ['process', 'power', 'stop', 'actor'] as const) {
   test(`open and aborted transactions are known again after the end of the ${kind}`, (t) => {
     // Small files: states of producers are written again and again, and the journal forgets what is in them.
