@@ -72,6 +72,12 @@ export class ClassicCalls {
     else this.#log.refuse(asked, left.fault);
   }
 
+  /** The node assigns from now on: who waits is to join again. */
+  dissolve(group: string): void {
+    this.#state.groups.barriers.get(group)?.dissolve();
+    this.#carryOn(group);
+  }
+
   /** Only while something can be written. */
   tick(): void {
     for (const barrier of [...this.#state.groups.barriers.all()]) {

@@ -4,11 +4,9 @@
  */
 import type { Address, Context } from '../../runtime/actor.ts';
 import { beat, expel, JOIN, nudge, settle, type Who } from '../../src/group/beat.ts';
-import { summaries } from '../../src/group/describe.ts';
-import { Group } from '../../src/group/group.ts';
+import type { Group } from '../../src/group/group.ts';
 import { Groups } from '../../src/group/groups.ts';
-import { inspect } from '../../src/group/inspect.ts';
-import { type CommitDecision, commit, emptyGroup, forgetTopics, mayAsk } from '../../src/group/offsets.ts';
+import { type CommitDecision, commit, forgetTopics, mayAsk } from '../../src/group/offsets.ts';
 import { type PlaceKey, partitionOf, placeKey, topicOf } from '../../src/group/places.ts';
 import { wants } from '../../src/group/reconcile.ts';
 import type { GroupRecord } from '../../src/group/record.ts';
@@ -18,37 +16,35 @@ import { unreachable } from '../../src/model/assert.ts';
 import { type Fault, fault, type Result } from '../../src/model/faults.ts';
 import type { TopicId } from '../../src/model/ids.ts';
 import type { Topic } from '../../src/model/topic.ts';
-import type { InspectGroupRequest, LeaveGroupRequest } from '../../src/protocols/classic.ts';
 import type {
-  CommitRequest,
-  CommittedReply,
-  CommittedRequest,
-  DeleteGroupRequest,
-  DescribeGroupRequest,
-  GroupsReply,
-  HeartbeatRequest,
-  ResetGroupRequest,
-} from '../../src/protocols/groups.ts';
+  JoinGroupRequest,
+  KeepAliveRequest,
+  LeaveGroupRequest,
+  SyncGroupRequest,
+} from '../../src/protocols/classic.ts';
+import type { CommitRequest, CommittedReply, CommittedRequest, HeartbeatRequest } from '../../src/protocols/groups.ts';
 import type { PartitionAnswer } from '../partition/contract.ts';
 import type { StateLog } from '../state/log.ts';
 import type { TransactionsAnswer } from '../transactions/contract.ts';
+import { GroupAdministration } from './administration.ts';
 import { ClassicCalls } from './classic-calls.ts';
 import type { CoordinatorRequest } from './contract.ts';
+import { GuestCalls } from './guest-calls.ts';
 import { type Asked, farewell, Heartbeats, type Held, isMember } from './heartbeats.ts';
 import { GroupLog } from './log.ts';
-import { describeGroup } from './report.ts';
-import { planReset } from './reset.ts';
-import { Surveys } from './survey.ts';
 import { GroupTopics } from './topics.ts';
 import { GroupTransactions } from './transactions.ts';
 import { freshUuid } from './uuid.ts';
+
+type ClassicCall = JoinGroupRequest | SyncGroupRequest | KeepAliveRequest | LeaveGroupRequest;
 
 export class GroupCalls {
   readonly #context: Context<never>;
   readonly #log: GroupLog;
   readonly #classic: ClassicCalls;
   readonly #initialRebalanceMs: number;
-  readonly #surveys: Surveys;
+  readonly #guests: GuestCalls;
+  readonly #administration: GroupAdministration;
   readonly #transactions: GroupTransactions;
   #groups: Groups;
   #heartbeats = new Heartbeats();
@@ -65,7 +61,8 @@ export class GroupCalls {
     this.#initialRebalanceMs = initialRebalanceMs;
     this.#groups = new Groups(initialRebalanceMs);
     this.#classic = new ClassicCalls(context, this.#log, this);
-    this.#surveys = new Surveys(context, nextRequest);
+    this.#guests = new GuestCalls(context, this.#log, this);
+    this.#administration = new GroupAdministration(context, this.#log, this, nextRequest);
     this.#transactions = new GroupTransactions(context, this.#log, this, nextRequest);
   }
 
@@ -77,7 +74,11 @@ export class GroupCalls {
   get waits(): boolean {
     const { barriers, occupied } = this.#groups;
     return (
-      this.#surveys.busy || this.#transactions.busy || this.#heartbeats.size > 0 || occupied > 0 || barriers.size > 0
+      this.#administration.busy ||
+      this.#transactions.busy ||
+      this.#heartbeats.size > 0 ||
+      occupied > 0 ||
+      barriers.size > 0
     );
   }
 
@@ -90,7 +91,7 @@ export class GroupCalls {
     this.refuseHeld(fault('UNAVAILABLE', 'the groups are being read from their log again'));
     this.#heartbeats = new Heartbeats();
     this.#groups = new Groups(this.#initialRebalanceMs);
-    this.#surveys.reset();
+    this.#administration.reset();
   }
 
   refuseHeld(reason: Fault): void {
@@ -108,26 +109,16 @@ export class GroupCalls {
         this.#heartbeat({ request, ask, from }, { client, host });
         break;
       case 'joinGroup':
-        this.#classic.join({ request, ask, from }, { client, host });
-        break;
       case 'syncGroup':
-        this.#classic.sync({ request, ask, from });
-        break;
       case 'keepAlive':
-        this.#classic.keepAlive({ request, ask, from });
-        break;
       case 'leaveGroup':
-        if ((this.#groups.get(ask.group)?.members.size ?? 0) > 0) this.#remove({ request, ask, from });
-        else this.#classic.leave({ request, ask, from });
+        this.#classicCall({ request, ask, from }, { client, host });
         break;
       case 'commitOffsets':
         this.#decided({ request, from }, 'commitOffsets', commitAsSaid(this.#groups, this.topics, ask, this.#now()));
         break;
       case 'dropOffsets':
         this.#decided({ request, from }, 'dropOffsets', dropOffsets(this.#groups, this.topics, ask));
-        break;
-      case 'inspectGroup':
-        this.#inspect({ request, ask, from });
         break;
       case 'commitInTransaction':
         this.#transactions.commit({ request, ask, from });
@@ -142,24 +133,49 @@ export class GroupCalls {
         this.#committed({ request, ask, from });
         break;
       case 'groups':
-        this.#log.answer({ request, from }, this.#list());
-        break;
       case 'describeGroup':
-        this.#describe({ request, ask, from });
-        break;
+      case 'inspectGroup':
       case 'resetGroup':
-        this.#reset({ request, ask, from });
-        break;
       case 'deleteGroup':
-        this.#delete({ request, ask, from });
+        this.#administration.serve({ request, ask, from });
         break;
       default:
         unreachable(ask);
     }
   }
 
+  /** By those who wait for each other, or by guests among those who do not. */
+  #classicCall({ ask, ...asked }: Asked<ClassicCall>, who: Who): void {
+    const group = this.#groups.get(ask.group);
+    const assigned = group !== undefined && group.members.size > 0 ? group : undefined;
+    switch (ask.call) {
+      case 'joinGroup':
+        this.#join({ ...asked, ask }, who, assigned !== undefined);
+        break;
+      case 'syncGroup':
+        if (assigned !== undefined) this.#guests.sync({ ...asked, ask }, assigned);
+        else this.#classic.sync({ ...asked, ask });
+        break;
+      case 'keepAlive':
+        if (assigned !== undefined) this.#guests.keepAlive({ ...asked, ask }, assigned);
+        else this.#classic.keepAlive({ ...asked, ask });
+        break;
+      case 'leaveGroup':
+        if (assigned !== undefined) this.#guests.leave({ ...asked, ask });
+        else this.#classic.leave({ ...asked, ask });
+        break;
+      default:
+        unreachable(ask);
+    }
+  }
+
+  #join(asked: Asked<JoinGroupRequest>, who: Who, assigned: boolean): void {
+    const member = assigned ? this.#guests.join(asked, who) : asked.ask.member;
+    if (member !== null) this.#classic.join({ ...asked, ask: { ...asked.ask, member } }, who);
+  }
+
   surveyed(answer: PartitionAnswer, from: Address): boolean {
-    return this.#surveys.receive(answer, from);
+    return this.#administration.surveyed(answer, from);
   }
 
   transacted(answer: TransactionsAnswer): void {
@@ -192,7 +208,7 @@ export class GroupCalls {
   }
 
   tick(): void {
-    this.#surveys.tick();
+    this.#administration.tick();
     this.#transactions.tick();
     if (this.#log.refusal === null) {
       for (const group of [...this.#groups.all()]) this.#expelOverdue(group);
@@ -206,7 +222,7 @@ export class GroupCalls {
   #adapt(group: Group): void {
     this.#log.carryOut(forgetTopics(this.#groups, group, (topic) => this.topics.byId(topic) !== undefined));
     this.#log.carryOut(settle(this.#groups, this.topics, group.name));
-    this.#wakeMembers(group.name);
+    this.changed(group.name);
   }
 
   #expelOverdue(group: Group): void {
@@ -214,7 +230,7 @@ export class GroupCalls {
     if (members.length === 0) return;
     this.#context.log.info({ group: group.name, members: members.length }, 'members out of time');
     this.#log.carryOut(expel(this.#groups, this.topics, group, members));
-    this.#wakeMembers(group.name);
+    this.changed(group.name);
   }
 
   #now(): number {
@@ -240,23 +256,7 @@ export class GroupCalls {
         this.#heartbeats.hold(asked, member, this.#context.monotonic());
       else this.#log.answer(asked, this.#heartbeats.reply(asked, member));
     }
-    this.#wakeMembers(ask.group);
-  }
-
-  /** An admin takes static members out by their instance ids; by itself a member leaves with a heartbeat. */
-  #remove(asked: Asked<LeaveGroupRequest>): void {
-    const { group: name, members } = asked.ask;
-    const left = members.map((named) => {
-      const group = this.#groups.get(name);
-      const holder = named.member === '' ? group?.holder(named.instance ?? '') : undefined;
-      const refused =
-        group === undefined || holder === undefined
-          ? fault('UNKNOWN_MEMBER', `${name} has no member with instance id ${named.instance}`)
-          : this.#log.carryOut(expel(this.#groups, this.topics, group, [holder.id]));
-      return refused === null ? named : { ...named, fault: refused };
-    });
-    this.#wakeMembers(name);
-    this.#log.answer(asked, { call: 'leaveGroup', members: left });
+    this.changed(ask.group);
   }
 
   /** Members of some dialects have no id until they are given one. */
@@ -272,8 +272,17 @@ export class GroupCalls {
     if (held !== undefined) this.#answerTaken(held);
   }
 
+  /** Who assigns may have changed: either there are members at the barrier, or some that the node assigns to. */
+  #sortOut(name: string): void {
+    const group = this.#groups.get(name);
+    if (group === undefined) return;
+    if (group.members.size > 0) this.#classic.dissolve(name);
+    else this.#groups.barriers.restore([group], this.#now());
+  }
+
   /** Lets every member that waits make its next step, and tells those for whom something has changed. */
-  #wakeMembers(name: string): void {
+  changed(name: string): void {
+    this.#sortOut(name);
     for (const held of this.#heartbeats.of(name)) {
       const group = this.#groups.get(name);
       if (group !== undefined && isMember(group, held) && this.#log.refusal === null)
@@ -338,59 +347,5 @@ export class GroupCalls {
       parts.push(known?.pending.has(key) === true ? { ...whole, unstable: true } : whole);
     }
     this.#log.answer(asked, { call: 'committed', parts });
-  }
-
-  // ---- administration
-
-  #list(): GroupsReply {
-    return { call: 'groups', groups: [...summaries(this.#groups)] };
-  }
-
-  #inspect(asked: Asked<InspectGroupRequest>): void {
-    const report = inspect(this.#groups, this.topics, asked.ask.group);
-    if (report !== undefined) this.#log.answer(asked, { call: 'inspectGroup', report });
-    else this.#log.refuse(asked, fault('UNKNOWN_GROUP', `group ${asked.ask.group} does not exist`));
-  }
-
-  #describe(asked: Asked<DescribeGroupRequest>): void {
-    const { group: name } = asked.ask;
-    const barrier = this.#groups.barriers.get(name);
-    // Somebody may be joining a group of which there is no record yet.
-    const group = this.#groups.get(name) ?? (barrier === undefined ? undefined : new Group(name));
-    if (group === undefined) {
-      this.#log.refuse(asked, fault('UNKNOWN_GROUP', `group ${asked.ask.group} does not exist`));
-      return;
-    }
-    const { questions, reply } = describeGroup(group, barrier, this.topics);
-    this.#surveys.ask(questions, (answers) => this.#log.answer(asked, reply(answers, this.#context.now())));
-  }
-
-  #reset(asked: Asked<ResetGroupRequest>): void {
-    const group = emptyGroup(this.#groups, asked.ask.group);
-    if (!group.ok) {
-      this.#log.refuse(asked, group.fault);
-      return;
-    }
-    const { places, dryRun } = asked.ask;
-    const plan = planReset(places, this.topics);
-    this.#surveys.ask(plan.questions, (answers) => {
-      // Members may have come while the partitions were asked.
-      const still = emptyGroup(this.#groups, asked.ask.group);
-      if (!still.ok) {
-        this.#log.refuse(asked, still.fault);
-        return;
-      }
-      const { record, parts } = plan.decide(still.value, answers);
-      const refused = record === null || dryRun ? null : this.#log.carryOut([record]);
-      if (refused !== null) this.#log.refuse(asked, refused);
-      else this.#log.answer(asked, { call: 'resetGroup', parts });
-    });
-  }
-
-  #delete(asked: Asked<DeleteGroupRequest>): void {
-    const group = emptyGroup(this.#groups, asked.ask.group);
-    const refused = group.ok ? this.#log.carryOut([{ group: asked.ask.group, type: 'deleted' }]) : group.fault;
-    if (refused !== null) this.#log.refuse(asked, refused);
-    else this.#log.answer(asked, { call: 'deleteGroup', group: asked.ask.group });
   }
 }

@@ -4,7 +4,8 @@
  */
 import { type Fault, fault } from '../model/faults.ts';
 import { CLIENT_ID_CHARS_MAX, GROUP_MEMBERS_MAX, SUBSCRIPTIONS_MAX } from '../model/limits.ts';
-import type { Group, Member } from './group.ts';
+import { canUpgrade, downgrade, upgrade } from './classic/conversion.ts';
+import { type Group, isGuest, type Member } from './group.ts';
 import { type Groups, TOO_HEAVY, type Topics } from './groups.ts';
 import { Pattern } from './pattern.ts';
 import { fromPlaces, isSubset, type PlaceKey, type Places } from './places.ts';
@@ -70,12 +71,16 @@ export function* expel(groups: Groups, topics: Topics, group: Group, members: re
   return null;
 }
 
-/** Makes a new target where one is due; forgets a group that nobody would miss. */
+/**
+ * Makes a new target where one is due; forgets a group that nobody would miss; and leaves assigning to the members again,
+ * where all who are left could do it themselves.
+ */
 export function* settle(groups: Groups, topics: Topics, name: string): Steps {
   const group = groups.get(name);
   // Groups whose members assign by themselves have no target.
-  if (group === undefined || groups.barriers.occupied(name)) return null;
+  if (group === undefined || (group.members.size === 0 && groups.barriers.occupied(name))) return null;
   if (groups.forgettable(name)) yield { group: name, type: 'deleted' };
+  else if (group.guestsOnly) yield* downgrade(group, topics);
   else {
     const target = retarget(group, topics);
     if (target !== null) yield target;
@@ -103,27 +108,38 @@ export function* nudge(group: Group, member: Member): Steps {
 // ---- join
 
 function* join(groups: Groups, topics: Topics, request: Beat, who: Who): Steps {
-  const group = groups.get(request.group);
-  if (groups.barriers.occupied(request.group))
-    return fault('INCONSISTENT_PROTOCOL', `the members of ${request.group} assign their partitions themselves`);
-  if (group === undefined && groups.full)
-    return fault('INVALID_REQUEST', `there are too many groups beside ${request.group}; delete some`);
+  const refused = admits(groups, request);
+  if (refused !== null) return refused;
   const { group: name, member } = request;
-  const subscription = subscribe(request, who);
+  const barrier = groups.barriers.get(name);
+  if (barrier !== undefined && groups.barriers.occupied(name)) yield* upgrade(groups, barrier, topics);
+  const group = groups.get(name);
   const existing = group?.members.get(member);
   const holder = request.instance === undefined ? undefined : group?.holder(request.instance);
-  if (holder !== undefined && holder.id !== member && !holder.away)
-    return fault('MEMBER_EXISTS', `${holder.id} holds instance id ${request.instance} in ${name}`);
-  if (existing === undefined && holder === undefined && (group?.members.size ?? 0) >= GROUP_MEMBERS_MAX)
-    return fault('GROUP_FULL', `group ${name} has ${GROUP_MEMBERS_MAX} members`);
-  if (existing === undefined && holder === undefined && groups.heavy) return TOO_HEAVY;
+  const replaced = holder !== undefined && (holder.away || isGuest(holder)) ? holder : undefined;
   // Who joins holds nothing. Whoever else acts under the same id is fenced, because the epoch rises with the new target.
-  if (existing !== undefined && existing !== (holder?.away === true ? holder : undefined))
-    yield { group: name, type: 'gone', member };
-  const replaces = holder?.away === true ? holder.id : null;
-  yield { group: name, type: 'member', member, subscription, replaces };
+  if (existing !== undefined && existing !== replaced) yield { group: name, type: 'gone', member };
+  const subscription = subscribe(request, who);
+  yield { group: name, type: 'member', member, subscription, replaces: replaced?.id ?? null };
   yield* settle(groups, topics, name);
   return yield* step(groups, request);
+}
+
+/** Is there room for one more? Members that assign by themselves are asked, too: they become guests. */
+function admits(groups: Groups, { group: name, member, instance }: Beat): Fault | null {
+  const group = groups.get(name);
+  const barrier = groups.barriers.occupied(name) ? groups.barriers.get(name) : undefined;
+  if (barrier !== undefined && !canUpgrade(barrier))
+    return fault('INCONSISTENT_PROTOCOL', `the members of ${name} assign their partitions themselves`);
+  if (group === undefined && barrier === undefined && groups.full)
+    return fault('INVALID_REQUEST', `there are too many groups beside ${name}; delete some`);
+  const holder = instance === undefined ? undefined : group?.holder(instance);
+  if (holder !== undefined && holder.id !== member && !holder.away && !isGuest(holder))
+    return fault('MEMBER_EXISTS', `${holder.id} holds instance id ${instance} in ${name}`);
+  if (holder !== undefined || (group?.members ?? barrier?.members)?.has(member) === true) return null;
+  if ((barrier ?? group)?.members.size === GROUP_MEMBERS_MAX)
+    return fault('GROUP_FULL', `group ${name} has ${GROUP_MEMBERS_MAX} members`);
+  return groups.heavy ? TOO_HEAVY : null;
 }
 
 function* step(groups: Groups, request: Beat): Steps {
@@ -144,6 +160,7 @@ function subscribe(request: Beat, { client, host }: Who, before?: Subscription):
     assignor: request.assignor ?? before?.assignor ?? null,
     sessionMs: request.sessionMs ?? before?.sessionMs ?? SESSION_MS.default,
     rebalanceMs: request.rebalanceMs ?? before?.rebalanceMs ?? REBALANCE_MS.default,
+    classic: null,
   };
 }
 
@@ -210,7 +227,7 @@ function changes(request: Beat, { subscription }: Member): boolean {
 function find(groups: Groups, request: Beat): { readonly group: Group; readonly member: Member } | Fault {
   const group = groups.get(request.group);
   const member = group?.members.get(request.member);
-  if (group !== undefined && member !== undefined) return { group, member };
+  if (group !== undefined && member !== undefined && !isGuest(member)) return { group, member };
   const holder = request.instance === undefined ? undefined : group?.holder(request.instance);
   if (holder !== undefined)
     return fault(

@@ -1,6 +1,7 @@
 /** Groups as people see them: state, members, what is committed. Lag needs the partitions' own word and is computed here from it. */
 import type { PartitionIndex, TopicId } from '../model/ids.ts';
 import type { Barrier } from './classic/barrier.ts';
+import { CONSUMER } from './classic/member.ts';
 import type { Group } from './group.ts';
 import type { Groups } from './groups.ts';
 import { type PlaceKey, type Places, partitionOf, toPlaces, topicOf } from './places.ts';
@@ -42,9 +43,6 @@ export interface GroupSummary {
   /** What its members say that they are; empty: there were none. */
   readonly protocolType: string;
 }
-
-/** What all consumers say of themselves whose partitions the node assigns. */
-const CONSUMER = 'consumer';
 
 export function* summaries(groups: Groups): Generator<GroupSummary> {
   for (const barrier of groups.barriers.all())

@@ -29,8 +29,10 @@ export interface Member {
   moves: number;
   /** Memory: when it was last heard of, ms; 0 before the first time since the replay. */
   seenAt: number;
-  /** Memory: since when it has something to give up, ms; 0 when it has not. */
+  /** Memory: since when it has something to give up, or to come for, ms; 0 when it has not. */
   revokingSince: number;
+  /** Memory: a guest has joined, and not asked for its assignment. */
+  unsynced: boolean;
 }
 
 export interface Committed {
@@ -45,6 +47,9 @@ export interface GroupTopic {
 }
 
 const NOTHING: ReadonlySet<PlaceKey> = new Set();
+
+/** Could it assign by itself, and leaves that to the node as long as others can't? */
+export const isGuest = ({ subscription }: Member): boolean => subscription.classic !== null;
 
 export class Group {
   readonly name: string;
@@ -118,6 +123,12 @@ export class Group {
   /** Patterns of names that anybody wants. */
   patterns(): IterableIterator<string> {
     return this.#patterns.keys();
+  }
+
+  /** All of them could assign by themselves, and there is somebody. */
+  get guestsOnly(): boolean {
+    for (const member of this.#members.values()) if (!isGuest(member)) return false;
+    return this.#members.size > 0;
   }
 
   /** The member that holds an instance id. */
@@ -249,7 +260,7 @@ export class Group {
     }
     if (before !== undefined) this.#remove(before);
     assert(!this.#members.has(id), `${id} is a member of ${this.name} already`);
-    const fresh = { epoch: 0, previous: 0, away: false, moves: 0, seenAt: 0, revokingSince: 0 };
+    const fresh = { epoch: 0, previous: 0, away: false, moves: 0, seenAt: 0, revokingSince: 0, unsynced: false };
     const target = before?.target ?? NOTHING;
     this.#members.set(id, { id, subscription, assigned: new Set(), revoking: new Set(), target, ...fresh });
     this.#want(subscription, 1);
@@ -333,8 +344,9 @@ const MEMBER_BYTES = 1_024;
 const OFFSET_BYTES = 192;
 
 /** A name takes its characters, and its place in the list and in the count of who wants it. */
-function bytesOf({ topics, pattern, client, rack, host }: Subscription): number {
+function bytesOf({ topics, pattern, client, rack, host, classic }: Subscription): number {
   let bytes = MEMBER_BYTES + 2 * (pattern.length + client.length + rack.length + host.length);
+  for (const { name, metadata } of classic ?? []) bytes += 64 + 2 * name.length + metadata.length;
   for (const topic of topics) bytes += 64 + 2 * topic.length;
   return bytes;
 }

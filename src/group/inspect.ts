@@ -3,7 +3,7 @@ import type { PartitionIndex, TopicId } from '../model/ids.ts';
 import type { Barrier, Phase } from './classic/barrier.ts';
 import { NO_BYTES } from './classic/member.ts';
 import { stateOf } from './describe.ts';
-import type { Group, Member } from './group.ts';
+import { type Group, isGuest, type Member } from './group.ts';
 import type { Groups, Topics } from './groups.ts';
 import { type PlaceKey, toPlaces } from './places.ts';
 
@@ -35,6 +35,8 @@ export interface InspectedMember {
   readonly epoch: number;
   readonly topics: readonly string[];
   readonly pattern?: string;
+  /** Speaks the protocol of those who assign by themselves. */
+  readonly classic: boolean;
   readonly owned: readonly InspectedPlaces[];
   readonly target: readonly InspectedPlaces[];
 }
@@ -84,7 +86,7 @@ function inspectMember(member: Member, topics: Topics): InspectedMember {
   const owned = inspectPlaces([...assigned, ...revoking], topics);
   return {
     ...{ member: id, client, host, epoch, topics: subscription.topics },
-    ...{ owned, target: inspectPlaces(target, topics) },
+    ...{ owned, target: inspectPlaces(target, topics), classic: isGuest(member) },
     ...(instance === null ? {} : { instance }),
     ...(rack === '' ? {} : { rack }),
     ...(pattern === '' ? {} : { pattern }),

@@ -16,6 +16,11 @@ export interface Places {
   readonly topic: TopicId;
   readonly partitions: readonly PartitionIndex[];
 }
+/** As members name them that assign by themselves. */
+export interface NamedPlaces {
+  readonly topic: string;
+  readonly partitions: readonly number[];
+}
 /** As the log holds them: the topic, then its partitions. */
 export type PackedPlaces = readonly (readonly number[])[];
 

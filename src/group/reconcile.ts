@@ -65,6 +65,13 @@ export function settled(member: Member): boolean {
   return member.away || (member.revoking.size === 0 && sameKeys(member.assigned, member.target));
 }
 
+/** Is a guest to come for its next step? It has something to give up, or could have more than it has. */
+export function isBehind(group: Group, member: Member): boolean {
+  if (member.epoch < group.epoch || member.revoking.size > 0) return true;
+  for (const key of member.target) if (!member.assigned.has(key) && isFree(group, key, member)) return true;
+  return false;
+}
+
 /** Called only when the member has nothing to give up any more, so that what it revokes is free, too. */
 function isFree(group: Group, key: PlaceKey, member: Member): boolean {
   const owner = group.owner(key);
@@ -72,7 +79,7 @@ function isFree(group: Group, key: PlaceKey, member: Member): boolean {
 }
 
 /** The topics that exist out of those that anybody wants, by rising id. */
-function viewOf(group: Group, topics: Topics): Map<TopicId, GroupTopic> {
+export function viewOf(group: Group, topics: Topics): Map<TopicId, GroupTopic> {
   const known = [...named(group.wanted(), group.patterns(), topics)].sort((a, b) => a.id - b.id);
   return new Map(known.map(({ id, name, partitions }) => [id, { name, partitions }]));
 }

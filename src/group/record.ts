@@ -3,7 +3,7 @@
  * needs no rules and no clock. Values that msgpack keeps as they are.
  */
 import type { TopicId } from '../model/ids.ts';
-import type { PackedPlaces } from './places.ts';
+import type { NamedPlaces, PackedPlaces } from './places.ts';
 
 export const ASSIGNORS = ['sticky', 'range', 'roundrobin'] as const;
 export type Assignor = (typeof ASSIGNORS)[number];
@@ -24,6 +24,12 @@ export interface Subscription {
   readonly assignor: Assignor | null;
   readonly sessionMs: number;
   readonly rebalanceMs: number;
+  /** Ways of assigning that a member brought along which could do so itself; null: it leaves that to the node. */
+  readonly classic: readonly GuestProtocol[] | null;
+}
+export interface GuestProtocol {
+  readonly name: string;
+  readonly metadata: Uint8Array;
 }
 
 export type GroupRecord = { readonly group: string } & (
@@ -80,6 +86,7 @@ export type GroupRecord = { readonly group: string } & (
       readonly generation: number;
       readonly protocolType: string;
       readonly protocol: string;
+      /** Empty: nobody yet, the node has assigned until now. */
       readonly leader: string;
     }
   | {
@@ -93,6 +100,8 @@ export type GroupRecord = { readonly group: string } & (
       readonly metadata: Uint8Array;
       readonly topics: readonly string[];
       readonly assignment: Uint8Array;
+      /** What the assignment comes to; null: nobody here can tell. */
+      readonly places: readonly NamedPlaces[] | null;
     }
   /** A generation has begun with this number, whatever becomes of it. */
   | { readonly type: 'epoch'; readonly epoch: number }

@@ -7,10 +7,12 @@ import type { Offset, PartitionIndex, TopicId } from '../model/ids.ts';
 import { COMMIT_METADATA_CHARS_MAX } from '../model/limits.ts';
 import type { InGeneration } from './classic/member.ts';
 import { inGeneration } from './classic/stay.ts';
+import { isGuest, type Member } from './group.ts';
 import type { Groups, Topics } from './groups.ts';
 import type { CommitDecision } from './offsets.ts';
 import { packPlaces, placeKey } from './places.ts';
 import type { CommittedEntry } from './record.ts';
+import { touch } from './timeouts.ts';
 
 export interface SeekingCommit extends InGeneration {
   readonly offsets: readonly {
@@ -56,8 +58,16 @@ function mayCommit(groups: Groups, request: SeekingCommit, now: number): Fault |
     return fault('UNKNOWN_MEMBER', `group ${name} has members; only they commit`);
   const consumer = groups.get(name)?.members.get(member);
   if (consumer === undefined) return inThisGeneration(groups, request, now);
+  if (isGuest(consumer)) return guestMayCommit(consumer, request, now);
   if (consumer.epoch === generation && !consumer.away) return null;
   return fault('STALE_MEMBER_EPOCH', `${member} is at epoch ${consumer.epoch}, not ${generation}`);
+}
+
+function guestMayCommit(guest: Member, { group, generation }: SeekingCommit, now: number): Fault | null {
+  if (guest.epoch !== generation)
+    return fault('ILLEGAL_GENERATION', `${guest.id} is in generation ${guest.epoch} of ${group}, not ${generation}`);
+  touch(guest, now);
+  return null;
 }
 
 function mayBegin(groups: Groups, name: string): Fault | null {

@@ -1,10 +1,16 @@
 /**
  * The common language's part on groups whose members wait for each other: all join, one of them assigns, all are told. It
- * shares groups, offsets and coordinators with the native calls. Metadata and assignments are the members' own bytes: the
- * node hands them on and never looks into them.
+ * shares groups, offsets and coordinators with the native calls. Metadata and assignments are the members' own bytes, which
+ * the node hands on; what the dialect read in them stands beside them, for groups in which the node takes over.
  */
 import type { Fault } from '../model/faults.ts';
 import type { Offset, PartitionIndex, TopicId } from '../model/ids.ts';
+
+/** Partitions as members name them that assign by themselves. */
+export interface NamedPlaces {
+  readonly topic: string;
+  readonly partitions: readonly number[];
+}
 
 /** A way of assigning that a member knows, with what it tells the one who assigns. */
 export interface MemberProtocol {
@@ -12,6 +18,8 @@ export interface MemberProtocol {
   readonly metadata: Uint8Array;
   /** Names of topics that the metadata subscribes to, where the dialect could tell. */
   readonly topics: readonly string[];
+  /** What it holds, as the metadata says; null: it is no subscription that the dialect can read. */
+  readonly owned: readonly NamedPlaces[] | null;
 }
 
 /** Answered when everybody has joined who is expected, or when the time for that is over. */
@@ -60,14 +68,20 @@ export interface SyncGroupRequest extends InGeneration {
   /** Absent: taken for the group's. */
   readonly protocolType?: string;
   readonly protocol?: string;
-  /** From the leader. */
-  readonly assignments: readonly { readonly member: string; readonly assignment: Uint8Array }[];
+  /** From the leader. `places`: what it comes to; null: the dialect can't read it. */
+  readonly assignments: readonly {
+    readonly member: string;
+    readonly assignment: Uint8Array;
+    readonly places: readonly NamedPlaces[] | null;
+  }[];
 }
 export interface SyncGroupReply {
   readonly call: 'syncGroup';
   readonly protocolType: string;
   readonly protocol: string;
   readonly assignment: Uint8Array;
+  /** In place of `assignment`, where the node assigns. */
+  readonly places?: readonly NamedPlaces[];
 }
 
 /** REBALANCE_IN_PROGRESS: join again. */
@@ -160,6 +174,8 @@ export interface ConsumerReport {
     readonly epoch: number;
     readonly topics: readonly string[];
     readonly pattern?: string;
+    /** Speaks the protocol of those who assign by themselves. */
+    readonly classic: boolean;
     readonly owned: readonly InspectedPlaces[];
     readonly target: readonly InspectedPlaces[];
   }[];

@@ -4,7 +4,7 @@
  */
 import { settle } from '../../src/group/beat.ts';
 import { join } from '../../src/group/classic/join.ts';
-import type { Effect, Join, Joined, Synced } from '../../src/group/classic/member.ts';
+import type { Effect, Join, Joined, Sync, Synced } from '../../src/group/classic/member.ts';
 import { keepAlive, leave, sync } from '../../src/group/classic/stay.ts';
 import { Groups, Topics } from '../../src/group/groups.ts';
 import { decodeGroupRecord, type GroupRecord } from '../../src/group/record.ts';
@@ -160,7 +160,12 @@ export class Member {
   join(world: ClassicWorld): void {
     const { instance, protocols = ['range'], topic = 'orders', protocolType = 'consumer' } = this.manner;
     const { sessionMs = 10_000, rebalanceMs = 30_000, twoSteps = false, maySkip = true } = this.manner;
-    const offers = protocols.map((name) => ({ name, metadata: text.encode(`${this.name}:${name}`), topics: [topic] }));
+    const offers = protocols.map((name) => ({
+      name,
+      metadata: text.encode(`${this.name}:${name}`),
+      topics: [topic],
+      owned: [],
+    }));
     const ask = { member: this.id, protocolType, protocols: offers, sessionMs, rebalanceMs, twoSteps, maySkip };
     this.assignment = null;
     this.joining++;
@@ -173,9 +178,10 @@ export class Member {
   sync(world: ClassicWorld): void {
     this.joined = false;
     const asked = this.id;
-    const give = (member: string): { member: string; assignment: Uint8Array } => ({
+    const give = (member: string): Sync['assignments'][number] => ({
       member,
       assignment: text.encode(`${member}@${this.generation}`),
+      places: [],
     });
     world.sync({ ...this.here(), assignments: this.skips ? [] : this.roster.map(give) }, (answer) => {
       if ('synced' in answer) {

@@ -166,7 +166,7 @@ test('no generation is begun twice, also over restarts', (t) => {
 
 const joining = (group: string, bytes: number, twoSteps: boolean): Join => ({
   ...{ group, member: '', protocolType: 'consumer', sessionMs: 6_000, rebalanceMs: 10_000, twoSteps, maySkip: true },
-  protocols: [{ name: 'range', metadata: new Uint8Array(bytes), topics: [] }],
+  protocols: [{ name: 'range', metadata: new Uint8Array(bytes), topics: [], owned: null }],
 });
 
 test('what strangers leave with the coordinator is bounded, and gone when they are', (t) => {
@@ -201,8 +201,7 @@ test('a member says no more than one may, and names no more ways than one may', 
   const joiner = { request: 1, client: 'c', host: 'h', freshId: 'id' };
   const ask = joining('g', MEMBER_BYTES_MAX + 1, false);
   t.is(join(groups, ask, joiner, 0)?.code, 'INVALID_REQUEST');
-  const [way] = ask.protocols;
-  const ways = Array.from({ length: 33 }, (_, n) => ({ name: `${n}`, metadata: NO_BYTES, topics: way?.topics ?? [] }));
+  const ways = Array.from({ length: 33 }, (_, n) => ({ name: `${n}`, metadata: NO_BYTES, topics: [], owned: null }));
   t.is(join(groups, { ...ask, protocols: ways }, joiner, 0)?.code, 'INVALID_REQUEST');
   t.is(groups.barriers.size, 0);
 });

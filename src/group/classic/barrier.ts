@@ -10,7 +10,16 @@
 import { assert } from '../../model/assert.ts';
 import { type Fault, type FaultCode, fault } from '../../model/faults.ts';
 import type { Generation } from '../generation.ts';
-import { type ClassicMember, type Effect, EXPECTED_BYTES, type Joined, NO_BYTES, type Protocol } from './member.ts';
+import {
+  type ClassicMember,
+  type Effect,
+  EXPECTED_BYTES,
+  type Given,
+  type Joined,
+  NO_BYTES,
+  NOTHING,
+  type Protocol,
+} from './member.ts';
 import { Roll, type Shared } from './roll.ts';
 
 export type Phase = 'empty' | 'preparing' | 'completing' | 'stable';
@@ -53,12 +62,15 @@ export class Barrier {
     barrier.#protocolType = generation.protocolType;
     barrier.#protocol = generation.protocol;
     for (const stored of generation.members.values()) {
-      const protocols = [{ name: generation.protocol, metadata: stored.metadata, topics: stored.topics }];
+      const { metadata, topics, places } = stored;
+      const protocols = [{ name: generation.protocol, metadata, topics, owned: places === null ? null : [] }];
       const dueAt = now + stored.sessionMs;
       barrier.#roll.add({ ...stored, protocols, joining: null, syncing: null, fresh: false, dueAt });
     }
-    barrier.#roll.leader = generation.leader;
     if (barrier.members.size > 0) barrier.#phase = 'stable';
+    // The node has assigned until now: somebody is to lead, and all have to join for it.
+    if (generation.leader === '') barrier.rebalance(now);
+    else barrier.#roll.leader = generation.leader;
     return barrier;
   }
 
@@ -220,11 +232,10 @@ export class Barrier {
   }
 
   /** What the leader says holds from now on. */
-  settle(assignments: ReadonlyMap<string, Uint8Array>, now: number): void {
+  settle(assignments: ReadonlyMap<string, Given>, now: number): void {
     assert(this.#phase === 'completing', `group ${this.group} is assigned while ${this.#phase}`);
     this.#phase = 'stable';
-    for (const member of this.members.values())
-      this.#roll.change(member, { assignment: assignments.get(member.id) ?? NO_BYTES });
+    for (const member of this.members.values()) this.#roll.change(member, assignments.get(member.id) ?? NOTHING);
     this.persist();
     for (const member of this.members.values()) {
       if (member.syncing === null) continue;
@@ -245,9 +256,9 @@ export class Barrier {
     const head = { protocolType: this.#protocolType, protocol: this.#protocol, leader: this.leader };
     this.#record({ group, type: 'generation', generation: this.#generation, ...head });
     for (const member of this.members.values()) {
-      const { id, instance, client, host, sessionMs, rebalanceMs, assignment } = member;
+      const { id, instance, client, host, sessionMs, rebalanceMs, assignment, places } = member;
       const { metadata, topics } = this.protocolOf(member) ?? { metadata: NO_BYTES, topics: [] };
-      const stored = { instance, client, host, sessionMs, rebalanceMs, metadata, topics, assignment };
+      const stored = { instance, client, host, sessionMs, rebalanceMs, metadata, topics, assignment, places };
       this.#record({ group, type: 'assigned', member: id, ...stored });
     }
   }
@@ -261,6 +272,17 @@ export class Barrier {
     }
     if (this.#joinUntil !== null && now >= this.#joinUntil) this.#joinTimeOver(now);
     if (this.#syncUntil !== null && now >= this.#syncUntil) this.#syncTimeOver(now);
+  }
+
+  /** The node assigns from now on: nobody is a member here any more, and who waits is to join again. */
+  dissolve(): void {
+    for (const id of [...this.#pending.keys()]) this.#expected(id);
+    for (const member of [...this.members.values()])
+      this.#remove(member, 'REBALANCE_IN_PROGRESS', `the node assigns the partitions of ${this.group} from now on`);
+    this.#phase = 'empty';
+    this.#initial = null;
+    this.#joinUntil = null;
+    this.#syncUntil = null;
   }
 
   /** Everybody who waits is told so and waits no more. */
@@ -339,7 +361,7 @@ export class Barrier {
     this.#syncUntil = now + this.#roll.rebalanceMs;
     this.#record({ group: this.group, type: 'epoch', epoch: this.#generation });
     for (const member of this.members.values()) {
-      this.#roll.change(member, { assignment: NO_BYTES });
+      this.#roll.change(member, NOTHING);
       this.#unsynced.add(member.id);
       if (member.joining !== null) {
         this.welcome(member, member.joining);

@@ -2,6 +2,7 @@
  * Joining a group whose members assign by themselves: who may, what becomes of one who has joined before, and static
  * members, who take the place of their predecessor and disturb nobody where nothing changes (KIP-345, KIP-394, KIP-814).
  */
+import { assert } from '../../model/assert.ts';
 import { type Fault, fault } from '../../model/faults.ts';
 import {
   CLIENT_ID_CHARS_MAX,
@@ -12,7 +13,7 @@ import {
 } from '../../model/limits.ts';
 import type { Groups } from '../groups.ts';
 import type { Barrier } from './barrier.ts';
-import { bytesOf, type ClassicMember, type Join, type Joiner, NO_BYTES, sameProtocols } from './member.ts';
+import { bytesOf, type ClassicMember, type Join, type Joiner, NOTHING, sameProtocols } from './member.ts';
 import { whoIs } from './stay.ts';
 
 const SESSION_MS_LEAST = 6_000;
@@ -22,7 +23,7 @@ const FIRST_JOIN_MS_MAX = 300_000;
 
 /** The fault, or null: then the barrier's effects have the answer, now or later. */
 export function join(groups: Groups, ask: Join, joiner: Joiner, now: number): Fault | null {
-  const wrong = check(ask) ?? fits(groups, ask);
+  const wrong = checkJoin(ask) ?? fits(groups, ask);
   if (wrong !== null) return wrong;
   const known = groups.barriers.get(ask.group);
   if (known === undefined && ask.member !== '')
@@ -31,7 +32,8 @@ export function join(groups: Groups, ask: Join, joiner: Joiner, now: number): Fa
   return ask.member === '' ? welcome(barrier, ask, joiner, now) : again(barrier, ask, joiner, now);
 }
 
-function check(ask: Join): Fault | null {
+/** What may be asked in a group of either kind. */
+export function checkJoin(ask: Join): Fault | null {
   if (ask.group === '') return fault('INVALID_NAME', 'the group has no name');
   if (ask.sessionMs < SESSION_MS_LEAST || ask.sessionMs > SESSION_MS_MOST)
     return fault('INVALID_SESSION', `${ask.sessionMs} is not from ${SESSION_MS_LEAST} to ${SESSION_MS_MOST} ms`);
@@ -39,7 +41,7 @@ function check(ask: Join): Fault | null {
     return fault('INVALID_REQUEST', `an instance id has 1 to ${CLIENT_ID_CHARS_MAX} characters`);
   if (ask.protocolType === '' || ask.protocols.length === 0)
     return fault('INCONSISTENT_PROTOCOL', 'a member names its kind and at least one way of assigning');
-  if (ask.protocols.length > MEMBER_PROTOCOLS_MAX || bytesOf({ ...ask, assignment: NO_BYTES }) > MEMBER_BYTES_MAX)
+  if (ask.protocols.length > MEMBER_PROTOCOLS_MAX || bytesOf({ ...ask, ...NOTHING }) > MEMBER_BYTES_MAX)
     return fault(
       'INVALID_REQUEST',
       `more than ${MEMBER_PROTOCOLS_MAX} ways, or ${MEMBER_BYTES_MAX} bytes, of a member`,
@@ -50,8 +52,7 @@ function check(ask: Join): Fault | null {
 /** Is there room for what it brings, in a group of this kind? */
 function fits(groups: Groups, ask: Join): Fault | null {
   const group = groups.get(ask.group);
-  if ((group?.members.size ?? 0) > 0)
-    return fault('INCONSISTENT_PROTOCOL', `the members of ${ask.group} have their partitions assigned by the node`);
+  assert((group?.members.size ?? 0) === 0, `the node assigns the partitions of ${ask.group}`);
   const barrier = groups.barriers.get(ask.group);
   if (barrier === undefined && group === undefined && groups.full)
     return fault('INVALID_REQUEST', `there are too many groups beside ${ask.group}; delete some`);
@@ -63,7 +64,7 @@ function fits(groups: Groups, ask: Join): Fault | null {
     if (!known && crowd >= GROUP_MEMBERS_MAX) return fault('GROUP_FULL', `group ${ask.group} has ${crowd} members`);
   }
   const before = barrier?.members.get(ask.member);
-  const more = bytesOf({ ...ask, assignment: NO_BYTES }) - (before === undefined ? 0 : bytesOf(before));
+  const more = bytesOf({ ...ask, ...NOTHING }) - (before === undefined ? 0 : bytesOf(before));
   if (groups.barriers.bytes + more > GROUP_BYTES_MAX)
     return fault('GROUP_FULL', `the members of groups hold ${groups.barriers.bytes} bytes of metadata`);
   return null;
@@ -89,7 +90,7 @@ function admit(barrier: Barrier, id: string, ask: Join, joiner: Joiner, now: num
 
 function made(id: string, ask: Join, { client, host }: Joiner, dueAt: number): ClassicMember {
   const { sessionMs, rebalanceMs, protocols } = ask;
-  const waits = { assignment: NO_BYTES, joining: null, syncing: null, fresh: false, dueAt };
+  const waits = { ...NOTHING, joining: null, syncing: null, fresh: false, dueAt };
   return { id, instance: ask.instance ?? null, client, host, sessionMs, rebalanceMs, protocols, ...waits };
 }
 
@@ -99,7 +100,8 @@ function made(id: string, ask: Join, { client, host }: Joiner, dueAt: number): C
 function replace(barrier: Barrier, old: ClassicMember, ask: Join, joiner: Joiner, now: number): void {
   const { request, freshId } = joiner;
   const leaderBefore = barrier.leader;
-  const successor = { ...made(freshId, ask, joiner, now + ask.sessionMs), assignment: old.assignment };
+  const { assignment, places } = old;
+  const successor = { ...made(freshId, ask, joiner, now + ask.sessionMs), assignment, places };
   barrier.succeed(old, successor);
   if (barrier.phase !== 'stable' || barrier.protocol !== barrier.voted) {
     barrier.wait(successor, request);

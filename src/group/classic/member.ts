@@ -1,8 +1,9 @@
 /**
  * One member of a group that assigns by itself, what it may ask, and what it is told. Metadata and assignments are its
- * own bytes, which nobody here reads.
+ * own bytes, which nobody here reads; beside them stands what they say, as far as the dialect could tell.
  */
 import type { Fault } from '../../model/faults.ts';
+import type { NamedPlaces } from '../places.ts';
 import type { GroupRecord } from '../record.ts';
 
 /** A way of assigning. */
@@ -11,6 +12,8 @@ export interface Protocol {
   readonly metadata: Uint8Array;
   /** Topics that the metadata subscribes to, as far as the dialect could tell. */
   readonly topics: readonly string[];
+  /** What the member holds, as its metadata says; null: nobody here can tell. */
+  readonly owned: readonly NamedPlaces[] | null;
 }
 
 export interface ClassicMember {
@@ -24,6 +27,8 @@ export interface ClassicMember {
   protocols: readonly Protocol[];
   /** Of the present generation; empty until the leader has assigned. */
   assignment: Uint8Array;
+  /** What the assignment comes to; null: nobody here can tell. */
+  places: readonly NamedPlaces[] | null;
   /** The request in which it waits for the others. */
   joining: number | null;
   /** The request in which it waits for its assignment. */
@@ -77,12 +82,16 @@ export interface InGeneration extends Named {
 export interface Sync extends InGeneration {
   readonly protocolType?: string;
   readonly protocol?: string;
-  readonly assignments: readonly { readonly member: string; readonly assignment: Uint8Array }[];
+  readonly assignments: readonly ({ readonly member: string } & Given)[];
 }
+/** What a leader gives one member. */
+export type Given = Pick<ClassicMember, 'assignment' | 'places'>;
 export interface Synced {
   readonly protocolType: string;
   readonly protocol: string;
   readonly assignment: Uint8Array;
+  /** In place of `assignment`, where the node assigns. */
+  readonly places?: readonly NamedPlaces[];
 }
 
 /** What a step of a barrier leads to, in this order: answers show what the records before them say. */
@@ -96,16 +105,25 @@ export type Effect =
 const TOPIC_OVERHEAD_BYTES = 64;
 
 export const NO_BYTES = new Uint8Array(0);
+export const NOTHING: Given = { assignment: NO_BYTES, places: [] };
+
+/** What all consumers say of themselves. */
+export const CONSUMER = 'consumer';
 
 /** What a member takes beside its own bytes, about: many small ones are a load, too. */
 const MEMBER_OVERHEAD_BYTES = 512;
 /** As much for an id that was given out and has not come back yet. */
 export const EXPECTED_BYTES = 256;
 
-export const bytesOf = (member: Pick<ClassicMember, 'protocols' | 'assignment'>): number =>
-  member.protocols.reduce(
-    (sum, { metadata, topics }) => sum + metadata.length + topics.length * TOPIC_OVERHEAD_BYTES,
-    member.assignment.length + MEMBER_OVERHEAD_BYTES,
+/** And what they hold of it are numbers beside those bytes. */
+const placesBytes = (places: readonly NamedPlaces[] | null): number =>
+  (places ?? []).reduce((sum, { partitions }) => sum + TOPIC_OVERHEAD_BYTES + 8 * partitions.length, 0);
+
+export const bytesOf = ({ protocols, assignment, places }: Pick<ClassicMember, 'protocols'> & Given): number =>
+  protocols.reduce(
+    (sum, { metadata, topics, owned }) =>
+      sum + metadata.length + topics.length * TOPIC_OVERHEAD_BYTES + placesBytes(owned),
+    assignment.length + placesBytes(places) + MEMBER_OVERHEAD_BYTES,
   );
 
 /** The same ways of assigning with the same metadata in the same order? */

@@ -55,7 +55,7 @@ export function sync(groups: Groups, ask: Sync, request: number, now: number): F
   if (member.syncing !== null) barrier.refuse(member.syncing, 'REBALANCE_IN_PROGRESS', 'the member has asked again');
   member.syncing = request;
   if (barrier.leader === member.id)
-    barrier.settle(new Map(ask.assignments.map((each) => [each.member, each.assignment])), now);
+    barrier.settle(new Map(ask.assignments.map(({ member: id, ...given }) => [id, given])), now);
   return null;
 }
 

@@ -1,8 +1,6 @@
 /** The calls on groups by hand: every version, errors as Kafka gives them, both kinds of groups, against a node in this process. */
 import test from 'ava';
 import { type RunningNode, startNode } from '../../../src/node.ts';
-import { consumerGroupDescribe } from '../../../src/protocols/kafka/calls/consumer-group-describe.ts';
-import { consumerGroupHeartbeat } from '../../../src/protocols/kafka/calls/consumer-group-heartbeat.ts';
 import { deleteGroups } from '../../../src/protocols/kafka/calls/delete-groups.ts';
 import { describeGroups } from '../../../src/protocols/kafka/calls/describe-groups.ts';
 import { findCoordinator } from '../../../src/protocols/kafka/calls/find-coordinator.ts';
@@ -18,6 +16,7 @@ import { syncGroup } from '../../../src/protocols/kafka/calls/sync-group.ts';
 import { errors } from '../../../src/protocols/kafka/faults.ts';
 import { NO_UUID } from '../../../src/protocols/kafka/reading.ts';
 import { newTopic } from './asking.ts';
+import { assigned, committing, type Joining, joining, member, newGroup, subscription } from './group-asking.ts';
 import { Wire } from './wire.ts';
 
 let node: RunningNode;
@@ -30,42 +29,6 @@ async function wire(t: { teardown(run: () => void): void }): Promise<Wire> {
   const opened = await Wire.connect(node.kafka?.port ?? 0);
   t.teardown(() => opened.end());
   return opened;
-}
-
-let groups = 0;
-const newGroup = (): string => `a group: ${++groups}`;
-
-/** What a consumer tells: version 0, one topic, no user data. */
-function subscription(topic: string): Uint8Array {
-  const bytes = Buffer.alloc(2 + 4 + 2 + topic.length + 4);
-  bytes.writeInt32BE(1, 2);
-  bytes.writeInt16BE(topic.length, 6);
-  bytes.write(topic, 8);
-  return bytes;
-}
-interface Joining {
-  readonly memberId?: string;
-  readonly groupInstanceId?: string | null;
-  readonly protocols?: readonly string[];
-  readonly protocolType?: string;
-  readonly sessionTimeoutMs?: number;
-}
-const joining = (groupId: string, topic: string, { protocols = ['range'], ...more }: Joining = {}) => ({
-  ...{ groupId, sessionTimeoutMs: 6_000, rebalanceTimeoutMs: 10_000, memberId: '', protocolType: 'consumer', ...more },
-  protocols: protocols.map((name) => ({ name, metadata: subscription(topic) })),
-});
-const assigned = (groupId: string, memberId: string, generationId: number) => ({
-  ...{ groupId, memberId, generationId, protocolType: 'consumer', protocolName: 'range' },
-  assignments: [{ memberId, assignment: Buffer.from('all of it') }],
-});
-
-/** A member of its own in a stable group. */
-async function member(by: Wire, groupId: string, topic: string, how: Joining = {}) {
-  const joined = await by.ask(joinGroup, 3, joining(groupId, topic, how));
-  const { memberId = '', generationId = -1 } = joined ?? {};
-  const synced = await by.ask(syncGroup, 3, assigned(groupId, memberId, generationId));
-  if (synced?.errorCode !== 0) throw new Error(`not assigned: ${synced?.errorCode}`);
-  return { groupId, memberId, generationId };
 }
 
 test('a member joins, is assigned, lives and leaves in every version', async (t) => {
@@ -138,18 +101,6 @@ test('a static member that comes back takes over; the one before is fenced', asy
   const who = { groupId: group, generationId, groupInstanceId: 'one' };
   t.is((await client.ask(heartbeat, 3, { ...who, memberId }))?.errorCode, errors.FENCED_INSTANCE_ID);
   t.is((await client.ask(heartbeat, 3, { ...who, memberId: again?.memberId ?? '' }))?.errorCode, errors.NONE);
-});
-
-const committing = (topic: string, offset: number, more: object = {}) => ({
-  ...{ groupId: '', generationIdOrMemberEpoch: -1, memberId: '', ...more },
-  topics: [
-    {
-      ...{ name: topic, topicId: NO_UUID },
-      partitions: [0, 1].map((partitionIndex) => ({
-        ...{ partitionIndex, committedOffset: offset, committedLeaderEpoch: 0, committedMetadata: 'note' },
-      })),
-    },
-  ],
 });
 
 test('offsets are committed and fetched in every version, by name and by id', async (t) => {
@@ -266,116 +217,6 @@ test('groups are listed, described and deleted, and offsets forgotten', async (t
   await client.ask(leaveGroup, 1, { groupId, memberId });
   t.like(await list([], []), { groupState: 'Empty', groupType: 'classic' });
   t.deepEqual(await remove(), [errors.NONE, errors.GROUP_ID_NOT_FOUND]);
-});
-
-const beating = (groupId: string, more: object = {}) => ({
-  ...{ groupId, memberId: '', memberEpoch: 0, rebalanceTimeoutMs: 60_000, serverAssignor: null },
-  ...{ subscribedTopicNames: null, topicPartitions: [], ...more },
-});
-
-test('the node assigns: by names and by pattern, uniform and range, told in both versions', async (t) => {
-  const client = await wire(t);
-  const base = `assigned-${newGroup().length}`;
-  const [one] = [await newTopic(client, 2, `${base}.one`), await newTopic(client, 2, `${base}.two`)];
-  const groupId = newGroup();
-  const first = await client.ask(
-    ...([
-      consumerGroupHeartbeat,
-      0,
-      beating(groupId, { subscribedTopicNames: [one], serverAssignor: 'uniform' }),
-    ] as const),
-  );
-  t.like(first, { errorCode: 0, memberEpoch: 1, heartbeatIntervalMs: 5_000 });
-  t.not(first?.memberId ?? '', '', 'the node gives an id to who has none');
-  t.deepEqual(
-    first?.assignment?.topicPartitions.map((each) => each.partitions),
-    [[0, 1]],
-  );
-  const memberId = first?.memberId ?? '';
-  const pattern = beating(groupId, {
-    ...{ memberId, memberEpoch: 1, rebalanceTimeoutMs: -1, topicPartitions: null },
-    ...{ subscribedTopicRegex: `${base}\\..*` },
-  });
-  const wider = await client.ask(consumerGroupHeartbeat, 1, pattern);
-  t.deepEqual(
-    wider?.assignment?.topicPartitions.map((each) => each.partitions),
-    [
-      [0, 1],
-      [0, 1],
-    ],
-  );
-  const described = await client.ask(consumerGroupDescribe, 1, {
-    groupIds: [groupId],
-    includeAuthorizedOperations: false,
-  });
-  t.like(described?.groups[0], { errorCode: 0, groupState: 'Stable', assignorName: 'uniform' });
-  t.like(described?.groups[0]?.members[0], { memberId, subscribedTopicRegex: `${base}\\..*`, memberType: 1 });
-  t.deepEqual(described?.groups[0]?.members[0]?.assignment.topicPartitions.map((each) => each.topicName).sort(), [
-    `${base}.one`,
-    `${base}.two`,
-  ]);
-  const listed = await client.ask(listGroups, 5, { statesFilter: [], typesFilter: ['consumer'] });
-  t.like(
-    listed?.groups.find((each) => each.groupId === groupId),
-    { groupState: 'Stable', protocolType: 'consumer' },
-  );
-  const left = await client.ask(
-    ...([consumerGroupHeartbeat, 1, beating(groupId, { memberId, memberEpoch: -1, topicPartitions: null })] as const),
-  );
-  t.like(left, { errorCode: 0, memberEpoch: -1 });
-});
-
-test('what the node does not assign is refused with its own code; the two kinds of groups do not mix', async (t) => {
-  const client = await wire(t);
-  const topic = await newTopic(client, 2);
-  const groupId = newGroup();
-  const code = async (more: object, group = groupId) =>
-    (await client.ask(consumerGroupHeartbeat, 1, beating(group, { memberId: 'm', ...more })))?.errorCode;
-  const topics = { subscribedTopicNames: [topic] };
-  t.is(await code({ ...topics, serverAssignor: 'nonesuch' }), errors.UNSUPPORTED_ASSIGNOR);
-  t.is(await code({ subscribedTopicRegex: '(a)\\1' }), errors.INVALID_REGULAR_EXPRESSION);
-  t.is(await code({}), errors.INVALID_REQUEST);
-  t.is(await code({ ...topics, memberEpoch: 5 }), errors.UNKNOWN_MEMBER_ID);
-  t.is(await code({ ...topics, instanceId: 'one' }), errors.NONE);
-  t.is(await code({ ...topics, instanceId: 'one', memberId: 'n' }), errors.UNRELEASED_INSTANCE_ID);
-  t.is(await code({ ...topics, instanceId: 'one', memberEpoch: 9, topicPartitions: null }), errors.FENCED_MEMBER_EPOCH);
-  const stale = committing(topic, 1, { groupId, memberId: 'm', generationIdOrMemberEpoch: 7 });
-  const committed = await client.ask(offsetCommit, 9, stale);
-  t.is(committed?.topics[0]?.partitions[0]?.errorCode, errors.STALE_MEMBER_EPOCH);
-  const asked = { groupId, memberId: 'm', memberEpoch: 7, topics: null };
-  t.is((await client.ask(offsetFetch, 9, { groups: [asked] }))?.groups[0]?.errorCode, errors.STALE_MEMBER_EPOCH);
-  t.is((await client.ask(joinGroup, 3, joining(groupId, topic)))?.errorCode, errors.INCONSISTENT_GROUP_PROTOCOL);
-  const classic = await member(client, newGroup(), topic);
-  t.is(await code(topics, classic.groupId), errors.GROUP_ID_NOT_FOUND);
-  const described = await client.ask(consumerGroupDescribe, 0, {
-    groupIds: [classic.groupId, 'nobody'],
-    includeAuthorizedOperations: false,
-  });
-  t.deepEqual(
-    described?.groups.map(({ errorCode }) => errorCode),
-    Array(2).fill(errors.GROUP_ID_NOT_FOUND),
-  );
-  // When the last has left, the group takes the other kind.
-  await client.ask(leaveGroup, 0, classic);
-  t.is(await code(topics, classic.groupId), errors.NONE);
-});
-
-test('an admin takes a static member out by its instance id, in either kind of group', async (t) => {
-  const client = await wire(t);
-  const topic = await newTopic(client, 2);
-  const groupId = newGroup();
-  const subscribed = { memberId: 'm', instanceId: 'one', subscribedTopicNames: [topic] };
-  await client.ask(consumerGroupHeartbeat, 1, beating(groupId, subscribed));
-  const remove = async (memberId: string, groupInstanceId: string | null) =>
-    (await client.ask(leaveGroup, 4, { groupId, members: [{ memberId, groupInstanceId }] }))?.members[0]?.errorCode;
-  t.is(await remove('', 'two'), errors.UNKNOWN_MEMBER_ID);
-  t.is(await remove('m', null), errors.UNKNOWN_MEMBER_ID, 'it leaves by itself');
-  t.is(await remove('', 'one'), errors.NONE);
-  const gone = beating(groupId, { memberId: 'm', memberEpoch: 1, topicPartitions: null });
-  t.is((await client.ask(consumerGroupHeartbeat, 1, gone))?.errorCode, errors.UNKNOWN_MEMBER_ID);
-  const classic = await client.ask(joinGroup, 5, joining(groupId, topic, { groupInstanceId: 'one' }));
-  t.is(classic?.errorCode, errors.NONE);
-  t.is(await remove('', 'one'), errors.NONE);
 });
 
 test('this node looks after every group, whatever it is called', async (t) => {

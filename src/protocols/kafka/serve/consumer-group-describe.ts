@@ -15,7 +15,8 @@ export const CONSUMER_STATES: Readonly<Record<ConsumerReport['state'], string>> 
   stable: 'Stable',
 };
 
-/** Kafka's number for members that use this protocol. */
+/** Kafka's numbers for members of the classic protocol, and of this one. */
+const CLASSIC_MEMBER = 0;
 const CONSUMER_MEMBER = 1;
 
 type Answer = ConsumerGroupDescribeResponse['groups'][number];
@@ -65,7 +66,7 @@ function memberOf(member: ConsumerReport['members'][number], peer: Peer): Member
     subscribedTopicRegex: member.pattern ?? null,
     assignment: { topicPartitions: placesOf(member.owned, peer) },
     targetAssignment: { topicPartitions: placesOf(member.target, peer) },
-    memberType: CONSUMER_MEMBER,
+    memberType: member.classic ? CLASSIC_MEMBER : CONSUMER_MEMBER,
   };
 }
 

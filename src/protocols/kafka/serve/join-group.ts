@@ -5,7 +5,7 @@ import { type JoinGroupRequest, type JoinGroupResponse, joinGroup } from '../cal
 import { coordinatorErrorOf, errors } from '../faults.ts';
 import { checkGroup, named } from '../group-names.ts';
 import { service } from '../service.ts';
-import { subscribedTopics } from '../subscription.ts';
+import { subscribed } from '../subscription.ts';
 
 /** From here on a new member is told its id first, and comes back with it (KIP-394). */
 const TWO_STEPS_SINCE = 4;
@@ -21,7 +21,7 @@ export const serveJoinGroup = service(joinGroup, function* (request, _peer, vers
   const protocols = request.protocols.map(({ name, metadata }) => ({
     name,
     metadata: metadata.slice(),
-    topics: subscribedTopics(protocolType, metadata),
+    ...subscribed(protocolType, metadata),
   }));
   const joined = yield* ask<'joinGroup'>({
     ...{ call: 'joinGroup', group, member, protocolType, protocols, sessionMs },

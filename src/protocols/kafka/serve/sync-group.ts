@@ -5,6 +5,7 @@ import { type SyncGroupResponse, syncGroup } from '../calls/sync-group.ts';
 import { coordinatorErrorOf, errors } from '../faults.ts';
 import { checkGroup, named } from '../group-names.ts';
 import { service } from '../service.ts';
+import { readAssignment, writeAssignment } from '../subscription.ts';
 
 /** From here on members say what kind of group they take it for. */
 const SAYS_KIND_SINCE = 5;
@@ -20,10 +21,14 @@ export const serveSyncGroup = service(syncGroup, function* (request, _peer, vers
     ...named(request.groupInstanceId),
     ...(protocolType === null ? {} : { protocolType }),
     ...(protocolName === null ? {} : { protocol: protocolName }),
-    assignments: request.assignments.map((each) => ({ member: each.memberId, assignment: each.assignment.slice() })),
+    assignments: request.assignments.map(({ memberId: to, assignment }) => ({
+      ...{ member: to, assignment: assignment.slice() },
+      places: readAssignment(assignment),
+    })),
   });
   if (!synced.ok) return refused(coordinatorErrorOf(synced.fault.code));
-  const { assignment, protocol } = synced.value;
+  const { places, protocol } = synced.value;
+  const assignment = places === undefined ? synced.value.assignment : writeAssignment(places);
   return { errorCode: errors.NONE, protocolType: synced.value.protocolType, protocolName: protocol, assignment };
 });
 
