@@ -116,9 +116,9 @@ async function replaced(t: ExecutionContext, from: MemberKind, to: MemberKind): 
 }
 
 const kindOf = (name: string): MemberKind | undefined => memberKinds.find((kind) => kind.name.endsWith(name));
+/** Not platformatic's classic ones: their commits at intervals may come late in any rebalance, and then their streams end. */
 const PAIRS = [
   ['kafkajs', 'platformatic, consumer'],
-  ['platformatic, classic', 'platformatic, consumer'],
   ['range', ', consumer'],
   ['cooperative-sticky', ', consumer'],
   ['kafkajs', ', consumer'],
