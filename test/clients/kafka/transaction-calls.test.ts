@@ -328,7 +328,7 @@ test('a time-out beyond the bound, an id that is none and a control batch are re
   const forged = await client.ask(produce, 12, { ...produced(topic, bytes), transactionalId: who.id });
   t.is(forged?.responses[0]?.partitionResponses[0]?.errorCode, errors.INVALID_RECORD);
   const plain = await client.ask(produce, 12, produced(topic, records(who, 0, ['no id'])));
-  t.is(plain?.responses[0]?.partitionResponses[0]?.errorCode, errors.INVALID_TXN_STATE);
+  t.is(plain?.responses[0]?.partitionResponses[0]?.errorCode, errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
   const wrong = [errors.OPERATION_NOT_ATTEMPTED, errors.UNKNOWN_TOPIC_OR_PARTITION];
   t.deepEqual(await join(client, topic, who, 3, [0, 9]), wrong);
   t.deepEqual(await join(client, topic, who, 4, [0], true), [errors.TRANSACTION_ABORTABLE], 'nothing has joined');

@@ -3,6 +3,7 @@
  * code; all other checks are those that every dialect's batches meet. Copies no batch.
  */
 import { batchEnd, CODEC_MASK, readAttributes, readMagic } from '../../../model/batch.ts';
+import { isTransactional } from '../../../model/control.ts';
 import type { Fault } from '../../../model/faults.ts';
 import type { PartitionIndex } from '../../../model/ids.ts';
 import { WAIT_MS_MAX } from '../../../model/limits.ts';
@@ -37,7 +38,7 @@ export const serveProduce = service(
       return new Ending(invalid('what belongs to a transaction is written with acks'));
     const transaction = transactionOf(request.transactionalId, version);
     let throttleTimeMs = 0;
-    const order = yield* arrange(topicData, peer, version);
+    const order = yield* arrange(topicData, peer, version, request.transactionalId !== null);
     if (order.parts.length > 0) {
       const [reply] = yield [
         { call: 'produce', acks, timeoutMs: clamp(timeoutMs), parts: order.parts, tellRefused: true, ...transaction },
@@ -109,7 +110,7 @@ class Order {
   }
 }
 
-function* arrange(topicData: Topics, peer: Peer, version: number): Serving<Order> {
+function* arrange(topicData: Topics, peer: Peer, version: number, transactional: boolean): Serving<Order> {
   const byId = version >= FIRST_BY_ID;
   const order = new Order(peer, version);
   const named = topicData.map(({ name, topicId }) => ({ name, id: topicId }));
@@ -121,7 +122,7 @@ function* arrange(topicData: Topics, peer: Peer, version: number): Serving<Order
     const topic = found[index];
     for (const { index: partition, records } of partitionData) {
       const key = `${byId ? topicId : name}/${partition}`;
-      const wrong = asked.has(key) ? errors.INVALID_REQUEST : judge(partition, records, version);
+      const wrong = asked.has(key) ? errors.INVALID_REQUEST : judge(partition, records, version, transactional);
       asked.add(key);
       if (topic?.ok !== true) {
         const code =
@@ -143,13 +144,19 @@ function* arrange(topicData: Topics, peer: Peer, version: number): Serving<Order
 }
 
 /** What Kafka refuses with codes of its own, before the batch is looked into. */
-function judge(partition: number, records: Uint8Array | null, version: number): ErrorCode | null {
+function judge(
+  partition: number,
+  records: Uint8Array | null,
+  version: number,
+  transactional: boolean,
+): ErrorCode | null {
   if (partition < 0) return errors.UNKNOWN_TOPIC_OR_PARTITION;
   if (records === null || records.length === 0) return errors.INVALID_RECORD;
   if (records.length < MAGIC_END) return errors.CORRUPT_MESSAGE;
   if (readMagic(records) !== 2) return errors.UNSUPPORTED_FOR_MESSAGE_FORMAT;
   const end = batchEnd(records, 0);
   if (end > 0 && end < records.length) return errors.INVALID_RECORD;
+  if (end > 0 && isTransactional(records) && !transactional) return errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
   const zstd = end > 0 && (readAttributes(records) & CODEC_MASK) === ZSTD;
   return zstd && version < FIRST_WITH_ZSTD ? errors.UNSUPPORTED_COMPRESSION_TYPE : null;
 }
@@ -161,6 +168,7 @@ const reasons = new Map<ErrorCode | null, string>([
   [errors.UNSUPPORTED_FOR_MESSAGE_FORMAT, 'record batches are of version 2'],
   [errors.UNSUPPORTED_COMPRESSION_TYPE, 'zstd takes version 7 of Produce'],
   [errors.INVALID_REQUEST, 'a partition stands in a request once'],
+  [errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, 'who writes to a transaction names its id'],
 ]);
 
 /** What older clients do not know, they hear in words that they do; who comes too early tries again. */
