@@ -166,6 +166,7 @@ class PartitionActor implements Actor<Inbox> {
       if (this.#log === null || this.#state !== 'starting') return;
       this.#ready(this.#log, manifest, recovery.producers);
       if (recovery.rebuilt) this.#parts?.flushing.manifestDue();
+      if (recovery.producersRebuilt) this.#parts?.writer.snapshot(() => {});
     });
     this.#recovery = recovery;
     recovery.begin();

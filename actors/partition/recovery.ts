@@ -4,7 +4,6 @@
  */
 import type { Context } from '../../runtime/actor.ts';
 import type { DiskError } from '../../runtime/ports.ts';
-import { decodeChecked } from '../../src/log/checked.ts';
 import { ceilBlock, floorBlock } from '../../src/log/chunk.ts';
 import { DIRECT_FLAG, ENTRY_BYTES, type Entry, mismatch } from '../../src/log/entry.ts';
 import { decodeManifest, type Manifest } from '../../src/log/manifest.ts';
@@ -16,11 +15,12 @@ import { Replay, restoreManifest, restoreSidecar, sealLost, type TailBatch } fro
 import type { Segment } from '../../src/log/segment.ts';
 import { Sidecar } from '../../src/log/sidecar.ts';
 import { BATCH_HEADER_BYTES, readBaseOffset, readBatchBytes, readNextOffset } from '../../src/model/batch.ts';
-import type { Offset } from '../../src/model/ids.ts';
+import { id, type Offset } from '../../src/model/ids.ts';
 import { type JournalAnswer, journalAddress } from '../journal/contract.ts';
 import { rewrite } from '../rewrite.ts';
 import { type Step, step } from '../step.ts';
 import { rebuildManifest } from './manifest-rebuild.ts';
+import { type RestoredProducers, rebuildProducers, restoreProducers } from './producers-rebuild.ts';
 
 /** Entries at the end of a sidecar that do not hold. `recorded`: the end that the manifest knew. */
 interface Lost {
@@ -36,6 +36,8 @@ export class PartitionRecovery {
   producers = new Producers();
   /** The manifest did not hold, and is to be written anew. */
   rebuilt = false;
+  /** The state of producers did not hold, and is to be written anew. */
+  producersRebuilt = false;
   #manifest: Manifest | null = null;
   #replay: Replay | null = null;
   /** Everything below was fed to the producers' state. */
@@ -148,22 +150,25 @@ export class PartitionRecovery {
     this.#context.disk.readAll(path, (error, bytes) =>
       step(() => {
         if (bytes === undefined && error?.code !== 'ENOENT') this.#fail(path, error);
-        if (bytes !== undefined) this.#restoreProducers(path, bytes);
         this.#replay = new Replay(this.#log);
-        this.#askJournal();
+        const restored =
+          bytes === undefined
+            ? { producers: this.producers, upTo: id<Offset>(0) }
+            : restoreProducers(bytes, this.#log.tools.crc32c);
+        if (restored !== null) this.#useProducers(restored);
+        else {
+          this.#context.log.error({ file: path }, 'the state of producers is damaged: it is read from the log anew');
+          this.producersRebuilt = true;
+          rebuildProducers(this.#context, this.#log, (rebuilt) => this.#useProducers(rebuilt));
+        }
       }),
     );
   }
 
-  /** Without its snapshot the partition takes old producers for new ones: it goes on, and says so. */
-  #restoreProducers(path: string, bytes: Uint8Array): void {
-    const decoded = decodeChecked(bytes, this.#log.tools.crc32c);
-    const restored = typeof decoded === 'string' ? null : Producers.restore(decoded.value);
-    if (restored?.ok === true && typeof decoded !== 'string') {
-      this.producers = restored.value;
-      this.#fedTo = (decoded.value as { upTo: Offset }).upTo;
-    } else
-      this.#context.log.error({ file: path }, 'the state of producers is lost: older duplicates are not recognised');
+  #useProducers({ producers, upTo }: RestoredProducers): void {
+    this.producers = producers;
+    this.#fedTo = upTo;
+    this.#askJournal();
   }
 
   // ---- the journal's part

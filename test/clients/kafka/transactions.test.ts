@@ -2,11 +2,14 @@
  * Transactions of real clients against a real node that is killed: what is consumed, transformed and produced in
  * transactions is there exactly once for readers of committed records, with the offsets of what was consumed.
  */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Producer } from '@platformatic/kafka';
 import test from 'ava';
 import kafkajs from 'kafkajs';
 import { connect } from '../../../src/edges/client/index.ts';
+import { FIRST_USER_PARTITION } from '../../../src/model/ids.ts';
 import { LONG } from '../../long.ts';
 import { TestNode } from '../../node/harness.ts';
 
@@ -191,4 +194,53 @@ test('platformatic writes transactions, which readers of committed records see a
     consumer.run({ eachMessage }).catch(reject);
   });
   t.deepEqual(found, ['a', 'b', 'c']);
+});
+
+/** The values that kafkajs gives to an application, of committed records alone. */
+async function consumed(node: TestNode, topic: string, group: string, count: number): Promise<string[]> {
+  const consumer = clientOf(node).consumer({ groupId: group });
+  const found: string[] = [];
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  await consumer.run({ eachMessage: async ({ message }) => void found.push(String(message.value)) });
+  for (let left = 300; found.length < count && left > 0; left--) await sleep(100);
+  // Whatever else would come.
+  await sleep(500);
+  await consumer.disconnect();
+  return found;
+}
+
+test.serial('what was taken back stays so where the state of producers is damaged', async (t) => {
+  const node = await TestNode.start({ flags: ['--topics-partitions', '1', '--log-level', 'error'] });
+  try {
+    const client = await connect({ server: node.server });
+    await client.admin().createTopic('taken-back', { partitions: 1 });
+    await client.close();
+    const kafka = clientOf(node);
+    const producer = kafka.producer({ transactionalId: 'damaged', maxInFlightRequests: 1, idempotent: true });
+    await producer.connect();
+    for (let round = 0; round < 6; round++) {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic: 'taken-back', messages: [{ value: `${round}` }] });
+      if (round % 2 === 0) await transaction.commit();
+      else await transaction.abort();
+    }
+    await producer.disconnect();
+    t.deepEqual(await consumed(node, 'taken-back', 'before', 3), ['0', '2', '4']);
+    await node.stop();
+    const files = readdirSync(join(node.data, 'partitions'))
+      .filter((name) => Number(name) >= FIRST_USER_PARTITION)
+      .map((name) => join(node.data, 'partitions', name, 'producers'));
+    for (const file of files) {
+      const bytes = readFileSync(file);
+      bytes[bytes.length - 3] = (bytes.at(-3) ?? 0) ^ 4;
+      writeFileSync(file, bytes);
+    }
+    t.is(files.length, 1);
+    await node.startAgain();
+    t.deepEqual(await consumed(node, 'taken-back', 'after', 3), ['0', '2', '4']);
+    t.regex(node.output, /read from the log anew/);
+  } finally {
+    await node.dispose();
+  }
 });
