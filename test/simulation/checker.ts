@@ -99,6 +99,8 @@ export class Checker {
   /** And those whose producers may be forgotten. */
   readonly #forgetful = new Set<number>();
   #ownFlipped = false;
+  /** The wall clock of the node has jumped: what is old, and what is not, nobody can say. */
+  jumped = false;
   readonly #places = new Map<string, PlaceHistory>();
   readonly #sent = new Map<string, Sent>();
   /** Producer ids that were given out, and to whom. */

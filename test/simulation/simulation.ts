@@ -9,9 +9,12 @@ import { id, type PartitionIndex } from '../../src/model/ids.ts';
 import type { Topic, TopicSettings } from '../../src/model/topic.ts';
 import { Admin } from './admin.ts';
 import { Checker, PlaceHistory } from './checker.ts';
+import { ClassicMember } from './classic-member.ts';
 import { SimulatedClient } from './client.ts';
 import { Digest } from './digest.ts';
 import { Member } from './group.ts';
+import { KeyedHistory } from './keyed.ts';
+import { KeyedProducer, KeyedReader } from './keyed-parties.ts';
 import { Ledger } from './ledger.ts';
 import { LedgerReader } from './ledger-reader.ts';
 import { SimulatedNode } from './node.ts';
@@ -54,6 +57,12 @@ const TOPICS: readonly (readonly [name: string, settings: Partial<TopicSettings>
   ['fleeting', { engine: 'memory' }],
   ['trimmed', { segmentBytes: 1 << 20, retentionBytes: 1 << 20 }],
 ];
+/** Of each key the newest record stays; and of some of them none, when it is old enough. */
+const COMPACTED = { dirtyRatioMin: 0, segmentMs: 30_000, tombstoneRetentionMs: 20_000 } as const;
+const KEYED: readonly (readonly [name: string, settings: Partial<TopicSettings>])[] = [
+  ['latest', { ...COMPACTED, cleanup: 'compact' }],
+  ['recent', { ...COMPACTED, cleanup: 'compact,delete', retentionMs: 150_000 }],
+];
 /** Written in transactions alone, and read by those who know what they are. */
 const LEDGER = 'ledger';
 const LOAD_MS = 600_000;
@@ -70,6 +79,7 @@ export class Simulation {
   readonly #marks: Record<string, number> = {};
   readonly parties: Party[] = [];
   #ledger: Ledger | null = null;
+  readonly #keyed: KeyedHistory[] = [];
   readonly #options: SimulationOptions;
 
   constructor(options: SimulationOptions) {
@@ -138,7 +148,10 @@ export class Simulation {
     this.node.start(1 + this.world.random.below(3));
     this.#setUp();
     this.#until(
-      () => this.checker.places.length >= 2 * TOPICS.length && this.#ledger !== null,
+      () =>
+        this.checker.places.length >= 2 * TOPICS.length &&
+        this.#keyed.length >= 2 * KEYED.length &&
+        this.#ledger !== null,
       SETUP_MS_MAX,
       () => 'the topics were not made',
     );
@@ -205,7 +218,7 @@ export class Simulation {
         if (outcome.type === 'reply' && outcome.reply.call === 'createTopic') this.#made(outcome.reply.topic);
         else world.clock.after(200, () => create(name, settings));
       });
-    for (const [name, settings] of TOPICS) create(name, { retentionMs: -1, ...settings });
+    for (const [name, settings] of [...TOPICS, ...KEYED]) create(name, { retentionMs: -1, ...settings });
     // Names of its records are all different: compaction takes out what was aborted, and nothing else.
     create(LEDGER, {
       retentionMs: -1,
@@ -215,12 +228,11 @@ export class Simulation {
   }
 
   #made(topic: Topic): void {
-    if (topic.name !== LEDGER) this.checker.topic(topic);
-    else
-      this.#ledger = new Ledger(
-        this.checker,
-        topic.partitions.map((_, index) => new PlaceHistory(topic, id<PartitionIndex>(index))),
-      );
+    const places = topic.partitions.map((_, index) => new PlaceHistory(topic, id<PartitionIndex>(index)));
+    const now = (): number => this.world.clock.monotonic();
+    if (topic.name === LEDGER) this.#ledger ??= new Ledger(this.checker, places);
+    else if (!KEYED.some(([name]) => name === topic.name)) this.checker.topic(topic);
+    else this.#keyed.push(...places.map((place) => new KeyedHistory(this.checker, place, now)));
   }
 
   #populate(): void {
@@ -241,9 +253,16 @@ export class Simulation {
       new Member('m2', around, { group: 'g', owners, places: durable }),
       new Member('m3', around, { group: 'h', owners, places: durable }),
       new Member('m4', around, { group: 'h', owners, places: durable }),
+      new ClassicMember('c1', around, { group: 'k', owners, places: durable }),
+      new ClassicMember('c2', around, { group: 'k', owners, places: durable }),
       new Admin('a1', around),
       new Reader('r1', around, { places, waitMs: 2_000, jump: 0 }),
       new Reader('r2', around, { places: durable, waitMs: 500, jump: 0.05 }),
+    );
+    this.parties.push(
+      new KeyedProducer('k1', around, this.#keyed),
+      new KeyedProducer('k2', around, this.#keyed),
+      new KeyedReader('kr', around, this.#keyed),
     );
     if (this.#ledger !== null)
       this.parties.push(
@@ -269,10 +288,25 @@ export class Simulation {
     for (const outcome of this.#ledger.outcomes) this.mark(`transaction: ${outcome}`);
   }
 
+  /** Everything was written: all that is compacted is read once more, from its beginning to its end. */
+  #reread(): void {
+    const passes = this.#keyed.map((history) => history.passes);
+    const unread = (): KeyedHistory[] =>
+      this.#keyed.filter((history, index) => history.passes === passes[index] && !history.excused);
+    const reader = new KeyedReader('rereader', this.#surroundings, this.#keyed);
+    reader.begin();
+    this.#until(
+      () => unread().length === 0,
+      HEAL_MS_MAX,
+      () => `unread after everything healed: ${unread().map(({ place }) => place.name)}`,
+    );
+    reader.ending = true;
+  }
+
   /** Nothing goes wrong any more; groups settle, everybody comes to an end, and one reads it all. */
   #heal(): void {
     this.trouble.heal();
-    const members = this.parties.filter((party) => party instanceof Member);
+    const members = this.parties.filter((party) => party instanceof Member || party instanceof ClassicMember);
     const unsettled = (): string[] => unsettledIn(members, this.checker.places);
     this.#until(
       () => unsettled().length === 0,
@@ -302,6 +336,7 @@ export class Simulation {
       () =>
         `unread after everything healed: ${all.map(({ name, behind }) => `${name}: ${behind.join(', ')}`).join('; ')}`,
     );
+    this.#reread();
     this.#close();
     for (const party of this.parties) party.ending = true;
     if (this.#fine && !this.#over) this.checker.finish();
@@ -310,7 +345,7 @@ export class Simulation {
 }
 
 /** Partitions of a group's topics that no member of it holds, or more than one. */
-function unsettledIn(members: readonly Member[], places: readonly PlaceHistory[]): string[] {
+function unsettledIn(members: readonly (Member | ClassicMember)[], places: readonly PlaceHistory[]): string[] {
   const wrong: string[] = [];
   for (const group of new Set(members.map((member) => member.group))) {
     const held = members.filter((member) => member.group === group).flatMap((member) => member.held);

@@ -7,6 +7,12 @@ import { coordinatorErrorOf, errors } from '../faults.ts';
 import { service } from '../service.ts';
 import { stateNames } from './list-transactions.ts';
 
+/** Told of a transaction of which nothing can be told. */
+const NOTHING = {
+  ...{ transactionState: '', transactionTimeoutMs: 0, transactionStartTimeMs: -1, topics: [] },
+  ...{ producerId: -1, producerEpoch: -1 },
+};
+
 type State = DescribeTransactionsResponse['transactionStates'][number];
 
 export const serveDescribeTransactions = service(describeTransactions, function* ({ transactionalIds }) {
@@ -17,10 +23,11 @@ export const serveDescribeTransactions = service(describeTransactions, function*
   const names = new Map(listed.ok ? listed.value.topics.map(({ id, name }) => [id, name]) : []);
   const transactionStates = transactionalIds.map((transactionalId, index): State => {
     const result = results[index];
+    if (result?.ok === true && !listed.ok)
+      return { ...NOTHING, errorCode: coordinatorErrorOf(listed.fault.code), transactionalId };
     if (result?.ok === true) return stateOf(result.value, names);
     const errorCode = result === undefined ? errors.UNKNOWN_SERVER_ERROR : coordinatorErrorOf(result.fault.code);
-    const nothing = { transactionState: '', transactionTimeoutMs: 0, transactionStartTimeMs: -1, topics: [] };
-    return { errorCode, transactionalId, ...nothing, producerId: -1, producerEpoch: -1 };
+    return { ...NOTHING, errorCode, transactionalId };
   });
   return { transactionStates };
 });

@@ -6,11 +6,13 @@ import { type MetadataRequest, type MetadataResponse, metadata } from '../calls/
 import { errorOf, errors } from '../faults.ts';
 import { lookUp } from '../look-up.ts';
 import { NO_UUID } from '../reading.ts';
-import { type Peer, service } from '../service.ts';
+import { Ending, type Peer, service } from '../service.ts';
 import { CLUSTER_OPERATIONS, LEADER_EPOCH, TOPIC_OPERATIONS } from '../standing.ts';
 
 type Described = MetadataResponse['topics'][number];
 type Wanted = NonNullable<MetadataRequest['topics']>[number];
+
+const ERROR_SINCE = 13;
 
 export const serveMetadata = service(metadata, function* (request, peer, version) {
   const { broker } = peer;
@@ -18,6 +20,8 @@ export const serveMetadata = service(metadata, function* (request, peer, version
   // Version 0 has no null: no topics means all.
   const all = wanted === null || (version === 0 && wanted.length === 0);
   const found = all ? yield* everyTopic(peer) : yield* someTopics(peer, wanted, request.allowAutoTopicCreation);
+  // Before there was an error for the whole, no topics would mean that there are none.
+  if (!found.ok && version < ERROR_SINCE) return new Ending(found.fault);
   const topics = found.ok ? found.value : [];
   return {
     brokers: [{ nodeId: broker.node, host: broker.host, port: broker.port }],

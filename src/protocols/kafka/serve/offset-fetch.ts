@@ -2,7 +2,7 @@
  * OffsetFetch: what groups have committed, of the topics that are named or of all. Who wants stable offsets
  * hears where a transaction is about to commit another one.
  */
-import type { Result } from '../../../model/faults.ts';
+import { type Fault, type FaultCode, ok, type Result } from '../../../model/faults.ts';
 import type { PartitionIndex, TopicId } from '../../../model/ids.ts';
 import type { CommittedReply, CommittedRequest } from '../../groups.ts';
 import { ask, resultOf, type Serving } from '../asking.ts';
@@ -12,6 +12,8 @@ import { checkGroup } from '../group-names.ts';
 import { NO_UUID } from '../reading.ts';
 import { type Peer, service } from '../service.ts';
 
+/** What is wrong with a name, or an id: nobody has committed anything there. */
+const OF_NAMES: readonly FaultCode[] = ['UNKNOWN_TOPIC', 'INVALID_NAME'];
 const SEVERAL_SINCE = 8;
 const BY_ID_SINCE = 10;
 
@@ -51,17 +53,26 @@ function* fetchAll(groups: readonly Group[], peer: Peer, stable: boolean, byId: 
   const sound = groups.filter(({ groupId }) => checkGroup(groupId) === null);
   const replies = sound.length === 0 ? [] : yield sound.map((group) => requestOf(group, located));
   const results = new Map(sound.map((group, index) => [group, resultOf<'committed'>('committed', replies[index])]));
-  const names = groups.some(({ topics }) => topics === null) ? yield* namesOfAll() : new Map<TopicId, string>();
+  const names = groups.some(({ topics }) => topics === null) ? yield* namesOfAll() : ok(new Map<TopicId, string>());
   return groups.map((group) => {
     const { groupId, topics } = group;
     const result = results.get(group);
     if (result === undefined) return { groupId, topics: [], errorCode: errors.INVALID_GROUP_ID };
-    if (!result.ok) return { groupId, topics: [], errorCode: coordinatorErrorOf(result.fault.code) };
+    if (!result.ok) return refused(groupId, result.fault);
+    const why = unnamed(topics, names, located);
+    if (why !== null) return refused(groupId, why);
     const judged = result.value.parts.map((part) => ({ ...part, unstable: stable && part.unstable === true }));
-    const answers = topics === null ? all(judged, names, peer) : asked(topics, located, judged, peer, byId);
+    const answers =
+      topics === null
+        ? all(judged, names.ok ? names.value : new Map(), peer)
+        : asked(topics, located, judged, peer, byId);
     return { groupId, topics: answers, errorCode: errors.NONE };
   });
 }
+
+const refused = (groupId: string, why: Fault): GroupAnswer => ({
+  ...{ groupId, topics: [], errorCode: coordinatorErrorOf(why.code) },
+});
 
 function requestOf(group: Group, located: ReadonlyMap<Topic, Result<TopicId>>): CommittedRequest {
   const { groupId, memberId, memberEpoch, topics } = group;
@@ -76,9 +87,20 @@ function requestOf(group: Group, located: ReadonlyMap<Topic, Result<TopicId>>): 
   return { call: 'committed', group: groupId, places, ...member };
 }
 
-function* namesOfAll(): Serving<ReadonlyMap<TopicId, string>> {
+function* namesOfAll(): Serving<Result<ReadonlyMap<TopicId, string>>> {
   const listed = yield* ask<'topics'>({ call: 'topics' });
-  return new Map(listed.ok ? listed.value.topics.map(({ id, name }) => [id, name]) : []);
+  return listed.ok ? ok(new Map(listed.value.topics.map(({ id, name }) => [id, name]))) : listed;
+}
+
+/** Why it cannot be told now which topics are meant: whoever hears of no offset then begins where it never was. */
+function unnamed(
+  topics: Group['topics'],
+  names: Result<ReadonlyMap<TopicId, string>>,
+  located: ReadonlyMap<Topic, Result<TopicId>>,
+): Fault | null {
+  if (topics === null) return names.ok ? null : names.fault;
+  const failures = topics.map((topic) => located.get(topic)).filter((one) => one?.ok === false);
+  return failures.find(({ fault }) => !OF_NAMES.includes(fault.code))?.fault ?? null;
 }
 
 /** Topics that were deleted a moment ago are left out: nobody can ask for them any more. */
