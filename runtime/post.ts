@@ -3,7 +3,7 @@
  * cannot be delivered to the dead letters. It never runs a receiver.
  */
 import type { NodeId, ShardId } from '../src/model/ids.ts';
-import type { Address, Down, Message, Sent } from './actor.ts';
+import type { Address, Down, Kind, Message, Sent } from './actor.ts';
 import type { Place, Places } from './address.ts';
 import { type Cell, held, type Watcher } from './cell.ts';
 import type { ActorContext, Watch } from './context.ts';
@@ -21,6 +21,8 @@ export interface PostParts {
   readonly counters: Counters;
   /** Begins an actor on demand. @returns null when its kind does not begin so, or not any more. */
   begin(name: string, place: Place): Cell | null;
+  /** False: the shard is stopping, and actors of this kind were asked to finish. */
+  starts(kind: Kind): boolean;
 }
 
 interface Writer {
@@ -153,6 +155,9 @@ export class Post {
     message.lease?.release();
     // Answers of the machine to an actor that is gone, and the kernel's own notices, are nobody's loss.
     if (to.name === from.name || message.type === 'down') return;
+    // Nor are those to an actor that has finished because the node stops.
+    const kind = this.#parts.places.find(to.name)?.kind;
+    if (kind !== undefined && !this.#parts.starts(kind)) return;
     this.#parts.counters.add('dead_letters', 1);
     const cell = this.cells.get(deadLettersAddress(this.#parts.node, this.#parts.shard).name);
     if (cell === undefined || cell.mailbox.full || to.name.startsWith(DEAD_LETTERS)) return;

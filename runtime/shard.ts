@@ -108,6 +108,7 @@ export class Shard implements Host {
       links: this.#links,
       counters: parts.ports.counters,
       begin,
+      starts: (kind) => this.starts(kind),
     });
     parts.arena.onRoom = () => this.#tellLeaseWaiters();
   }
