@@ -10,7 +10,7 @@ import { unreachable } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import { id, type PartitionId } from '../src/model/ids.ts';
 import type { CoordinatorAnswer, CoordinatorRequest } from './coordinator/contract.ts';
-import { GroupCalls } from './coordinator/group-calls.ts';
+import { GroupCalls, type GroupTimes } from './coordinator/group-calls.ts';
 import { GroupTopics } from './coordinator/topics.ts';
 import { type DirectoryAnswer, type DirectoryRequest, directoryAddress } from './directory/contract.ts';
 import type { PartitionAnswer } from './partition/contract.ts';
@@ -18,20 +18,19 @@ import { StateLog, type StateLogMessage, type StateLogWake, type StateMachine } 
 import type { StateCodec } from './state/record.ts';
 import type { TransactionsAnswer } from './transactions/contract.ts';
 
-/** To self. `tick`: time has passed. `follow`: try to reach the directory again. */
-type Wake = { readonly type: 'wake'; readonly what: 'tick' | 'follow' };
+/** To self. `tick`: time has passed. `expire`: much of it has. `follow`: try to reach the directory again. */
+type Wake = { readonly type: 'wake'; readonly what: 'tick' | 'expire' | 'follow' };
 type Inbox = TransactionsAnswer | CoordinatorRequest | DirectoryAnswer | StateLogMessage | Down | Drain | Wake;
 
-export interface CoordinatorInit {
+export interface CoordinatorInit extends GroupTimes {
   readonly codec: StateCodec;
-  /** How long a classic group that was empty waits for more members, ms. */
-  readonly initialRebalanceMs: number;
 }
 
 /** How exact sessions and waits are. Runs only while there are members, or somebody waits. */
 const TICK_MS = 250;
 /** Between two attempts to reach the directory. */
 const DIRECTORY_RETRY_MS = 200;
+const EXPIRE_MS_MAX = 600_000;
 /** Requests that wait for the replay. */
 const EARLY_MAX = 10_000;
 
@@ -49,14 +48,18 @@ class Coordinator implements Actor<Inbox>, StateMachine<GroupRecord> {
   #requests = 0;
   #ticking = false;
   #draining = false;
+  /** Between two looks for offsets that are too old. */
+  readonly #expireMs: number;
 
   constructor(context: Context<Inbox>, partition: PartitionId, init: CoordinatorInit) {
     this.#context = context;
     const nextRequest = (): number => ++this.#requests;
     this.#log = new StateLog(context, partition, this, init.codec, nextRequest);
-    this.#calls = new GroupCalls(context, this.#log, nextRequest, init.initialRebalanceMs);
+    this.#calls = new GroupCalls(context, this.#log, nextRequest, init);
+    this.#expireMs = Math.min(EXPIRE_MS_MAX, Math.ceil(init.offsetRetentionMs / 10));
     this.#log.start();
     this.#follow();
+    this.#wakeAfter(this.#expireMs, 'expire');
   }
 
   receive(message: Inbox, from: Address): void {
@@ -95,6 +98,7 @@ class Coordinator implements Actor<Inbox>, StateMachine<GroupRecord> {
     if (!this.#servable) return;
     this.#calls.restore();
     if (this.#log.refusal === null) this.#calls.settleAll();
+    this.#calls.expire();
     for (const { message, from } of this.#early.splice(0)) this.#serve(message, from);
   }
 
@@ -191,6 +195,11 @@ class Coordinator implements Actor<Inbox>, StateMachine<GroupRecord> {
   #woken(what: Wake['what']): void {
     if (what === 'follow') {
       this.#follow();
+      return;
+    }
+    if (what === 'expire') {
+      if (this.#servable) this.#calls.expire();
+      this.#wakeAfter(this.#expireMs, 'expire');
       return;
     }
     this.#ticking = false;

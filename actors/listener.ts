@@ -46,8 +46,9 @@ const dialects = {
   kafka: (init: ListenerInit, node: number, socket: Socket): Conversation => {
     const { version, cluster } = init.requests.facts;
     const { host, port } = { ...parsePlace(socket.local), ...withoutEmpty(init.advertised) };
-    const { defaults, autoCreate, frameBytesMax } = init;
-    const broker = { node, cluster, version, host: host ?? '', port: port ?? 0, defaults, autoCreate };
+    const { defaults, autoCreate, offsetRetentionMs, frameBytesMax } = init;
+    const settings = { defaults, autoCreate, offsetRetentionMs };
+    const broker = { node, cluster, version, host: host ?? '', port: port ?? 0, ...settings };
     return new KafkaSession(broker, frameBytesMax);
   },
 } satisfies Record<Dialect, (init: ListenerInit, node: number, socket: Socket) => Conversation>;
@@ -70,6 +71,8 @@ export interface ListenerInit {
   /** What topics get where nothing was asked for. */
   readonly defaults: TopicDefaults;
   readonly autoCreate: boolean;
+  /** How long committed offsets are kept that nobody needs, ms. */
+  readonly offsetRetentionMs: number;
   readonly requests: RequestServices;
 }
 

@@ -183,6 +183,11 @@ export const rules = {
     whole(0, 60_000),
     500,
   ),
+  'groups.offsetRetentionMs': setting(
+    'Committed offsets are forgotten when their group had no members, or did not read their topic, for so long, ms.',
+    whole(1_000, Number.MAX_SAFE_INTEGER),
+    604_800_000,
+  ),
   'transactions.timeoutMsMax': setting(
     'Longest time-out that a transaction may have; when it is over, the node aborts it, ms.',
     whole(1_000, 86_400_000),

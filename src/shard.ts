@@ -59,6 +59,7 @@ export const compose: Compose = (init, { shards }): Composition => {
     defaults: { partitions: settings['topics.partitions'], settings: topicDefaults(settings) },
     autoCreate: settings['topics.autoCreate'],
     initialRebalanceMs: settings['groups.initialRebalanceMs'],
+    offsetRetentionMs: settings['groups.offsetRetentionMs'],
     transactionMsMax: settings['transactions.timeoutMsMax'],
     transactionalIdMs: settings['transactions.idRetentionMs'],
     crc32c,

@@ -123,7 +123,7 @@ export class GroupAdministration {
         this.#log.refuse(asked, still.fault);
         return;
       }
-      const { record, parts } = plan.decide(still.value, answers);
+      const { record, parts } = plan.decide(still.value, answers, this.#context.now());
       const refused = record === null || dryRun ? null : this.#log.carryOut([record]);
       if (refused !== null) this.#log.refuse(asked, refused);
       else this.#log.answer(asked, { call: 'resetGroup', parts });

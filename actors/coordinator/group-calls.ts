@@ -4,13 +4,14 @@
  */
 import type { Address, Context } from '../../runtime/actor.ts';
 import { beat, expel, JOIN, nudge, settle, type Who } from '../../src/group/beat.ts';
+import { expire } from '../../src/group/expiry.ts';
 import type { Group } from '../../src/group/group.ts';
 import { Groups } from '../../src/group/groups.ts';
 import { type CommitDecision, commit, forgetTopics, mayAsk } from '../../src/group/offsets.ts';
 import { type PlaceKey, partitionOf, placeKey, topicOf } from '../../src/group/places.ts';
 import { wants } from '../../src/group/reconcile.ts';
 import type { GroupRecord } from '../../src/group/record.ts';
-import { commitAsSaid, dropOffsets } from '../../src/group/seeking.ts';
+import { commitAsSaid, dropOffsets, type Moment } from '../../src/group/seeking.ts';
 import { overdue, touch } from '../../src/group/timeouts.ts';
 import { unreachable } from '../../src/model/assert.ts';
 import { type Fault, fault, type Result } from '../../src/model/faults.ts';
@@ -38,11 +39,19 @@ import { freshUuid } from './uuid.ts';
 
 type ClassicCall = JoinGroupRequest | SyncGroupRequest | KeepAliveRequest | LeaveGroupRequest;
 
+export interface GroupTimes {
+  /** How long a classic group that was empty waits for more members, ms. */
+  readonly initialRebalanceMs: number;
+  /** How long committed offsets are kept that nobody needs, ms. */
+  readonly offsetRetentionMs: number;
+}
+
 export class GroupCalls {
   readonly #context: Context<never>;
   readonly #log: GroupLog;
   readonly #classic: ClassicCalls;
   readonly #initialRebalanceMs: number;
+  readonly #offsetRetentionMs: number;
   readonly #guests: GuestCalls;
   readonly #administration: GroupAdministration;
   readonly #transactions: GroupTransactions;
@@ -54,11 +63,12 @@ export class GroupCalls {
     context: Context<never>,
     log: StateLog<GroupRecord>,
     nextRequest: () => number,
-    initialRebalanceMs: number,
+    { initialRebalanceMs, offsetRetentionMs }: GroupTimes,
   ) {
     this.#context = context;
     this.#log = new GroupLog(context, log);
     this.#initialRebalanceMs = initialRebalanceMs;
+    this.#offsetRetentionMs = offsetRetentionMs;
     this.#groups = new Groups(initialRebalanceMs);
     this.#classic = new ClassicCalls(context, this.#log, this);
     this.#guests = new GuestCalls(context, this.#log, this);
@@ -115,7 +125,7 @@ export class GroupCalls {
         this.#classicCall({ request, ask, from }, { client, host });
         break;
       case 'commitOffsets':
-        this.#decided({ request, from }, 'commitOffsets', commitAsSaid(this.#groups, this.topics, ask, this.#now()));
+        this.#decided({ request, from }, 'commitOffsets', commitAsSaid(this.#groups, this.topics, ask, this.#moment));
         break;
       case 'dropOffsets':
         this.#decided({ request, from }, 'dropOffsets', dropOffsets(this.#groups, this.topics, ask));
@@ -207,6 +217,13 @@ export class GroupCalls {
       if (group.topics.has(topic) || group.offsets.size > 0) this.#adapt(group);
   }
 
+  /** Offsets that nobody has needed for too long go; to be called now and then, and before anybody is shown them. */
+  expire(): void {
+    if (this.#log.refusal !== null) return;
+    for (const group of [...this.#groups.all()])
+      this.#log.carryOut(expire(this.#groups, this.topics, group, this.#context.now(), this.#offsetRetentionMs));
+  }
+
   tick(): void {
     this.#administration.tick();
     this.#transactions.tick();
@@ -231,6 +248,10 @@ export class GroupCalls {
     this.#context.log.info({ group: group.name, members: members.length }, 'members out of time');
     this.#log.carryOut(expel(this.#groups, this.topics, group, members));
     this.changed(group.name);
+  }
+
+  get #moment(): Moment {
+    return { now: this.#now(), at: this.#context.now() };
   }
 
   #now(): number {
@@ -309,7 +330,7 @@ export class GroupCalls {
   // ---- offsets
 
   #commit({ ask, ...asked }: Asked<CommitRequest>): void {
-    this.#decided(asked, 'commit', commit(this.#groups, this.topics, ask));
+    this.#decided(asked, 'commit', commit(this.#groups, this.topics, ask, this.#context.now()));
   }
 
   /** A change of committed offsets: its record, then the answer by partition. */

@@ -19,7 +19,7 @@ export interface ResetDecision {
 
 export interface GroupReset {
   readonly questions: readonly Question[];
-  decide(group: Group, answers: Answers): ResetDecision;
+  decide(group: Group, answers: Answers, at: number): ResetDecision;
 }
 
 export function planReset(places: readonly Place[], topics: GroupTopics): GroupReset {
@@ -30,13 +30,13 @@ export function planReset(places: readonly Place[], topics: GroupTopics): GroupR
     if (partitionId === undefined) return unknownPlace(topic, topics);
     return ok(questions.push({ partition: partitionId, ask: (request) => questionFor(to, request) }) - 1);
   });
-  const decide = (group: Group, answers: Answers): ResetDecision => {
+  const decide = (group: Group, answers: Answers, at: number): ResetDecision => {
     const offsets: CommittedEntry[] = [];
     const parts = places.map(({ topic, partition, to }, index) => {
       const asked = targets[index];
       const target = asked?.ok === true ? offsetOf(to, answers[asked.value] ?? null) : asked;
       if (target?.ok !== true) return { topic, partition, fault: target?.fault ?? unknownPlace(topic, topics).fault };
-      offsets.push([topic, partition, target.value, '']);
+      offsets.push([topic, partition, target.value, '', -1, at]);
       const from = group.offsets.get(placeKey(topic, partition))?.offset ?? -1;
       return { topic, partition, from, to: target.value };
     });

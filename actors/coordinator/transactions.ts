@@ -66,7 +66,10 @@ export class GroupTransactions {
   }
 
   #commit(asked: Commit): void {
-    const decision = commitInTransaction(this.#state.groups, this.#state.topics, asked.ask, this.#context.monotonic());
+    const decision = commitInTransaction(this.#state.groups, this.#state.topics, asked.ask, {
+      now: this.#context.monotonic(),
+      at: this.#context.now(),
+    });
     if (!decision.ok) {
       this.#log.refuse(asked, decision.fault);
       return;

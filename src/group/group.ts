@@ -40,6 +40,8 @@ export interface Committed {
   readonly metadata: string;
   /** Of the record before the offset; -1: unknown. */
   readonly leaderEpoch: number;
+  /** When, ms since 1970. */
+  readonly at: number;
 }
 export interface GroupTopic {
   readonly name: string;
@@ -68,6 +70,7 @@ export class Group {
   readonly #owners = new Map<PlaceKey, string>();
   readonly #offsets = new Map<PlaceKey, Committed>();
   readonly pending = new PendingOffsets();
+  #emptiedAt: number | null = null;
   #bytes = 0;
   #topics: ReadonlyMap<TopicId, GroupTopic> = new Map();
 
@@ -141,6 +144,11 @@ export class Group {
     return this.#owners.get(key);
   }
 
+  /** Since when it has been known to have no members, ms since 1970; null: it has some, or nobody has looked yet. */
+  get emptiedAt(): number | null {
+    return this.#emptiedAt;
+  }
+
   /** The log would miss nothing; somebody may be about to join all the same. */
   get forgettable(): boolean {
     const classic = this.#generation?.members.size ?? 0;
@@ -182,14 +190,14 @@ export class Group {
       case 'forget':
         this.#forget(new Set(record.topics));
         break;
+      case 'emptied':
+        this.#emptiedAt = record.at;
+        break;
       case 'dropped':
         for (const key of unpackPlaces(record.places)) this.#dropOffset(key);
         break;
       case 'generation':
-        assert(this.#members.size === 0, `group ${this.name} has members that do not assign`);
-        this.#kind = 'classic';
-        this.#generation = new Generation(record);
-        this.#epoch = Math.max(this.#epoch, record.generation);
+        this.#begin(record);
         break;
       case 'assigned':
         assert(this.#generation !== null, `group ${this.name} has no generation`);
@@ -222,12 +230,11 @@ export class Group {
     for (const member of this.#members.values()) yield* this.#memberSnapshot(member);
     if (this.#generation !== null) yield* this.#generation.snapshot(group);
     const offsets: CommittedEntry[] = [];
-    for (const [key, { offset, metadata, leaderEpoch }] of this.#offsets) {
-      const entry = [topicOf(key), partitionOf(key), offset, metadata] as const;
-      offsets.push(leaderEpoch < 0 ? entry : [...entry, leaderEpoch]);
-    }
+    for (const [key, { offset, metadata, leaderEpoch, at }] of this.#offsets)
+      offsets.push([topicOf(key), partitionOf(key), offset, metadata, leaderEpoch, at]);
     if (offsets.length > 0) yield { group, type: 'offsets', offsets };
     yield* this.pending.snapshot(group);
+    if (this.#emptiedAt !== null) yield { group, type: 'emptied', at: this.#emptiedAt };
     yield { group, type: 'group', epoch: this.#epoch, stale: this.#stale, kind: this.#kind };
   }
 
@@ -241,6 +248,14 @@ export class Group {
     if (member.away) yield { group: this.name, type: 'away', member: member.id };
   }
 
+  #begin(record: Extract<GroupRecord, { readonly type: 'generation' }>): void {
+    assert(this.#members.size === 0, `group ${this.name} has members that do not assign`);
+    this.#kind = 'classic';
+    this.#generation = new Generation(record);
+    this.#epoch = Math.max(this.#epoch, record.generation);
+    this.#emptiedAt = null;
+  }
+
   #known(id: string): Member {
     const member = this.#members.get(id);
     assert(member !== undefined, `group ${this.name} has no member ${id}`);
@@ -250,6 +265,7 @@ export class Group {
   #welcome(id: string, subscription: Subscription, replaces: string | null): void {
     this.#kind = 'consumer';
     this.#generation = null;
+    this.#emptiedAt = null;
     const before = this.#members.get(replaces ?? id);
     if (before === undefined || !sameWish(before.subscription, subscription)) this.#stale = true;
     if (before !== undefined && replaces === null) {
@@ -319,10 +335,10 @@ export class Group {
     member.previous = record.previous;
   }
 
-  #commit([topic, partition, offset, metadata, leaderEpoch = -1]: CommittedEntry): void {
+  #commit([topic, partition, offset, metadata, leaderEpoch, at]: CommittedEntry): void {
     const key = placeKey(topic, partition);
     this.#dropOffset(key);
-    this.#offsets.set(key, { offset: offset as Offset, metadata, leaderEpoch });
+    this.#offsets.set(key, { offset: offset as Offset, metadata, leaderEpoch, at });
     this.#bytes += OFFSET_BYTES + 2 * metadata.length;
   }
 

@@ -28,7 +28,11 @@ export interface CommitDecision {
   readonly parts: readonly (Place & { readonly fault?: Fault })[];
 }
 
-export function commit(groups: Groups, topics: Topics, request: Commit): Result<CommitDecision> {
+/** What says the same again is written down from time to time, or it would be taken for old. */
+const REFRESH_MS = 3_600_000;
+
+/** @param at ms since 1970. */
+export function commit(groups: Groups, topics: Topics, request: Commit, at: number): Result<CommitDecision> {
   const group = groups.get(request.group);
   const who = committer(groups, group, request);
   if (!who.ok) return who;
@@ -39,10 +43,12 @@ export function commit(groups: Groups, topics: Topics, request: Commit): Result<
     if (wrong !== null) return { topic, partition, fault: wrong };
     const before = group?.offsets.get(placeKey(topic, partition));
     const changed =
-      before === undefined || offset > before.offset || (offset === before.offset && metadata !== before.metadata);
+      before === undefined ||
+      offset > before.offset ||
+      (offset === before.offset && (metadata !== before.metadata || at - before.at >= REFRESH_MS));
     const heavier = before === undefined || metadata.length > before.metadata.length;
     if (heavier && groups.heavy) return { topic, partition, fault: TOO_HEAVY };
-    if (changed) entries.push([topic, partition, offset, metadata]);
+    if (changed) entries.push([topic, partition, offset, metadata, -1, at]);
     return { topic, partition };
   });
   const record = entries.length === 0 ? null : ({ group: request.group, type: 'offsets', offsets: entries } as const);

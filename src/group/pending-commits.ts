@@ -6,7 +6,7 @@ import { failed, ok, type Result } from '../model/faults.ts';
 import type { Groups, Topics } from './groups.ts';
 import type { CommitDecision } from './offsets.ts';
 import type { GroupRecord } from './record.ts';
-import { commitAsSaid, type SeekingCommit } from './seeking.ts';
+import { commitAsSaid, type Moment, type SeekingCommit } from './seeking.ts';
 
 export interface TransactionalCommit extends SeekingCommit {
   readonly producer: number;
@@ -17,11 +17,11 @@ export function commitInTransaction(
   groups: Groups,
   topics: Topics,
   request: TransactionalCommit,
-  now: number,
+  moment: Moment,
 ): Result<CommitDecision> {
   const { group, generation, member, instance, producer, epoch } = request;
   const named = generation >= 0 || member !== '' || instance !== undefined;
-  const decision = commitAsSaid(groups, topics, request, now, named);
+  const decision = commitAsSaid(groups, topics, request, moment, named);
   if (!decision.ok) return decision;
   const { record, parts } = decision.value;
   if (record?.type !== 'offsets') return decision;

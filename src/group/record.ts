@@ -78,7 +78,9 @@ export type GroupRecord = { readonly group: string } & (
   | { readonly type: 'settled'; readonly producer: number; readonly commit: boolean }
   /** Committed offsets of topics that are gone. */
   | { readonly type: 'forget'; readonly topics: readonly TopicId[] }
-  /** Committed offsets that an admin has taken away. */
+  /** Found without members: offsets are kept for so long from then on. */
+  | { readonly type: 'emptied'; readonly at: number }
+  /** Committed offsets that an admin has taken away, or that were too old. */
   | { readonly type: 'dropped'; readonly places: PackedPlaces }
   | {
       /** A generation of members that assign by themselves; they follow, one record each. */
@@ -109,13 +111,14 @@ export type GroupRecord = { readonly group: string } & (
   /** In snapshots, behind the records of a group: what they do not say. */
   | { readonly type: 'group'; readonly epoch: number; readonly stale: boolean; readonly kind: GroupKind }
 );
-/** `leaderEpoch` of the record before the offset; absent: unknown. */
+/** `leaderEpoch` of the record before the offset; -1: unknown. `at`: when it was committed, ms since 1970. */
 export type CommittedEntry = readonly [
   topic: number,
   partition: number,
   offset: number,
   metadata: string,
-  leaderEpoch?: number,
+  leaderEpoch: number,
+  at: number,
 ];
 /** Who assigns: `consumer`: the coordinator; `classic`: the members themselves. */
 export type GroupKind = 'consumer' | 'classic';
@@ -130,6 +133,7 @@ const TYPES: readonly string[] = [
   'pending',
   'settled',
   'forget',
+  'emptied',
   'dropped',
   'generation',
   'assigned',

@@ -25,12 +25,18 @@ export interface SeekingCommit extends InGeneration {
   }[];
 }
 
+/** By the two clocks: ms of the one that only goes on, and since 1970. */
+export interface Moment {
+  readonly now: number;
+  readonly at: number;
+}
+
 /** A member that commits was heard, too. `asMember`: it has to be one where the group has members. */
 export function commitAsSaid(
   groups: Groups,
   topics: Topics,
   request: SeekingCommit,
-  now: number,
+  { now, at }: Moment,
   asMember = true,
 ): Result<CommitDecision> {
   const refused = asMember ? mayCommit(groups, request, now) : mayBegin(groups, request.group);
@@ -40,9 +46,7 @@ export function commitAsSaid(
     const { topic, partition, offset, metadata, leaderEpoch } = part;
     const wrong = checkPart(topics, part);
     if (wrong !== null) return { topic, partition, fault: wrong };
-    entries.push(
-      leaderEpoch < 0 ? [topic, partition, offset, metadata] : [topic, partition, offset, metadata, leaderEpoch],
-    );
+    entries.push([topic, partition, offset, metadata, leaderEpoch, at]);
     return { topic, partition };
   });
   const record = entries.length === 0 ? null : ({ group: request.group, type: 'offsets', offsets: entries } as const);

@@ -17,6 +17,7 @@ const init: ListenerInit = {
   advertised: { host: '' },
   defaults: { partitions: 4, settings: TOPIC_DEFAULTS },
   autoCreate: true,
+  offsetRetentionMs: 604_800_000,
   connectionsMax: 10,
   frameBytesMax: 4 * MIB,
   frameRoomBytes: 32 * 1024,

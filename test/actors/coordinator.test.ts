@@ -3,7 +3,7 @@ import test from 'ava';
 import type { CommittedReply, DescribeGroupReply, HeartbeatReply } from '../../src/protocols/request.ts';
 import { batchOf } from '../model/batches.ts';
 import { beatOf, codeOf, GROUP, GroupWorld, joining, owned, partitionsOf, world } from './group-world.ts';
-import { codec, coordinatorName } from './state-world.ts';
+import { codec, coordinatorName, RETENTION_MS } from './state-world.ts';
 
 for (const shards of [1, 3]) {
   test(`a second member gets half, after the first has given it up, over ${shards} shard(s)`, (t) => {
@@ -201,4 +201,18 @@ test('a clean stop answers what is on its way to the log, sends those away who w
   t.is(it.asker.reply(commit)?.call, 'commit');
   t.is(codeOf(it.asker.answer(held) as never), 'SHUTTING_DOWN');
   t.deepEqual(left, [[]]);
+});
+
+test('what a group has committed is forgotten when nobody came for too long, and the group with it', (t) => {
+  const { world: it, topic } = world();
+  it.beat(joining('a'));
+  const offsets = [{ topic: topic.id, partition: 0, offset: 3 }];
+  it.call({ call: 'commit', group: GROUP, member: 'a', epoch: 1, offsets } as never);
+  it.beat({ member: 'a', epoch: -1 });
+  it.advance(RETENTION_MS / 2);
+  const after = it.restart();
+  t.is(after.code({ call: 'inspectGroup', group: GROUP }), undefined);
+  after.advance(RETENTION_MS * 1.2);
+  t.is(after.code({ call: 'inspectGroup', group: GROUP }), 'UNKNOWN_GROUP');
+  t.is(after.restart().code({ call: 'inspectGroup', group: GROUP }), 'UNKNOWN_GROUP', 'and stays so');
 });

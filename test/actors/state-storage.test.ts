@@ -55,6 +55,7 @@ class Node {
         codec,
         autoCreate: true,
         initialRebalanceMs: 0,
+        offsetRetentionMs: 604_800_000,
         defaults: { partitions: 4, settings: TOPIC_DEFAULTS },
         journalFileBytes: 4 * MIB,
         journalFilesMax: 3,

@@ -28,6 +28,9 @@ const transactionKeys = Array.from({ length: TRANSACTION_PARTITIONS }, (_, index
 
 export const codec: StateCodec = { encode: encodeValue, decode: decodeValue, crc32c };
 
+/** How long committed offsets are kept that nobody needs. */
+export const RETENTION_MS = 3_600_000;
+
 export type Answer = Message & Record<string, unknown>;
 
 /** What one actor of the test was told, in order. */
@@ -189,7 +192,8 @@ export class StateWorld {
       },
       coordinator: {
         ...supervised,
-        make: (context: never, key: string) => makeCoordinator(context, key, { codec, initialRebalanceMs: 500 }),
+        make: (context: never, key: string) =>
+          makeCoordinator(context, key, { codec, initialRebalanceMs: 500, offsetRetentionMs: RETENTION_MS }),
         place: (key, shards) => Number(key) % shards,
         begins: 'demand',
         stops: 3,

@@ -96,7 +96,10 @@ class Stage {
     const generation = at === undefined ? here.generation : Number(at.slice(3));
     const place = { topic: id<never>(1), partition: id<never>(0), offset: id<never>(offset) };
     const request = { ...here, generation, offsets: [{ ...place, leaderEpoch: -1, metadata: '' }] };
-    const decided = commitAsSaid(this.#world.groups, this.#world.topics, request, this.#world.now);
+    const decided = commitAsSaid(this.#world.groups, this.#world.topics, request, {
+      now: this.#world.now,
+      at: this.#world.now,
+    });
     if (decided.ok && decided.value.record !== null) this.#world.record(decided.value.record);
     const wrong = decided.ok ? decided.value.parts[0]?.fault : decided.fault;
     return `${name}: ${wrong === undefined ? 'has committed' : fault(wrong.code, '').code}`;

@@ -46,7 +46,7 @@ class Play {
 
   constructor() {
     // A group that has committed something is not forgotten, and its generations are counted on.
-    this.world.record({ group: GROUP, type: 'offsets', offsets: [[1, 0, 1, '']] });
+    this.world.record({ group: GROUP, type: 'offsets', offsets: [[1, 0, 1, '', -1, 0]] });
   }
 
   do(action: Action): void {

@@ -16,7 +16,7 @@ function commitBy(world: MachineWorld, group: string, partitions: readonly numbe
     offset: id<never>(offset),
     metadata,
   }));
-  const decided = commit(world.groups, world.topics, { group, member: '', epoch: -1, offsets });
+  const decided = commit(world.groups, world.topics, { group, member: '', epoch: -1, offsets }, 0);
   if (!decided.ok) return [decided.fault.code];
   if (decided.value.record !== null) world.carryOut([decided.value.record]);
   return decided.value.parts.flatMap((part) => (part.fault === undefined ? [] : [part.fault.code]));

@@ -74,7 +74,7 @@ class Stage {
     const [topic = '', partition = ''] = place.split(':');
     const offsets = [{ topic: this.#names.get(topic), partition: Number(partition), offset }] as never;
     const { groups, topics } = this.#world;
-    const decision = commit(groups, topics, { group: GROUP, member: id, epoch: this.#member(id).epoch, offsets });
+    const decision = commit(groups, topics, { group: GROUP, member: id, epoch: this.#member(id).epoch, offsets }, 0);
     if (!decision.ok) return decision.fault;
     if (decision.value.record !== null) this.#world.carryOut([decision.value.record]);
     return decision.value.parts[0]?.fault ?? null;

@@ -24,6 +24,8 @@ export interface Broker {
   readonly defaults: { readonly partitions: number; readonly settings: TopicSettings };
   /** Topics are created when they are first used. */
   readonly autoCreate: boolean;
+  /** How long committed offsets are kept that nobody needs, ms. */
+  readonly offsetRetentionMs: number;
 }
 
 /** Who asks, and what its connection remembers. */

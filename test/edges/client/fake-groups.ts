@@ -52,7 +52,7 @@ export class FakeGroups {
   }
 
   #commit(request: CommitRequest): Reply {
-    const decision = commit(this.#groups, this.#topics, request);
+    const decision = commit(this.#groups, this.#topics, request, 0);
     if (!decision.ok) return { call: 'refused', fault: decision.fault };
     if (decision.value.record !== null) this.#groups.apply(decision.value.record);
     return { call: 'commit', parts: decision.value.parts };

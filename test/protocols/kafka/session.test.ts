@@ -18,7 +18,16 @@ import { smallBatch } from '../../model/batches.ts';
 const settings = { partitions: 1, settings: TOPIC_DEFAULTS };
 const session = (): KafkaSession =>
   new KafkaSession(
-    { node: 1, cluster: 'c', version: '0', host: 'h', port: 9092, defaults: settings, autoCreate: true },
+    {
+      node: 1,
+      cluster: 'c',
+      version: '0',
+      host: 'h',
+      port: 9092,
+      defaults: settings,
+      autoCreate: true,
+      offsetRetentionMs: 60_000,
+    },
     1 << 20,
   );
 

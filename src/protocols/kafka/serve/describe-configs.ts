@@ -60,7 +60,7 @@ function describeOther({ resourceType, resourceName }: Asked, broker: Broker): D
 }
 
 /** What clients and tools ask of a broker; set in the node's own file. */
-function nodeConfigs({ node, defaults, autoCreate }: Broker): ShownConfig[] {
+function nodeConfigs({ node, defaults, autoCreate, offsetRetentionMs }: Broker): ShownConfig[] {
   const { settings, partitions } = defaults;
   const { int, long, boolean } = configTypes;
   const config = (name: string, value: unknown, type: number, about: string): ShownConfig => ({
@@ -77,6 +77,7 @@ function nodeConfigs({ node, defaults, autoCreate }: Broker): ShownConfig[] {
     config('default.replication.factor', 1, int, 'There is one node.'),
     config('min.insync.replicas', 1, int, 'There is one node.'),
     config('auto.create.topics.enable', autoCreate, boolean, 'Create a topic when it is first used.'),
+    config('offsets.retention.minutes', Math.ceil(offsetRetentionMs / 60_000), int, 'How long offsets are kept.'),
     config('log.retention.ms', settings.retentionMs, long, 'Age at which records may go.'),
     config('log.retention.bytes', settings.retentionBytes, long, 'Size above which the oldest segments go.'),
     config('log.segment.bytes', settings.segmentBytes, int, 'Size at which a segment is closed.'),
