@@ -185,8 +185,8 @@ class PartitionActor implements Actor<Inbox> {
       failed: (error) => appends.abandon(error),
     });
     const { transactions } = producers;
-    const { compactions: room, readAhead } = this.#init;
-    const answers = new PartitionAnswers(this.#context, log, transactions, readAhead);
+    const { compactions: room } = this.#init;
+    const answers = new PartitionAnswers(this.#context, log, transactions, this.#init);
     const upkeep = new PartitionUpkeep(this.#context, { log, flushing, writer, answers, transactions, room });
     this.#parts = { log, producers, flushing, appends, writer, answers, upkeep };
     this.#advance();

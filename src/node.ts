@@ -37,6 +37,8 @@ const JOBS = ['scanSegment', 'noteSegmentKeys', 'filterSegment', 'prepareBatch']
 
 /** A stop that takes longer leaves the rest to recovery. */
 const STOP_MS_MAX = 20_000;
+/** Of the machine's memory, or the container's: what the operating system may keep of segments that are read again. */
+const REREAD_SHARE = 0.25;
 const READY_LOOK_MS = 1;
 /** What is advertised is to accept a connection within this time, ms. */
 const REACH_MS_MAX = 3_000;
@@ -196,6 +198,7 @@ async function planOf(folder: DataFolder, settings: Settings): Promise<ShardPlan
     kafkaPort: settings['kafka.enabled'] ? await findPort(settings, 'kafka') : null,
     arenaBytes,
     heapRoomBytes,
+    rereadBytes: Math.floor((thisMachine().memoryBytes * REREAD_SHARE) / settings.shards),
   };
 }
 

@@ -9,6 +9,7 @@ import { journalSize } from '../actors/journal.ts';
 import { type NodeInit, nodeTree } from '../actors/node.ts';
 import { CompactionRoom } from '../actors/partition/compaction-room.ts';
 import { readAheadRoom } from '../actors/partition/read-ahead.ts';
+import { Rereads } from '../actors/partition/rereads.ts';
 import { decodeValue, encodeValue, fieldsCodec } from '../runtime/envelope.ts';
 import { PORTS_CAN_BE_SHARED } from '../runtime/listener.ts';
 import type { Compose, Composition } from '../runtime/shard-host.ts';
@@ -31,6 +32,8 @@ export interface ShardPlan {
   readonly kafkaPort: number | null;
   readonly arenaBytes: number;
   readonly heapRoomBytes: number;
+  /** What a shard has the operating system keep of segments that are read again and again. */
+  readonly rereadBytes: number;
 }
 
 /** Where Kafka clients are told to find the node; empty: where they came to. */
@@ -68,6 +71,7 @@ export const compose: Compose = (init, { shards }): Composition => {
     freeRatioMin: settings['disk.freeRatioMin'],
     compactions: new CompactionRoom(),
     readAhead: readAheadRoom(plan.arenaBytes),
+    rereads: new Rereads(plan.rereadBytes),
     listeners,
     advertised: advertisedBy(settings),
     connectionsMax: Math.ceil(settings['limits.connections'] / accepting),

@@ -6,6 +6,7 @@ import type { Fault } from '../../src/model/faults.ts';
 import type { Offset, PartitionId } from '../../src/model/ids.ts';
 import type { CompactionRoom } from '../partition/compaction-room.ts';
 import type { ReadAheadRoom } from '../partition/read-ahead.ts';
+import type { Rereads } from '../partition/rereads.ts';
 
 /** From partitions of the same shard; from its janitor `refuse`; from the journals of other shards `released`. */
 export type JournalRequest =
@@ -61,6 +62,8 @@ export interface StorageInit {
   readonly compactions: CompactionRoom;
   /** What partitions may hold that they have read ahead. */
   readonly readAhead: ReadAheadRoom;
+  /** What of theirs is read by way of the operating system's cache. */
+  readonly rereads: Rereads;
 }
 
 export const journalAddress = (node: Address['node'], shard: number): Address<JournalRequest> => ({

@@ -13,8 +13,7 @@ import { id, type Offset } from '../../src/model/ids.ts';
 import { openRecords } from '../../src/model/record.ts';
 import type { Step } from '../step.ts';
 import type { PartitionAnswer, PartitionRequest } from './contract.ts';
-import type { ReadAheadRoom } from './read-ahead.ts';
-import { PartitionReader } from './reader.ts';
+import { PartitionReader, type ReadingRoom } from './reader.ts';
 
 type Request<Type extends PartitionRequest['type']> = PartitionRequest & { readonly type: Type };
 
@@ -39,16 +38,11 @@ export class PartitionAnswers {
   /** Watches of each sender, so that those of the dead go. */
   readonly #watching = new Map<string, number>();
 
-  constructor(
-    context: Context<Step>,
-    log: PartitionLog,
-    transactions: PartitionTransactions,
-    aheadRoom: ReadAheadRoom,
-  ) {
+  constructor(context: Context<Step>, log: PartitionLog, transactions: PartitionTransactions, room: ReadingRoom) {
     this.#context = context;
     this.#log = log;
     this.#transactions = transactions;
-    this.reader = new PartitionReader(context, log, aheadRoom);
+    this.reader = new PartitionReader(context, log, room);
   }
 
   /** Readers of committed records see what lies below. */

@@ -15,6 +15,7 @@ import { MIB } from '../../src/model/limits.ts';
 import { type Step, step } from '../step.ts';
 import { ReadAheadRoom } from './read-ahead.ts';
 import { PartitionReader, type Piece } from './reader.ts';
+import { Rereads } from './rereads.ts';
 
 const PIECE_BYTES = MIB;
 /** Memory may be short while all partitions start: so often, so long apart, a piece is tried again, ms. */
@@ -41,7 +42,7 @@ export function rebuildProducers(
   log: PartitionLog,
   done: (restored: RestoredProducers) => void,
 ): void {
-  const reader = new PartitionReader(context, log, new ReadAheadRoom(0));
+  const reader = new PartitionReader(context, log, { readAhead: new ReadAheadRoom(0), rereads: new Rereads(0) });
   const producers = new Producers();
   const goOn = (offset: Offset, tries = 0): void => {
     const segment = log.segments.find(({ end }) => end > offset);

@@ -1,6 +1,6 @@
 /**
- * What readers in sequence will ask for next, read while the answer before is on its way: ranges of whole, checked batches
- * in leased memory, which readers at the same place share. Decides where to read ahead and what is held for how long;
+ * What readers in sequence will ask for next, read while the answers before are on their way: ranges of whole, checked
+ * batches in leased memory, which readers at the same place share. Decides where to read ahead and what is held for how long;
  * reads nothing itself. A plain class inside the partition's actor.
  */
 import type { Context, Lease } from '../../runtime/actor.ts';
@@ -68,8 +68,22 @@ interface Range extends Place {
   touched: boolean;
 }
 
+/** A range that is being read. */
+export interface Reading extends Place {
+  /** The offset behind it; null: not known yet. */
+  readonly next: Offset | null;
+  /** Readers who came for it meanwhile. */
+  readonly waiters: (() => void)[];
+}
+
 /** So many readers at different places are read ahead for. */
-const RANGES_MAX = 4;
+const READERS_MAX = 4;
+/** So far ahead of a reader: one range waits for him while others come, however long the disk's answers take. */
+const AHEAD_RANGES_MAX = 3;
+/** At a time: a second one keeps the disk busy while the first is checked; more bring nothing. */
+const READING_MAX = 2;
+/** Of one partition, those being read included. */
+const RANGES_MAX = 8;
 /** So many places where a read has ended are remembered: a reader who begins there reads in sequence. */
 const ENDS_MAX = 8;
 /** What nobody has read for so long, and at most twice as long, is let go, ms. */
@@ -84,7 +98,7 @@ export class ReadAhead {
   /** Where readers in sequence will go on. */
   readonly #wanted: Place[] = [];
   readonly #ranges: Range[] = [];
-  #reading = false;
+  readonly #reading: Reading[] = [];
   #looking = false;
 
   constructor(context: Context<Step>, log: PartitionLog, room: ReadAheadRoom) {
@@ -93,15 +107,19 @@ export class ReadAhead {
     this.#room = room;
   }
 
-  /** Is a range being read, between {@link begin} and {@link end}? */
-  get reading(): boolean {
-    return this.#reading;
-  }
-
   /** Batches from the one that holds `offset`, below `upTo`, where they are held. */
   take(segment: Segment, offset: Offset, bytesMax: number, upTo: Offset): ReadBytes | null {
     const range = this.#holder(segment, offset);
     return range === undefined ? null : give(range, offset, bytesMax, upTo);
+  }
+
+  /** Is the batch that holds `offset` being read? If so, `again` is called when it is there, or could not be read. */
+  awaits(segment: Segment, offset: Offset, again: () => void): boolean {
+    const reading = this.#reading.find(
+      (one) => one.segment === segment && (one.offset === offset || (one.offset < offset && offset < (one.next ?? 0))),
+    );
+    reading?.waiters.push(again);
+    return reading !== undefined;
   }
 
   /** A read of `segment` was answered. */
@@ -109,25 +127,50 @@ export class ReadAhead {
     const end = this.#ends.indexOf(offset);
     if (end >= 0) {
       this.#ends.splice(end, 1);
-      if (this.#wanted.length < RANGES_MAX) this.#wanted.push({ segment, offset: next });
+      const old = this.#wanted.findIndex((reader) => reader.offset === offset || reader.offset === next);
+      if (old >= 0) this.#wanted.splice(old, 1);
+      if (this.#wanted.length < READERS_MAX) this.#wanted.push({ segment, offset: next });
     }
     if (this.#ends.length === ENDS_MAX) this.#ends.shift();
     this.#ends.push(next);
   }
 
-  /** Where to read ahead now, if anywhere; {@link end} follows. */
-  begin(): Place | null {
-    for (let place = this.#wanted.shift(); place !== undefined; place = this.#wanted.shift()) {
-      if (!this.#isWorthIt(place) || !this.#makeRoom()) continue;
-      this.#reading = true;
-      return place;
+  /** Where to read ahead now, if anywhere. */
+  get next(): Place | null {
+    if (this.#reading.length === READING_MAX || this.#reading.some(({ next }) => next === null)) return null;
+    for (let reader = this.#wanted[0]; reader !== undefined; reader = this.#wanted[0]) {
+      const place = this.#frontier(reader);
+      if (place !== null && this.#isWorthIt(place)) return place;
+      this.#wanted.shift();
     }
     return null;
   }
 
+  /**
+   * {@link end} follows, unless there is no room: null.
+   * @param next the offset behind what will be read, where it is known.
+   */
+  begin({ segment, offset }: Place, next: Offset | null): Reading | null {
+    if (!this.#makeRoom()) return null;
+    const reading: Reading = { segment, offset, next, waiters: [] };
+    this.#reading.push(reading);
+    return reading;
+  }
+
+  /** Nothing is read ahead now, until a reader in sequence comes again. */
+  giveUp(): void {
+    this.#wanted.length = 0;
+  }
+
   /** What was read; null: nothing could be. */
-  end({ segment, offset }: Place, read: ReadBytes | null): void {
-    this.#reading = false;
+  end(reading: Reading, read: ReadBytes | null): void {
+    this.#reading.splice(this.#reading.indexOf(reading), 1);
+    if (read === null) this.giveUp();
+    this.#keep(reading, read);
+    for (const again of reading.waiters) again();
+  }
+
+  #keep({ segment, offset }: Reading, read: ReadBytes | null): void {
     if (read === null || !this.#log.segments.includes(segment)) {
       read?.lease.release();
       this.#room.give();
@@ -146,8 +189,7 @@ export class ReadAhead {
   /** The actor has ended, and all leases with it. */
   ended(): void {
     for (const _range of this.#ranges.splice(0)) this.#room.give();
-    if (this.#reading) this.#room.give();
-    this.#reading = false;
+    for (const _reading of this.#reading.splice(0)) this.#room.give();
   }
 
   #holder(segment: Segment, offset: Offset): Range | undefined {
@@ -160,18 +202,32 @@ export class ReadAhead {
     );
   }
 
-  /** On disk alone, named by the sidecar, and not here yet. */
+  /** Behind what is held, or being read, for a reader at that place; null: that is enough. */
+  #frontier({ segment, offset }: Place): Place | null {
+    let at = offset;
+    for (let ranges = 0; ranges < AHEAD_RANGES_MAX; ranges++) {
+      const behind = this.#holder(segment, at)?.read.next ?? this.#readingAt(segment, at);
+      if (behind === undefined) return { segment, offset: at };
+      at = behind;
+    }
+    return null;
+  }
+
+  #readingAt(segment: Segment, offset: Offset): Offset | undefined {
+    return this.#reading.find((one) => one.segment === segment && one.offset === offset)?.next ?? undefined;
+  }
+
+  /** On disk alone, and named by the sidecar. */
   #isWorthIt({ segment, offset }: Place): boolean {
     const inMemory = this.#log.chunks[0]?.first ?? Number.POSITIVE_INFINITY;
-    const behind = Math.min(segment.listedTo, this.#log.committed, inMemory);
-    return offset < behind && this.#log.segments.includes(segment) && this.#holder(segment, offset) === undefined;
+    return offset < Math.min(segment.listedTo, this.#log.committed, inMemory) && this.#log.segments.includes(segment);
   }
 
   /** One range that was read to its end stays for readers who follow closely. */
   #makeRoom(): boolean {
     const used = this.#ranges.filter((range) => range.used);
     for (const range of used.slice(0, -1)) this.#drop(range);
-    if (this.#ranges.length < RANGES_MAX && this.#room.take()) return true;
+    if (this.#ranges.length + this.#reading.length < RANGES_MAX && this.#room.take()) return true;
     const last = used.at(-1);
     if (last === undefined) return false;
     this.#drop(last);

@@ -5,7 +5,7 @@
 import { failed, ok, type Result } from '../model/faults.ts';
 import type { Offset } from '../model/ids.ts';
 import type { Chunk } from './chunk.ts';
-import { COMPACTED_FLAG, ENTRY_BYTES, mismatch, readEntryMaxTimestamp } from './entry.ts';
+import { COMPACTED_FLAG, ENTRY_BYTES, type Entry, mismatch, readEntryMaxTimestamp } from './entry.ts';
 import type { PartitionLog } from './partition-log.ts';
 import type { Segment } from './segment.ts';
 import { findTime, type Sidecar } from './sidecar.ts';
@@ -121,26 +121,23 @@ export function planRead(
 
 /**
  * Step three: are the bytes what the entries say? `bytes` are those of the plan.
- * @returns how many bytes may be served, and the offset behind them; the first batch that does not hold is noted as damage.
+ * @returns how many bytes may be served, the offset behind them, and the first batch that does not hold.
  */
 export function checkRead(
   log: PartitionLog,
   sidecar: Sidecar,
   plan: ReadPlan,
   bytes: Uint8Array,
-): { readonly length: number; readonly next: Offset } {
+): { readonly length: number; readonly next: Offset; readonly wrong: Entry | null } {
   let length = 0;
   let next = sidecar.entry(plan.from).base;
   for (let index = plan.from; index < plan.to; index++) {
     const entry = sidecar.entry(index);
-    if (mismatch(entry, bytes, length, log.tools.crc32c) !== null) {
-      noteDamage(log, entry.base, entry.next);
-      break;
-    }
+    if (mismatch(entry, bytes, length, log.tools.crc32c) !== null) return { length, next, wrong: entry };
     length += entry.length;
     next = entry.next;
   }
-  return { length, next };
+  return { length, next, wrong: null };
 }
 
 /** The first segment that has a record of `timestamp` or later; null when none has. */

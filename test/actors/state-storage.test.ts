@@ -11,6 +11,7 @@ import { makeCoordinator } from '../../actors/coordinator.ts';
 import { makeDirectory } from '../../actors/directory.ts';
 import { makeJournal } from '../../actors/journal.ts';
 import { CompactionRoom } from '../../actors/partition/compaction-room.ts';
+import { Rereads } from '../../actors/partition/rereads.ts';
 import { makePartition } from '../../actors/partition.ts';
 import type { Address, Context, Message, Supervision } from '../../runtime/actor.ts';
 import { deadLetters } from '../../runtime/dead-letters.ts';
@@ -62,6 +63,7 @@ class Node {
         freeBytesMin: 0,
         freeRatioMin: 0,
         compactions: new CompactionRoom(),
+        rereads: new Rereads(0),
       },
       arenaBytes: 64 * MIB,
       pipeBytes: 4 * MIB,

@@ -9,6 +9,7 @@ import { makeJournal } from '../../actors/journal.ts';
 import { CompactionRoom } from '../../actors/partition/compaction-room.ts';
 import { type PartitionAnswer, type PartitionRequest, partitionAddress } from '../../actors/partition/contract.ts';
 import { ReadAheadRoom } from '../../actors/partition/read-ahead.ts';
+import { Rereads } from '../../actors/partition/rereads.ts';
 import { makePartition } from '../../actors/partition.ts';
 import type { TransactionsRequest } from '../../actors/transactions/contract.ts';
 import type { Actor, Address, Context, Lease, Message, Supervision, Tree } from '../../runtime/actor.ts';
@@ -154,6 +155,7 @@ export class StorageWorld {
       freeBytesMin: 0,
       freeRatioMin: 0,
       compactions: new CompactionRoom(),
+      rereads: new Rereads(64 * MIB),
       readAhead: new ReadAheadRoom(8),
     };
     return { crc32c, ...sizes, ...this.#options.init };

@@ -22,6 +22,7 @@ export const KAFKA_PORT = 9092;
 const NODE: NodeId = id(1);
 const ARENA_BYTES = 32 * MIB;
 const HEAP_ROOM_BYTES = 32 * MIB;
+const REREAD_BYTES = 4 * MIB;
 const STOP_MS_MAX = 20_000;
 
 export interface NodeEvents {
@@ -222,5 +223,6 @@ function planOf(shards: number, now: number, reserve: boolean): ShardPlan {
     kafkaPort: KAFKA_PORT,
     arenaBytes: ARENA_BYTES,
     heapRoomBytes: HEAP_ROOM_BYTES,
+    rereadBytes: REREAD_BYTES,
   };
 }

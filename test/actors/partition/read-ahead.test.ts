@@ -1,6 +1,7 @@
 /** Reads ahead of readers in sequence: each byte comes from disk once, whoever follows, in memory that is bounded and given back. */
 import test from 'ava';
 import { ReadAheadRoom } from '../../../actors/partition/read-ahead.ts';
+import { Rereads } from '../../../actors/partition/rereads.ts';
 import { id, type Offset } from '../../../src/model/ids.ts';
 import { KIB, MIB } from '../../../src/model/limits.ts';
 import { batch, records, StorageWorld } from '../storage-world.ts';
@@ -11,6 +12,7 @@ const RECORDS = 60;
 interface OnDisk {
   readonly world: StorageWorld;
   readonly room: ReadAheadRoom;
+  readonly rereads: Rereads;
   readonly kept: [number, string][];
   /** Reads of segments so far. */
   reads(): number;
@@ -19,7 +21,8 @@ interface OnDisk {
 /** Partitions with batches of one record of 2 KiB each, all on disk and none in memory. */
 function onDisk({ rangesMax = 8, partitions = 1, segmentBytes = MIB } = {}): OnDisk {
   const room = new ReadAheadRoom(rangesMax);
-  const world = new StorageWorld({ settings: { segmentBytes }, init: { readAhead: room } });
+  const rereads = new Rereads(MIB);
+  const world = new StorageWorld({ settings: { segmentBytes }, init: { readAhead: room, rereads } });
   const kept = Array.from({ length: RECORDS }, (_, i): [number, string] => [i, `${i} ${'v'.repeat(2 * KIB)}`]);
   for (let p = P; p < P + partitions; p++)
     for (const [, value] of kept) if (typeof world.appended(p, batch([value])) === 'string') throw new Error('refused');
@@ -32,7 +35,7 @@ function onDisk({ rangesMax = 8, partitions = 1, segmentBytes = MIB } = {}): OnD
   };
   for (let p = P; p < P + partitions; p++) world.described(p);
   world.disk.faults.add({ operations: ['read'], path: count, effect: { kind: 'error', code: 'EIO' } });
-  return { world, room, kept, reads: () => reads };
+  return { world, room, rereads, kept, reads: () => reads };
 }
 
 function readFrom(world: StorageWorld, offset: number, bytesMax: number, partition = P): [number, string][] {
@@ -125,4 +128,27 @@ test('a partition that crashes gives its room back, and serves on', (t) => {
   world.run(50);
   t.is(room.ranges, 0);
   t.is(readFrom(world, 6, 5_000).length, 2);
+});
+
+test('what is read again comes by way of the cache, which is not believed against the disk', (t) => {
+  const { world, rereads, kept } = onDisk();
+  t.deepEqual(world.readAll(P, 0, 5_000), kept);
+  t.true(rereads.bytesCached > 0);
+  world.run(1_100);
+  const isLog = (path: string): boolean => path.endsWith('.log');
+  world.disk.faults.add({ operations: ['read'], path: isLog, times: 1, effect: { kind: 'flip' } });
+  // Of all bytes of the log: among those of a few batches the bit could lie behind them.
+  t.deepEqual(readFrom(world, 0, MIB), kept);
+  t.is(world.disk.faults.take('read', 'x.log').length, 0);
+  t.deepEqual(world.readAll(P, 0, 5_000), kept);
+  t.deepEqual(world.described(P).damaged, []);
+});
+
+test('what was read again and is damaged on the disk is told all the same', (t) => {
+  const { world, rereads } = onDisk();
+  world.readAll(P, 0, 5_000);
+  t.true(rereads.bytesCached > 0);
+  world.run(1_100);
+  world.disk.flip('partitions/64/00000000000000000000.log', 30 * 2_200, 0);
+  t.is(world.readAll(P, 0, 5_000), 'DATA_DAMAGED');
 });
