@@ -8,12 +8,12 @@ import type { Actor, Context, Drain, Lease, Timer } from '../runtime/actor.ts';
 import type { DiskError, Socket } from '../runtime/ports.ts';
 import { assert } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
-import { FRAME_MS_MAX, HELLO_MS_MAX, IDLE_MS_MAX, OUTBOX_BYTES_MAX, WRITE_MS_MAX } from '../src/model/limits.ts';
+import { FRAME_MS_MAX, HELLO_MS_MAX, IDLE_MS_MAX, WRITE_MS_MAX } from '../src/model/limits.ts';
 import type { Conversation, Move } from '../src/protocols/conversation.ts';
 import type { Reply } from '../src/protocols/request.ts';
 import type { FrameRoom } from './connection/frame-room.ts';
 import { Intake, type IntakeMessage } from './connection/intake.ts';
-import { Outbox } from './connection/outbox.ts';
+import { Outbox, type Writer } from './connection/outbox.ts';
 import { CONNECTION_BYTES } from './heap-room.ts';
 import { journalAddress } from './journal/contract.ts';
 import { NO_HOLDS } from './requests/desk.ts';
@@ -58,7 +58,7 @@ interface Exchange {
   holds: readonly Lease[];
 }
 
-class Connection implements Actor<Inbox> {
+class Connection implements Actor<Inbox>, Writer {
   readonly #context: Context<Inbox>;
   readonly #socket: Socket;
   readonly #conversation: Conversation;
@@ -93,18 +93,11 @@ class Connection implements Actor<Inbox> {
     this.#context = context;
     this.#socket = socket;
     this.#conversation = conversation;
-    this.#outbox = new Outbox((views) => this.#write(views));
+    this.#outbox = new Outbox(this);
     this.#services = services;
     this.#idleAt = context.monotonic() + HELLO_MS_MAX;
-    let intake: Intake | undefined;
-    context.network.attach(socket, (deliver) => {
-      const mayRead = (): boolean => this.#outbox.bytes < OUTBOX_BYTES_MAX && this.#muteEndsAt === NEVER;
-      const memory = { room: frameRoom, lease: (length: number) => context.lease(length) };
-      intake = new Intake(socket, conversation, memory, mayRead, deliver);
-      return intake;
-    });
-    assert(intake !== undefined, 'attached at once');
-    this.#intake = intake;
+    this.#intake = new Intake(context, socket, conversation, frameRoom, this.#outbox);
+    context.network.attach(socket, this.#intake);
     this.#arm();
   }
 
@@ -253,7 +246,8 @@ class Connection implements Actor<Inbox> {
     });
   }
 
-  #write(views: readonly Uint8Array[]): void {
+  /** For the outbox. */
+  write(views: readonly Uint8Array[]): void {
     this.#writeAt = this.#context.monotonic() + WRITE_MS_MAX;
     this.#context.network.write(this.#socket, views, (error) => ({ type: 'written', error }));
   }
@@ -315,11 +309,15 @@ class Connection implements Actor<Inbox> {
   #mute(ms: number): void {
     const endsAt = this.#context.monotonic() + ms;
     if (this.#muteEndsAt === NEVER || endsAt > this.#muteEndsAt) this.#muteEndsAt = endsAt;
+    this.#intake.muted = true;
   }
 
   #tick(): void {
     const now = this.#context.monotonic();
-    if (now >= this.#muteEndsAt) this.#muteEndsAt = NEVER;
+    if (now >= this.#muteEndsAt) {
+      this.#muteEndsAt = NEVER;
+      this.#intake.muted = false;
+    }
     this.#timer?.cancel();
     this.#wakesAt = NEVER;
     this.#requests?.tick(now);

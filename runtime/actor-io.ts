@@ -204,14 +204,14 @@ export class NetworkOfActor implements ActorNetwork<Message> {
     });
   }
 
-  attach(socket: Socket, handlers: (deliver: (message: Message) => Sent) => SocketHandlers): void {
+  attach(socket: Socket, handlers: SocketHandlers): void {
     const known = accepted.get(socket);
     assert(known !== undefined, 'attached to a socket that was not accepted');
-    const asker = this.#asker;
-    known.takeOver(
-      asker,
-      handlers((message) => asker.deliver(message)),
-    );
+    known.takeOver(this.#asker, handlers);
+  }
+
+  deliver(message: Message): Sent {
+    return this.#asker.deliver(message);
   }
 
   write(socket: Socket, views: readonly Uint8Array[], answer: Answer): void {

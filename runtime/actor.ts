@@ -173,10 +173,12 @@ export interface ActorNetwork<In extends Message> {
   close(listening: Listening, answer: (error: null) => In): void;
   /**
    * Takes the socket over and lets data arrive. The handlers run outside the actor, in the socket's callback: they copy
-   * the chunk (into memory of `lease`, which may be called there), may pause the socket, and `deliver` a message to self.
-   * `full`: keep it, pause, and go on with the actor's next message. A throw in them is a crash of the actor.
+   * the chunk (into memory of `lease`, which may be called there), may pause the socket, and {@link deliver} a message to
+   * self. A throw in them is a crash of the actor.
    */
-  attach(socket: Socket, handlers: (deliver: (message: In) => Sent) => SocketHandlers): void;
+  attach(socket: Socket, handlers: SocketHandlers): void;
+  /** To self, from a socket's handler, as a request. `full`: keep it, pause, and go on with the actor's next message. */
+  deliver(message: In): Sent;
   /** As {@link Socket.write}: views and their leases must stay until the answer; a crash waits for it before it releases them. */
   write(socket: Socket, views: readonly Uint8Array[], answer: Answer<In>): void;
 }

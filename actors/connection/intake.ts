@@ -3,13 +3,14 @@
  * the socket's callback, so it only copies, counts and enqueues; it decides nothing about what a frame says. Pauses the
  * socket when there is no memory, too much in flight, or the actor says so.
  */
-import type { Lease, Sent } from '../../runtime/actor.ts';
+import type { Context, Lease } from '../../runtime/actor.ts';
 import type { Socket, SocketHandlers } from '../../runtime/ports.ts';
-import { type Fault, fault } from '../../src/model/faults.ts';
-import { REQUEST_BYTES_IN_FLIGHT_MAX, REQUESTS_IN_FLIGHT_MAX } from '../../src/model/limits.ts';
-import { Assembler, type Progress } from '../../src/protocols/assembling.ts';
+import { type Fault, fault, type Result } from '../../src/model/faults.ts';
+import { OUTBOX_BYTES_MAX, REQUEST_BYTES_IN_FLIGHT_MAX, REQUESTS_IN_FLIGHT_MAX } from '../../src/model/limits.ts';
+import { Assembler, type Intake as FrameTaker, type Progress } from '../../src/protocols/assembling.ts';
 import type { Conversation } from '../../src/protocols/conversation.ts';
 import type { FrameRoom, Unfinished } from './frame-room.ts';
+import type { Outbox } from './outbox.ts';
 
 export type IntakeMessage =
   /** A whole frame; counted as in flight until {@link Intake.finished}. */
@@ -24,20 +25,20 @@ export type IntakeMessage =
   | { readonly type: 'roomy' }
   | { readonly type: 'closed'; readonly reason: string };
 
-/** Where the memory of a frame comes from. */
-export interface FrameMemory {
-  readonly room: FrameRoom;
-  lease(length: number): Lease | null;
-}
+/** What it asks of the connection's own context. */
+type Desk = Pick<Context<IntakeMessage>, 'lease' | 'network'>;
 
-export class Intake implements SocketHandlers, Unfinished {
+export class Intake implements SocketHandlers, Unfinished, FrameTaker<Lease> {
+  readonly #desk: Desk;
   readonly #socket: Socket;
+  readonly #conversation: Conversation;
   readonly #assembler: Assembler<Lease>;
-  readonly #deliver: (message: IntakeMessage) => Sent;
+  readonly #room: FrameRoom;
+  readonly #outbox: Outbox;
   /** News that found the mailbox full; goes out first. */
-  readonly #undelivered: IntakeMessage[] = [];
-  readonly #mayRead: () => boolean;
-  readonly #memory: FrameMemory;
+  #undelivered: IntakeMessage[] | null = null;
+  /** The client is to be quiet: nothing is taken from it. */
+  muted = false;
   #lacks: 'memory' | 'room' = 'memory';
   #blockedBy: 'memory' | 'taker' | null = null;
   #ended = false;
@@ -45,24 +46,14 @@ export class Intake implements SocketHandlers, Unfinished {
   #requests = 0;
   #bytes = 0;
 
-  /** @param mayRead false while the client leaves too many answers unread. */
-  constructor(
-    socket: Socket,
-    conversation: Conversation,
-    memory: FrameMemory,
-    mayRead: () => boolean,
-    deliver: (message: IntakeMessage) => Sent,
-  ) {
+  /** @param outbox nothing is taken while the client leaves too much of it unread. */
+  constructor(desk: Desk, socket: Socket, conversation: Conversation, room: FrameRoom, outbox: Outbox) {
+    this.#desk = desk;
     this.#socket = socket;
-    this.#mayRead = mayRead;
-    this.#deliver = deliver;
-    this.#memory = memory;
-    const lease = (length: number): Lease | null => this.#lease(length);
-    const take = (frame: Uint8Array, held: Lease | undefined): boolean => this.#take(frame, held);
-    this.#assembler = new Assembler(
-      { measure: (head) => conversation.measure(head), lease, take },
-      conversation.headBytes,
-    );
+    this.#conversation = conversation;
+    this.#room = room;
+    this.#outbox = outbox;
+    this.#assembler = new Assembler<Lease>(this, conversation.headBytes);
   }
 
   /** Frames taken that are not finished. */
@@ -110,9 +101,8 @@ export class Intake implements SocketHandlers, Unfinished {
 
   /** Goes on where it was blocked, if it may. The actor calls it after whatever may have made room. */
   resume(): void {
-    while (this.#undelivered[0] !== undefined && this.#deliver(this.#undelivered[0]) === 'sent')
-      this.#undelivered.shift();
-    if (this.#blockedBy === 'taker' && this.#admits()) this.#tryAgain();
+    if (this.#undelivered !== null) this.#tellAgain(this.#undelivered);
+    if (this.#blockedBy === 'taker' && this.#admits) this.#tryAgain();
   }
 
   /** There may be memory again. */
@@ -130,7 +120,7 @@ export class Intake implements SocketHandlers, Unfinished {
     if (this.#ended) return;
     this.#ended = true;
     this.#assembler.release();
-    this.#memory.room.give(this);
+    this.#room.give(this);
     if (this.#blockedBy !== null) this.#socket.resume();
   }
 
@@ -141,30 +131,39 @@ export class Intake implements SocketHandlers, Unfinished {
     if (this.#blockedBy === null && !this.#ended) this.#socket.resume();
   }
 
-  #admits(): boolean {
-    return this.#requests < REQUESTS_IN_FLIGHT_MAX && this.#bytes < REQUEST_BYTES_IN_FLIGHT_MAX && this.#mayRead();
+  get #admits(): boolean {
+    const hasRoom = this.#requests < REQUESTS_IN_FLIGHT_MAX && this.#bytes < REQUEST_BYTES_IN_FLIGHT_MAX;
+    return hasRoom && !this.muted && this.#outbox.bytes < OUTBOX_BYTES_MAX;
   }
 
-  #lease(length: number): Lease | null {
+  // ---- what the assembler asks
+
+  measure(head: Uint8Array): Result<number> {
+    return this.#conversation.measure(head);
+  }
+
+  lease(length: number): Lease | null {
     this.#lacks = 'room';
-    if (!this.#memory.room.take(this, length)) return null;
+    if (!this.#room.take(this, length)) return null;
     this.#lacks = 'memory';
-    const lease = this.#memory.lease(length);
-    if (lease === null) this.#memory.room.give(this);
+    const lease = this.#desk.lease(length);
+    if (lease === null) this.#room.give(this);
     return lease;
   }
 
-  #take(frame: Uint8Array, lease: Lease | undefined): boolean {
+  take(frame: Uint8Array, lease: Lease | undefined): boolean {
     // Whole: from here on the client can't hold it by being slow.
-    if (lease !== undefined) this.#memory.room.give(this);
-    if (!this.#admits()) return false;
+    if (lease !== undefined) this.#room.give(this);
+    if (!this.#admits) return false;
     const message: IntakeMessage =
       lease === undefined ? { type: 'frame', bytes: frame } : { type: 'frame', bytes: frame, lease };
-    if (this.#deliver(message) === 'full') return false;
+    if (this.#desk.network.deliver(message) === 'full') return false;
     this.#requests++;
     this.#bytes += frame.length;
     return true;
   }
+
+  // ---- news for the actor
 
   #after(progress: Progress): void {
     if (progress.type === 'broken') {
@@ -181,6 +180,12 @@ export class Intake implements SocketHandlers, Unfinished {
   }
 
   #tell(news: IntakeMessage): void {
-    if (this.#undelivered.length > 0 || this.#deliver(news) === 'full') this.#undelivered.push(news);
+    if (this.#undelivered !== null) this.#undelivered.push(news);
+    else if (this.#desk.network.deliver(news) === 'full') this.#undelivered = [news];
+  }
+
+  #tellAgain(news: IntakeMessage[]): void {
+    while (news[0] !== undefined && this.#desk.network.deliver(news[0]) === 'sent') news.shift();
+    if (news.length === 0) this.#undelivered = null;
   }
 }

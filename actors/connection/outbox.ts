@@ -14,16 +14,20 @@ interface Piece {
 const NO_HOLDS: readonly Lease[] = [];
 const NOTHING: readonly Piece[] = [];
 
+/** Begins a write; its end is told by {@link Outbox.written}. */
+export interface Writer {
+  write(views: readonly Uint8Array[]): void;
+}
+
 export class Outbox {
-  readonly #write: (views: readonly Uint8Array[]) => void;
+  readonly #writer: Writer;
   readonly #queue: Piece[] = [];
   #writing: readonly Piece[] = NOTHING;
   #bytes = 0;
   #closed = false;
 
-  /** @param write begins a write; its end is told by {@link Outbox.written}. */
-  constructor(write: (views: readonly Uint8Array[]) => void) {
-    this.#write = write;
+  constructor(writer: Writer) {
+    this.#writer = writer;
   }
 
   /** Bytes not yet with the operating system. */
@@ -87,6 +91,6 @@ export class Outbox {
       count++;
     }
     this.#writing = this.#queue.splice(0, count);
-    this.#write(this.#writing.map((piece) => piece.view).filter((view) => view.length > 0));
+    this.#writer.write(this.#writing.map((piece) => piece.view).filter((view) => view.length > 0));
   }
 }

@@ -35,7 +35,9 @@ const NOTHING = new Uint8Array(0);
 
 export class Assembler<M extends Memory> {
   readonly #intake: Intake<M>;
-  readonly #head: Uint8Array;
+  readonly #headBytes: number;
+  /** Of a frame whose first bytes came in pieces, or found no memory: made when first needed, as is all of a connection. */
+  #head: Uint8Array = NOTHING;
   #headFilled = 0;
   /** Memory of the frame that has begun; complete when filled to its end. */
   #frame: Uint8Array | null = null;
@@ -47,7 +49,7 @@ export class Assembler<M extends Memory> {
 
   constructor(intake: Intake<M>, headBytes: number) {
     this.#intake = intake;
-    this.#head = new Uint8Array(headBytes);
+    this.#headBytes = headBytes;
   }
 
   /** Has a frame begun that is not whole? */
@@ -94,9 +96,13 @@ export class Assembler<M extends Memory> {
     let at = 0;
     for (;;) {
       if (this.#frame === null) {
-        at += this.#fillHead(chunk, at);
-        const opened = this.#open();
-        if (opened === NO_MEMORY) this.#keep(chunk, at);
+        const isWhole = this.#headFilled === 0 && chunk.length - at >= this.#headBytes;
+        const from = at;
+        at += isWhole ? this.#headBytes : this.#fillHead(chunk, at);
+        const head = isWhole ? chunk.subarray(from, at) : this.#head.subarray(0, this.#headFilled);
+        const opened = this.#open(head);
+        // From the head's first byte: it is measured again when there is room.
+        if (opened === NO_MEMORY) this.#keep(chunk, isWhole ? from : at);
         if (opened !== OPEN) return opened;
       }
       if (this.#frame !== null) {
@@ -111,26 +117,26 @@ export class Assembler<M extends Memory> {
   }
 
   #fillHead(chunk: Uint8Array, at: number): number {
-    const length = Math.min(this.#head.length - this.#headFilled, chunk.length - at);
+    if (this.#head.length === 0) this.#head = new Uint8Array(this.#headBytes);
+    const length = Math.min(this.#headBytes - this.#headFilled, chunk.length - at);
     for (let i = 0; i < length; i++) this.#head[this.#headFilled + i] = chunk[at + i] ?? 0;
     this.#headFilled += length;
     return length;
   }
 
   /** Takes memory for the frame once its head is whole. */
-  #open(): Progress {
-    const head = this.#head.subarray(0, this.#headFilled);
+  #open(head: Uint8Array): Progress {
     const length = this.#intake.measure(head);
     if (!length.ok) return { type: 'broken', fault: length.fault, head };
-    if (this.#headFilled < this.#head.length) return OPEN;
+    if (head.length < this.#headBytes) return OPEN;
     if (length.value > INLINE_BYTES_MAX) {
       const lease = this.#intake.lease(length.value);
       if (lease === null) return NO_MEMORY;
       this.#lease = lease;
       this.#frame = lease.bytes;
     } else this.#frame = new Uint8Array(length.value);
-    this.#frame.set(this.#head);
-    this.#filled = this.#head.length;
+    this.#frame.set(head);
+    this.#filled = head.length;
     return OPEN;
   }
 

@@ -1,7 +1,7 @@
 /** Disk, pool and sockets of an actor: answers as messages, and the ledger when it crashes in the middle. */
 import test from 'ava';
 import type { Context, Kind, Message } from '../../runtime/actor.ts';
-import type { DiskFile, Listening, Socket, SocketHandlers } from '../../runtime/ports.ts';
+import type { DiskFile, Listening, Socket } from '../../runtime/ports.ts';
 import { address, kind, World } from './kernel-world.ts';
 
 type Any = Message & Record<string, unknown>;
@@ -126,18 +126,15 @@ function serving() {
     (context, _, init) => {
       connections.push(context);
       const socket = init as Socket;
-      context.network.attach(
-        socket,
-        (deliver): SocketHandlers => ({
-          data(chunk) {
-            if (chunk[0] === 66) throw new Error('bad byte');
-            if (deliver({ type: 'bytes', length: chunk.length } as Message) === 'full') socket.pause();
-          },
-          closed(reason) {
-            deliver({ type: `closed: ${reason}` });
-          },
-        }),
-      );
+      context.network.attach(socket, {
+        data(chunk) {
+          if (chunk[0] === 66) throw new Error('bad byte');
+          if (context.network.deliver({ type: 'bytes', length: chunk.length } as Message) === 'full') socket.pause();
+        },
+        closed(reason) {
+          context.network.deliver({ type: `closed: ${reason}` });
+        },
+      });
     },
   );
   const { place: _, ...placeless } = connection;
