@@ -41,7 +41,10 @@ const LINGER_MS_MAX = 3_000;
 const ROOM_RETRY_MS = 250;
 /** Requests in flight get so long after the client has gone, ms. */
 const ORPHANS_MS_MAX = 5_000;
+/** Between two looks at a connection in use: when nothing came in between, it gives back what it can make anew, ms. */
+const LOOK_MS = 5_000;
 const NEVER = Number.POSITIVE_INFINITY;
+const TICK: Inbox = { type: 'tick' };
 
 /**
  * `open`: reads and answers. `draining`: answers what is in flight, then speaks no more. `ending`: writes its last words,
@@ -63,13 +66,15 @@ class Connection implements Actor<Inbox>, Writer {
   readonly #socket: Socket;
   readonly #conversation: Conversation;
   readonly #services: RequestServices;
-  /** Made with the first request: many a connection idles from the start. */
+  /** Made with the first request after a rest: many a connection idles. */
   #requests: Requests | null = null;
+  /** By those that were: an answer that comes late must meet no later question. */
+  #questionsAsked = 0;
   readonly #outbox: Outbox;
   readonly #intake: Intake;
   #state: State = 'open';
-  /** By number of their frame. */
-  readonly #exchanges = new Map<number, Exchange>();
+  /** By number of their frame. Made with the first one after a rest. */
+  #exchanges: Map<number, Exchange> | null = null;
   #lastFrame = 0;
   /** Moves to be made; one that leads to others at once puts them behind. */
   readonly #moves: Move[] = [];
@@ -79,11 +84,13 @@ class Connection implements Actor<Inbox>, Writer {
   #finished = false;
   #timer: Timer | null = null;
   #wakesAt = NEVER;
-  /** When time is over, ms on the monotonic clock: for hello or all requests, the frame begun, the write, the ending. */
-  #idleAt: number;
+  /** When time is over, ms on the monotonic clock: for hello or the next request, the frame begun, the write, the ending. */
+  #lookAt: number;
+  #framesSeen = 0;
+  /** As of the last look nothing was under way, and what could be made anew was given back. */
+  #resting = false;
   #frameAt = NEVER;
   #frameNumber = 0;
-  #framesBeforeIdle = 0;
   #writeAt = NEVER;
   #endAt = NEVER;
   /** Until then nothing is taken from the client. */
@@ -95,7 +102,7 @@ class Connection implements Actor<Inbox>, Writer {
     this.#conversation = conversation;
     this.#outbox = new Outbox(this);
     this.#services = services;
-    this.#idleAt = context.monotonic() + HELLO_MS_MAX;
+    this.#lookAt = context.monotonic() + HELLO_MS_MAX;
     this.#intake = new Intake(context, socket, conversation, frameRoom, this.#outbox);
     context.network.attach(socket, this.#intake);
     this.#arm();
@@ -137,7 +144,8 @@ class Connection implements Actor<Inbox>, Writer {
         this.#drain();
         break;
       default:
-        this.#requests?.receive(message);
+        if (this.#requests !== null) this.#requests.receive(message);
+        else if (message.type === 'records') message.lease?.release();
     }
   }
 
@@ -145,7 +153,7 @@ class Connection implements Actor<Inbox>, Writer {
   afterTurn(): void {
     this.#outbox.flush();
     if (this.#state === 'gone') {
-      if (this.#exchanges.size === 0 && !this.#outbox.writing) this.#context.stop();
+      if (this.#inFlight === 0 && !this.#outbox.writing) this.#context.stop();
     } else if (this.#state !== 'open') this.#finish();
     this.#intake.resume();
     this.#arm();
@@ -154,8 +162,12 @@ class Connection implements Actor<Inbox>, Writer {
   /** However it ends: what it claimed, for a frame that did not come and for itself, is for others. */
   stopped(): void {
     this.#intake.end();
-    this.#requests?.forfeit();
+    this.#requests?.end();
     this.#services.heapRoom.give(CONNECTION_BYTES);
+  }
+
+  get #inFlight(): number {
+    return this.#exchanges?.size ?? 0;
   }
 
   inspect(): unknown {
@@ -163,7 +175,7 @@ class Connection implements Actor<Inbox>, Writer {
       remote: this.#socket.remote,
       client: this.#conversation.client,
       state: this.#state,
-      inFlight: this.#exchanges.size,
+      inFlight: this.#inFlight,
       unsentBytes: this.#outbox.bytes,
     };
   }
@@ -191,6 +203,7 @@ class Connection implements Actor<Inbox>, Writer {
       return;
     }
     const number = ++this.#lastFrame;
+    this.#exchanges ??= new Map();
     this.#exchanges.set(number, { frameBytes: bytes.length, lease, holds: NO_HOLDS });
     this.#follow(this.#conversation.take(bytes, number));
   }
@@ -205,13 +218,13 @@ class Connection implements Actor<Inbox>, Writer {
   }
 
   #make(move: Move): void {
-    const exchange = this.#exchanges.get(move.frame);
+    const exchange = this.#exchanges?.get(move.frame);
     assert(exchange !== undefined, 'a frame is answered once, and asks for nothing after');
     if (move.type === 'ask') {
       this.#ask(exchange, move);
       return;
     }
-    this.#exchanges.delete(move.frame);
+    this.#exchanges?.delete(move.frame);
     exchange.lease?.release();
     this.#intake.finished(exchange.frameBytes);
     if (move.type === 'end') this.#lastWords(move.fault, move.views);
@@ -238,7 +251,7 @@ class Connection implements Actor<Inbox>, Writer {
   }
 
   #makeRequests(): Requests {
-    return new Requests(this.#context, this.#services, {
+    return new Requests(this.#context, this.#questionsAsked, this.#services, {
       host: this.#socket.remote.replace(/:\d+$/, ''),
       client: () => this.#conversation.client,
       unsentBytes: () => this.#outbox.bytes,
@@ -294,7 +307,7 @@ class Connection implements Actor<Inbox>, Writer {
 
   /** Ends the socket once all has been said. */
   #finish(): void {
-    const answered = this.#state === 'ending' || this.#exchanges.size === 0;
+    const answered = this.#state === 'ending' || this.#inFlight === 0;
     if (this.#finished || !answered || this.#outbox.bytes > 0 || this.#outbox.writing) return;
     this.#finished = true;
     this.#outbox.close();
@@ -330,7 +343,7 @@ class Connection implements Actor<Inbox>, Writer {
   #checkClient(now: number): void {
     if (now >= this.#writeAt) this.#close(`the client has not read for ${WRITE_MS_MAX} ms`);
     else if (now >= this.#frameAt) this.#checkFrame();
-    else if (now >= this.#idleAt) this.#checkIdle(now);
+    else if (now >= this.#lookAt) this.#look(now);
   }
 
   #watchFrame(): void {
@@ -346,27 +359,38 @@ class Connection implements Actor<Inbox>, Writer {
     else this.#watchFrame();
   }
 
-  #checkIdle(now: number): void {
-    if (!this.#conversation.begun) {
-      this.#close(`no hello within ${HELLO_MS_MAX} ms`);
-      return;
+  /** Who is quiet rests first, and is closed when it goes on. */
+  #look(now: number): void {
+    const { framesTaken } = this.#intake;
+    const isBusy = this.#inFlight > 0 || framesTaken !== this.#framesSeen;
+    this.#framesSeen = framesTaken;
+    if (!this.#conversation.begun) this.#close(`no hello within ${HELLO_MS_MAX} ms`);
+    else if (!isBusy && this.#resting) this.#close(`no request for ${IDLE_MS_MAX} ms`);
+    else {
+      this.#resting = !isBusy;
+      this.#lookAt = now + (isBusy ? LOOK_MS : IDLE_MS_MAX - LOOK_MS);
+      if (!isBusy) this.#rest();
     }
-    const quiet = this.#exchanges.size === 0 && this.#intake.framesTaken === this.#framesBeforeIdle;
-    if (quiet) this.#close(`no request for ${IDLE_MS_MAX} ms`);
-    this.#framesBeforeIdle = this.#intake.framesTaken;
-    this.#idleAt = now + IDLE_MS_MAX;
+  }
+
+  #rest(): void {
+    this.#exchanges = null;
+    this.#conversation.rest();
+    if (this.#requests?.idle !== true) return;
+    this.#questionsAsked = this.#requests.end();
+    this.#requests = null;
   }
 
   /** One timer, for whatever comes first. */
   #arm(): void {
     const answersAt = this.#requests?.nextDeadline ?? NEVER;
-    const next = Math.min(answersAt, this.#idleAt, this.#frameAt, this.#writeAt, this.#endAt, this.#muteEndsAt);
+    const next = Math.min(answersAt, this.#lookAt, this.#frameAt, this.#writeAt, this.#endAt, this.#muteEndsAt);
     if (next >= this.#wakesAt) return;
     this.#timer?.cancel();
     this.#wakesAt = next;
     // Whole milliseconds: the rest of one can be too small to move the clock, and the tick would come too early for ever.
     const waitMs = Math.max(1, Math.ceil(next - this.#context.monotonic()));
-    this.#timer = this.#context.after(waitMs, { type: 'tick' });
+    this.#timer = this.#context.after(waitMs, TICK);
   }
 }
 

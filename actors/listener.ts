@@ -19,17 +19,20 @@ import { type NetworkPlace, parsePlace } from '../src/model/place.ts';
 import type { Conversation } from '../src/protocols/conversation.ts';
 import { KafkaSession } from '../src/protocols/kafka/session.ts';
 import type { FieldsCodec } from '../src/protocols/native/frame.ts';
-import { NativeSession } from '../src/protocols/native/session.ts';
+import { type About, NativeSession } from '../src/protocols/native/session.ts';
 import { FrameRoom } from './connection/frame-room.ts';
 import type { ConnectionInit } from './connection.ts';
 import type { Dialect } from './counters.ts';
 import { CONNECTION_BYTES } from './heap-room.ts';
 import type { RequestServices } from './requests/requests.ts';
 
-/** A dialect that the node speaks, with its first words. */
+/** Begins a conversation with whoever has just connected. */
+type Greeter = (socket: Socket) => Conversation;
+
+/** The dialects that the node speaks. */
 const dialects = {
-  native: (init: ListenerInit, node: number): Conversation =>
-    new NativeSession(init.fields, {
+  native: (init, node) => {
+    const about: About = {
       software: init.requests.facts.version,
       node,
       cluster: init.requests.facts.cluster,
@@ -42,16 +45,20 @@ const dialects = {
         waitMs: WAIT_MS_MAX,
         idleMs: IDLE_MS_MAX,
       },
-    }),
-  kafka: (init: ListenerInit, node: number, socket: Socket): Conversation => {
-    const { version, cluster } = init.requests.facts;
-    const { host, port } = { ...parsePlace(socket.local), ...withoutEmpty(init.advertised) };
-    const { defaults, autoCreate, offsetRetentionMs, frameBytesMax } = init;
-    const settings = { defaults, autoCreate, offsetRetentionMs };
-    const broker = { node, cluster, version, host: host ?? '', port: port ?? 0, ...settings };
-    return new KafkaSession(broker, frameBytesMax);
+    };
+    return () => new NativeSession(init.fields, about);
   },
-} satisfies Record<Dialect, (init: ListenerInit, node: number, socket: Socket) => Conversation>;
+  kafka: (init, node) => {
+    const { version, cluster } = init.requests.facts;
+    const { advertised, defaults, autoCreate, offsetRetentionMs, frameBytesMax } = init;
+    const settings = { defaults, autoCreate, offsetRetentionMs };
+    return (socket) => {
+      const { host, port } = { ...parsePlace(socket.local), ...withoutEmpty(advertised) };
+      const broker = { node, cluster, version, host: host ?? '', port: port ?? 0, ...settings };
+      return new KafkaSession(broker, frameBytesMax);
+    };
+  },
+} satisfies Record<Dialect, (init: ListenerInit, node: number) => Greeter>;
 
 /** Where the client came to, but for what is advertised. */
 const withoutEmpty = (place: NetworkPlace): Partial<NetworkPlace> => (place.host === '' ? {} : place);
@@ -87,6 +94,7 @@ class Listener implements Actor<Inbox> {
   readonly #context: Context<Inbox>;
   readonly #dialect: Dialect;
   readonly #init: ListenerInit;
+  readonly #greet: Greeter;
   readonly #frameRoom: FrameRoom;
   #listening: Listening | null = null;
   #draining = false;
@@ -99,6 +107,7 @@ class Listener implements Actor<Inbox> {
     this.#context = context;
     this.#dialect = dialect as Dialect;
     this.#init = init;
+    this.#greet = dialects[this.#dialect](init, context.node);
     this.#frameRoom = new FrameRoom(init.frameRoomBytes, () => context.monotonic());
     const options = init.listeners[this.#dialect];
     assert(options !== undefined, `${dialect} is not spoken`);
@@ -144,7 +153,7 @@ class Listener implements Actor<Inbox> {
   }
 
   #accept(socket: Socket): void {
-    const conversation: Conversation = dialects[this.#dialect](this.#init, this.#context.node, socket);
+    const conversation = this.#greet(socket);
     const full = this.#connections >= this.#init.connectionsMax;
     if (this.#draining || full || !this.#init.requests.heapRoom.take(CONNECTION_BYTES)) {
       this.#refuse(socket, conversation);

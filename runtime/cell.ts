@@ -17,6 +17,7 @@ import { Mailbox } from './mailbox.ts';
 import type { Ports, TimerHandle } from './ports.ts';
 import type { Post } from './post.ts';
 import { CrashHistory } from './supervision.ts';
+import type { Watchers } from './watchers.ts';
 
 /** What a cell needs of its shard. */
 export interface Host {
@@ -39,11 +40,6 @@ export interface Host {
   gone(cell: Cell): void;
   /** The top of the tree was asked to decide: the shard ends. */
   failed(error: Error): void;
-}
-
-export interface Watcher {
-  readonly address: Address;
-  readonly number: number;
 }
 
 type State = 'fresh' | 'running' | 'settling' | 'resting' | 'gone';
@@ -69,7 +65,7 @@ export class Cell {
   address: Address;
   parent: Cell | null;
   children: Set<Cell> | null = null;
-  watchers: Map<string, Watcher> | null = null;
+  watchers: Watchers | null = null;
   /** Who found the mailbox full. */
   writers: { readonly context: ActorContext; readonly message: Message }[] | null = null;
   /** Stands in the shard's queue. */

@@ -86,7 +86,7 @@ export class ActorContext implements Context<Message>, Asker {
 
   after(ms: number, message: Message): Timer {
     this.#assertAlive();
-    return this.ledger.startTimer(this.#host.ports.clock, ms, () => this.tell(message));
+    return this.ledger.startTimer(this.#host.ports.clock, ms, this, message);
   }
 
   watch(address: Address): void {

@@ -4,12 +4,17 @@
  * memory and files once nothing is in flight that could still touch them. It never decides what happens next.
  */
 import { assert } from '../src/model/assert.ts';
-import type { Timer } from './actor.ts';
+import type { Message, Timer } from './actor.ts';
 import type { ArenaLease, LeaseKeeper } from './arena-lease.ts';
 import type { Clock, DiskFile, Listening, Ports, Socket, TimerHandle } from './ports.ts';
 
 /** An orderly end lets the other side read what was sent; one that does not is cut off after this. Longer than the socket's own patience. */
 const LINGER_MS = 3_000;
+
+/** Who is told when a timer fires. */
+interface Hearer {
+  tell(message: Message): void;
+}
 
 export interface Held {
   readonly leases: number;
@@ -94,8 +99,8 @@ export class Ledger implements LeaseKeeper {
 
   // ---- timers, files, sockets
 
-  startTimer(clock: Clock, ms: number, run: () => void): Timer {
-    const timer = new ActorTimer(this.#timers, run);
+  startTimer(clock: Clock, ms: number, to: Hearer, message: Message): Timer {
+    const timer = new ActorTimer(this.#timers, to, message);
     this.#timers.add(timer);
     timer.handle = clock.after(ms, timer.fire);
     return timer;
@@ -235,20 +240,22 @@ class TimerList {
 
 class ActorTimer implements Timer {
   readonly #among: TimerList;
-  readonly #run: () => void;
+  readonly #to: Hearer;
+  readonly #message: Message;
   #running = true;
   handle: TimerHandle | null = null;
   previous: ActorTimer | null = null;
   next: ActorTimer | null = null;
 
-  constructor(among: TimerList, run: () => void) {
+  constructor(among: TimerList, to: Hearer, message: Message) {
     this.#among = among;
-    this.#run = run;
+    this.#to = to;
+    this.#message = message;
   }
 
   readonly fire = (): void => {
     this.#leave();
-    this.#run();
+    this.#to.tell(this.#message);
   };
 
   cancel(): void {

@@ -1,11 +1,11 @@
 /**
  * What waits for one actor: requests, bounded, and beside them the reply lane, which is bounded by what the actor itself
- * asked for. Replies come first. It allocates nothing for a message: senders and messages lie in two circular arrays.
+ * asked for. Replies come first. It allocates nothing for a message: each lies in a circular array, its sender behind it.
  */
 import { assert } from '../src/model/assert.ts';
 import type { Address, Message } from './actor.ts';
 
-const SLOTS_FIRST = 8;
+const SLOTS_FIRST = 4;
 /** An emptied queue that has grown beyond this is given back: most actors idle most of the time. */
 const SLOTS_KEPT = 256;
 
@@ -47,15 +47,13 @@ export class Fifo<T> {
   }
 }
 
-class Lane {
-  readonly messages = new Fifo<Message>();
-  readonly senders = new Fifo<Address>();
-}
+/** A message and its sender by turns. */
+type Lane = Fifo<Message | Address>;
 
 export class Mailbox {
   readonly #requestsMax: number;
-  readonly #requests = new Lane();
-  readonly #replies = new Lane();
+  readonly #requests: Lane = new Fifo();
+  readonly #replies: Lane = new Fifo();
   /** What {@link take} took. */
   message: Message | undefined;
   sender: Address | undefined;
@@ -66,34 +64,34 @@ export class Mailbox {
   }
 
   get length(): number {
-    return this.#requests.messages.length + this.#replies.messages.length;
+    return (this.#requests.length + this.#replies.length) / 2;
   }
 
   get full(): boolean {
-    return this.#requests.messages.length >= this.#requestsMax;
+    return this.#requests.length >= 2 * this.#requestsMax;
   }
 
   /** Half of it is free: those who found it full may try again. */
   get roomy(): boolean {
-    return this.#requests.messages.length * 2 <= this.#requestsMax;
+    return this.#requests.length <= this.#requestsMax;
   }
 
   pushRequest(message: Message, sender: Address): void {
     assert(!this.full, 'the sender looks before it sends');
-    this.#requests.messages.push(message);
-    this.#requests.senders.push(sender);
+    this.#requests.push(message);
+    this.#requests.push(sender);
   }
 
   pushReply(message: Message, sender: Address): void {
-    this.#replies.messages.push(message);
-    this.#replies.senders.push(sender);
+    this.#replies.push(message);
+    this.#replies.push(sender);
   }
 
   /** Moves the next message into `message` and `sender`. @returns false when there is none. */
   take(): boolean {
-    const lane = this.#replies.messages.length > 0 ? this.#replies : this.#requests;
-    this.message = lane.messages.shift();
-    this.sender = lane.senders.shift();
+    const lane = this.#replies.length > 0 ? this.#replies : this.#requests;
+    this.message = lane.shift() as Message | undefined;
+    this.sender = lane.shift() as Address | undefined;
     return this.message !== undefined;
   }
 }

@@ -5,12 +5,13 @@
 import type { NodeId, ShardId } from '../src/model/ids.ts';
 import type { Address, Down, Kind, Message, Sent } from './actor.ts';
 import type { Place, Places } from './address.ts';
-import { type Cell, held, type Watcher } from './cell.ts';
+import { type Cell, held } from './cell.ts';
 import type { ActorContext, Watch } from './context.ts';
 import { DEAD_LETTERS, type DeadLetter, deadLettersAddress } from './dead-letters.ts';
 import type { Envelope } from './envelope.ts';
 import { DOWN, type Link, REPLY, REQUEST, UNWATCH, WATCH } from './link.ts';
 import type { Counters } from './ports.ts';
+import { type Watcher, Watchers } from './watchers.ts';
 
 export interface PostParts {
   readonly node: NodeId;
@@ -29,8 +30,6 @@ interface Writer {
   readonly context: ActorContext;
   readonly message: Message;
 }
-
-const watcherKey = (address: Address): string => `${address.name}#${address.incarnation}`;
 
 export class Post {
   readonly cells = new Map<string, Cell>();
@@ -130,7 +129,7 @@ export class Post {
         this.#register(target, { address: sender, number: (message as NumberedMessage).number });
         return true;
       case UNWATCH:
-        this.cells.get(target.name)?.watchers?.delete(watcherKey(sender));
+        this.cells.get(target.name)?.watchers?.remove(sender);
         return true;
       case DOWN:
         this.#downHere(target, message as NumberedDown);
@@ -188,7 +187,7 @@ export class Post {
     const place = this.#parts.places.find(name);
     const link = place === null ? null : this.#parts.links[place.shard];
     if (link) link.reply(UNWATCH, watch.target, context.self, numbered('unwatch', watch.number));
-    else this.cells.get(name)?.watchers?.delete(watcherKey(context.self));
+    else this.cells.get(name)?.watchers?.remove(context.self);
   }
 
   /** An incarnation has ended: it watches nobody any more. */
@@ -199,14 +198,14 @@ export class Post {
   tellWatchers(cell: Cell, ended: Address, reason: Down['reason']): void {
     const watchers = cell.watchers;
     cell.watchers = null;
-    for (const watcher of watchers?.values() ?? []) this.#tellDown(watcher, ended, reason);
+    for (const watcher of watchers?.all() ?? []) this.#tellDown(watcher, ended, reason);
   }
 
   /** All that was on a shard is down, and nobody there watches any more. */
   shardDied(shard: number): void {
     for (const cell of this.cells.values()) {
-      for (const watcher of cell.watchers?.values() ?? [])
-        if (this.#shardOf(watcher.address.name) === shard) cell.watchers?.delete(watcherKey(watcher.address));
+      for (const { address } of cell.watchers?.all() ?? [])
+        if (this.#shardOf(address.name) === shard) cell.watchers?.remove(address);
       for (const { target, number } of [...(cell.context?.watches?.values() ?? [])])
         if (this.#shardOf(target.name) === shard)
           this.#tellDown({ address: cell.address, number }, target, 'shard died');
@@ -227,8 +226,8 @@ export class Post {
       this.#tellDown(watcher, target, 'unknown');
       return;
     }
-    cell.watchers ??= new Map();
-    cell.watchers.set(watcherKey(watcher.address), watcher);
+    cell.watchers ??= new Watchers();
+    cell.watchers.add(watcher);
   }
 
   #tellDown(watcher: Watcher, address: Address, reason: Down['reason']): void {

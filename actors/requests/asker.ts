@@ -45,12 +45,25 @@ export class Asker {
   readonly #context: Context<AskerMessage>;
   readonly #peers = new Map<string, Peer>();
   readonly #open = new Map<number, Open>();
-  #number = 0;
+  #number: number;
   #idlePeers = 0;
   #next = Number.POSITIVE_INFINITY;
 
-  constructor(context: Context<AskerMessage>) {
+  /** @param number of the last question that was asked before, by another one in the same actor. */
+  constructor(context: Context<AskerMessage>, number = 0) {
     this.#context = context;
+    this.#number = number;
+  }
+
+  /** Nothing is under way. */
+  get idle(): boolean {
+    return this.#open.size === 0 && this.#idlePeers === this.#peers.size;
+  }
+
+  /** @returns the number of the last question. */
+  end(): number {
+    this.#forgetIdle();
+    return this.#number;
   }
 
   /** When {@link Asker.tick} has something to do, ms on the monotonic clock; early at times, never late. */

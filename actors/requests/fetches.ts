@@ -55,6 +55,11 @@ export class Fetches {
     this.#desk = desk;
   }
 
+  /** Nothing is followed. */
+  get idle(): boolean {
+    return this.#sessions.size === 0;
+  }
+
   start(request: FetchRequest, done: Done): void {
     const session = this.#session(request, done);
     if (session === undefined) return;

@@ -20,6 +20,10 @@ export class Jobs {
     this.#context = context;
   }
 
+  get idle(): boolean {
+    return this.#waiting.size === 0;
+  }
+
   run(name: string, argument: unknown, then: Then): void {
     const job = ++this.#last;
     this.#waiting.set(job, then);

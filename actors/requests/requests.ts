@@ -48,12 +48,14 @@ export class Requests {
   readonly #fetches: Fetches;
   readonly #quotas: ClientQuotas;
 
+  /** @param asked how many questions another one has asked before, in the same actor. */
   constructor(
     context: Context<AskerMessage | JobDone>,
+    asked: number,
     services: RequestServices,
     connection: Pick<Desk, 'host' | 'client' | 'unsentBytes' | 'mute'>,
   ) {
-    const asker = new Asker(context);
+    const asker = new Asker(context, asked);
     const monotonic = (): number => context.monotonic();
     this.#desk = {
       ...services,
@@ -140,9 +142,19 @@ export class Requests {
     for (const request of [...this.#desk.longPolls]) this.#desk.asker.giveUp(request, why);
   }
 
-  /** The connection is over, however it ended: what it held of the shard's room is given back. */
-  forfeit(): void {
+  /** Nothing is asked, waited for or followed: what is kept could be found out again. */
+  get idle(): boolean {
+    const { asker, jobs } = this.#desk;
+    return asker.idle && jobs.idle && this.#fetches.idle;
+  }
+
+  /**
+   * Carries nothing out any more: what it held of the shard's room is given back.
+   * @returns how many questions were asked.
+   */
+  end(): number {
     this.#fetches.forfeit();
+    return this.#desk.asker.end();
   }
 
   #down(message: Down): void {

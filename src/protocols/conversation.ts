@@ -37,6 +37,8 @@ export interface Conversation {
   take(frame: Uint8Array, number: number): readonly Move[];
   /** What came of a request: null where it was said that nobody wants to know. Its views stay in place until the frame's answer is written. */
   reply(frame: number, ask: number, reply: Reply | null): readonly Move[];
+  /** Nothing is under way and nothing has come for a while: what can be made anew is given back. */
+  rest(): void;
   /** Last words about a frame that {@link Conversation.measure} refused. */
   refuse(head: Uint8Array, fault: Fault): readonly Uint8Array[];
 }

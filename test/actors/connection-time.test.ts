@@ -3,7 +3,7 @@ import test from 'ava';
 import { makeConnection } from '../../actors/connection.ts';
 import { HeapRoom } from '../../actors/heap-room.ts';
 import { type ListenerInit, makeListener } from '../../actors/listener.ts';
-import type { Kind } from '../../runtime/actor.ts';
+import type { Kind, Message } from '../../runtime/actor.ts';
 import { fieldsCodec } from '../../runtime/envelope.ts';
 import { id } from '../../src/model/ids.ts';
 import { FRAME_MS_MAX, HELLO_MS_MAX, IDLE_MS_MAX, MIB, WRITE_MS_MAX } from '../../src/model/limits.ts';
@@ -30,7 +30,7 @@ const init: ListenerInit = {
 };
 
 function start(
-  directory: () => void = () => {},
+  directory: Parameters<typeof kind>[0] = () => {},
   journal: (message: { readonly type: string }) => void = () => {},
 ): {
   world: World;
@@ -174,6 +174,31 @@ test('an answer that never comes is a fault after its time', (t) => {
   write(...topics);
   world.clock.advance(30_000);
   t.is(lastFault(socket), 'TIMED_OUT');
+});
+
+test('a connection that has rested asks anew, and an answer from before meets no question of after', (t) => {
+  const asked: { readonly request: number; answer(): void }[] = [];
+  const { world, socket, write } = start((message, context, from) => {
+    const request = message.request as number;
+    asked.push({ request, answer: () => context.reply(from, { type: 'topics', request, topics: [] } as Message) });
+  });
+  write(...hello);
+  socket.flushed();
+  write(...topics);
+  world.clock.advance(30_000);
+  t.is(lastFault(socket), 'TIMED_OUT');
+  socket.flushed();
+  world.clock.advance(60_000);
+  const before = socket.written.length;
+  write(...topics);
+  t.is(asked.length, 2);
+  asked[0]?.answer();
+  world.clock.settle();
+  t.is(socket.written.length, before);
+  asked[1]?.answer();
+  world.clock.settle();
+  t.is(socket.written.length, before + 1);
+  t.is(lastFault(socket), '');
 });
 
 test('who was asked crashes: the request is refused at once, and may be sent again', (t) => {

@@ -43,7 +43,7 @@ export class KafkaSession implements Conversation {
   readonly headBytes = HEAD_BYTES;
   readonly #frameBytesMax: number;
   readonly #writing = new Writing();
-  readonly #peer: Peer & { client: string };
+  readonly #peer: ConnectedPeer;
   /** Frames whose calls have not begun. */
   readonly #waiting: { readonly frame: number; readonly bytes: Uint8Array }[] = [];
   /** Calls that have begun and are not answered, in order. */
@@ -52,7 +52,7 @@ export class KafkaSession implements Conversation {
 
   constructor(broker: Broker, frameBytesMax: number) {
     this.#frameBytesMax = frameBytesMax;
-    this.#peer = { broker, client: '', topics: new TopicNames(broker.cluster), follower: new Follower() };
+    this.#peer = new ConnectedPeer(broker);
   }
 
   get client(): string {
@@ -70,6 +70,10 @@ export class KafkaSession implements Conversation {
   /** Kafka has no words for it: the connection just ends. */
   refuse(): readonly Uint8Array[] {
     return NOTHING;
+  }
+
+  rest(): void {
+    this.#writing.rest();
   }
 
   take(bytes: Uint8Array, frame: number): readonly Move[] {
@@ -183,6 +187,28 @@ export class KafkaSession implements Conversation {
   #introduce(client: string): void {
     if (client !== this.#peer.client)
       this.#peer.client = client.slice(0, CLIENT_ID_CHARS_MAX).replaceAll(CONTROL_CHARACTERS, '?');
+  }
+}
+
+/** What only those need who name topics, or fetch, is made for them. */
+class ConnectedPeer implements Peer {
+  readonly broker: Broker;
+  client = '';
+  #topics: TopicNames | null = null;
+  #follower: Follower | null = null;
+
+  constructor(broker: Broker) {
+    this.broker = broker;
+  }
+
+  get topics(): TopicNames {
+    this.#topics ??= new TopicNames(this.broker.cluster);
+    return this.#topics;
+  }
+
+  get follower(): Follower {
+    this.#follower ??= new Follower();
+    return this.#follower;
   }
 }
 

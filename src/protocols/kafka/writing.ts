@@ -8,12 +8,14 @@ import { writeInt16, writeInt32, writeInt64 } from '../../model/bytes.ts';
 import { utf8Bytes, writeUtf8 } from '../../model/text.ts';
 import { STRING_BYTES_MAX } from './reading.ts';
 
-/** A block serves some hundred small answers: one allocation for them all. */
-const BLOCK_BYTES = 16 * 1024;
+/** A block serves some hundred small answers: one allocation for them all. Each is twice the last: most clients ask little. */
+const BLOCK_BYTES_MAX = 16 * 1024;
+const BLOCK_BYTES_FIRST = 512;
+const NOTHING = new Uint8Array(0);
 const scratch = new DataView(new ArrayBuffer(8));
 
 export class Writing {
-  #bytes = new Uint8Array(0);
+  #bytes: Uint8Array = NOTHING;
   #position = 0;
   /** Where the message begins, and then where the piece that is not yet in {@link #views} begins. */
   #start = 0;
@@ -40,6 +42,12 @@ export class Writing {
     writeInt32(head ?? this.#bytes, head === undefined ? this.#start : 0, length);
     this.#views = [];
     return views;
+  }
+
+  /** Between two messages: gives back the block, of which the next one would have used the rest. */
+  rest(): void {
+    this.#bytes = NOTHING;
+    this.#position = 0;
   }
 
   int8(value: number): void {
@@ -144,7 +152,8 @@ export class Writing {
   #need(length: number): void {
     if (this.#position + length <= this.#bytes.length) return;
     const piece = this.#bytes.subarray(this.#pieceStart, this.#position);
-    const block = new Uint8Array(Math.max(BLOCK_BYTES, 2 * (piece.length + length)));
+    const blockBytes = Math.min(BLOCK_BYTES_MAX, Math.max(BLOCK_BYTES_FIRST, 2 * this.#bytes.length));
+    const block = new Uint8Array(Math.max(blockBytes, 2 * (piece.length + length)));
     block.set(piece);
     if (this.#views.length === 0) this.#start = 0;
     this.#pieceStart = 0;

@@ -25,7 +25,8 @@ export class NativeSession implements Conversation {
   readonly headBytes = HEADER_BYTES;
   readonly #codec: FieldsCodec;
   readonly #about: About;
-  #hello: Hello | undefined;
+  /** As its hello says. */
+  #client: string | undefined;
 
   constructor(codec: FieldsCodec, about: About) {
     this.#codec = codec;
@@ -33,15 +34,15 @@ export class NativeSession implements Conversation {
   }
 
   get client(): string {
-    return this.#hello?.client ?? '';
+    return this.#client ?? '';
   }
 
   get begun(): boolean {
-    return this.#hello !== undefined;
+    return this.#client !== undefined;
   }
 
   measure(head: Uint8Array): Result<number> {
-    const cap = this.#hello === undefined ? FRAME_BYTES_BEFORE_HELLO_MAX : this.#about.limits.frameBytes;
+    const cap = this.#client === undefined ? FRAME_BYTES_BEFORE_HELLO_MAX : this.#about.limits.frameBytes;
     return measure(head, cap);
   }
 
@@ -52,7 +53,7 @@ export class NativeSession implements Conversation {
     const said = decodeRequest(this.#codec, frame.value);
     if (!said.ok) return this.#refused(number, frame.value, said.fault);
     if (said.value.type === 'hello') return this.#greet(number, correlation, said.value.hello);
-    if (this.#hello === undefined)
+    if (this.#client === undefined)
       return this.#end(number, correlation, fault('HELLO_REQUIRED', 'the first frame is no hello'));
     return [{ type: 'ask', frame: number, ask: correlation, request: said.value.request, last: true }];
   }
@@ -62,12 +63,15 @@ export class NativeSession implements Conversation {
     return answer(number, reply === null ? [] : encodeReply(this.#codec, correlation, reply));
   }
 
+  /** It keeps nothing. */
+  rest(): void {}
+
   refuse(head: Uint8Array, why: Fault): readonly Uint8Array[] {
     return encodeFault(this.#codec, correlationOf(head), why);
   }
 
   #greet(number: number, correlation: number, hello: Hello): readonly Move[] {
-    if (this.#hello !== undefined)
+    if (this.#client !== undefined)
       return answer(number, encodeFault(this.#codec, correlation, fault('INVALID_REQUEST', 'hello was said before')));
     if (!hello.versions.includes(FRAME_VERSION))
       return this.#end(
@@ -75,7 +79,7 @@ export class NativeSession implements Conversation {
         correlation,
         fault('UNSUPPORTED_VERSION', `versions ${hello.versions.join(', ')}; this node speaks ${FRAME_VERSION}`),
       );
-    this.#hello = hello;
+    this.#client = hello.client;
     const features = this.#about.features.filter((feature) => hello.features.includes(feature));
     return answer(
       number,
@@ -85,7 +89,7 @@ export class NativeSession implements Conversation {
 
   /** Before hello every fault is the last word: who can't say hello speaks another protocol. */
   #refused(number: number, { correlation }: Frame, why: Fault): readonly Move[] {
-    if (why.code === 'BAD_FRAME' || this.#hello === undefined) return this.#end(number, correlation, why);
+    if (why.code === 'BAD_FRAME' || this.#client === undefined) return this.#end(number, correlation, why);
     return answer(number, encodeFault(this.#codec, correlation, why));
   }
 

@@ -35,11 +35,15 @@ test('answers stay as they are while others are written, and however long they a
   const answer = fc.record({
     topic: fc.string({ unit: 'grapheme-ascii', maxLength: 5_000 }),
     records: fc.array(fc.option(fc.uint8Array({ maxLength: 50 })), { maxLength: 12 }),
+    rests: fc.boolean(),
   });
   fc.assert(
     fc.property(fc.array(answer, { minLength: 20, maxLength: 40 }), (answers) => {
       const writing = new Writing();
-      const sent = answers.map(({ topic, records }) => buildResponse(writing, fetch, head, answerOf(records, topic)));
+      const sent = answers.map(({ topic, records, rests }) => {
+        if (rests) writing.rest();
+        return buildResponse(writing, fetch, head, answerOf(records, topic));
+      });
       sent.forEach((views, index) => {
         const bytes = new Uint8Array(Buffer.concat(views));
         const reading = new Reading(bytes);
