@@ -4,7 +4,7 @@
  */
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import type { Listening, ListenOptions, Network, Socket, SocketHandlers } from './ports.ts';
-import { Ear, readIntoEar, TcpSocket } from './socket.ts';
+import { owning, readAs, readingInto, TcpSocket } from './socket.ts';
 
 /** Where the operating system spreads the connections to one port over several listeners; elsewhere one shard accepts. */
 export const PORTS_CAN_BE_SHARED: boolean = process.platform === 'linux' || process.platform === 'freebsd';
@@ -16,7 +16,7 @@ const READ_BYTES = 65_536;
 
 export class NodeNetwork implements Network {
   readonly #failed: (reason: string) => void;
-  readonly #memory = new Uint8Array(READ_BYTES);
+  readonly #onread = readingInto(new Uint8Array(READ_BYTES));
 
   /** @param failed told when a listener that is open could not accept, such as for want of descriptors. */
   constructor(failed: (reason: string) => void) {
@@ -37,8 +37,7 @@ export class NodeNetwork implements Network {
       pauseOnConnect: true,
     });
     server.on('connection', (raw) => {
-      const ear = new Ear(this.#memory);
-      const socket = new TcpSocket(readIntoEar(raw, ear), ear);
+      const socket = new TcpSocket(readAs(raw, this.#onread));
       socket.attach(accept(socket));
     });
     const refused = (error: Error): void => done(error.message);
@@ -57,20 +56,19 @@ export class NodeNetwork implements Network {
     handlers: SocketHandlers,
     done: (error: string | null, socket?: Socket) => void,
   ): void {
-    const ear = new Ear(this.#memory);
     const raw = connect({
       host,
       port,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
-      onread: ear.onread,
+      onread: this.#onread,
     });
     const refused = (error: Error): void => done(error.message);
     raw.once('error', refused);
     raw.once('connect', () => {
       raw.off('error', refused);
-      const socket = new TcpSocket(raw, ear);
+      const socket = new TcpSocket(owning(raw));
       done(null, socket);
       socket.attach(handlers);
     });

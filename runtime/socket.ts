@@ -15,57 +15,65 @@ const LINGER_MS = 2_000;
 /** Views of a write that have no more than this together go to the system as one. */
 const JOINED_BYTES_MAX = 4 * KIB;
 
-/** Where a socket's bytes go, which Node wants to know before there is a socket. */
-export class Ear {
-  readonly onread: OnReadOpts;
-  /** Null before the socket is attached and once nothing is to be heard any more. */
-  handlers: SocketHandlers | null = null;
+/** One of Node's that knows whose it is: handlers that all sockets share ask it, where each would need closures of its own. */
+export interface OwnedSocket extends NetSocket {
+  owner: TcpSocket | null;
+}
 
-  /** @param memory each piece is read into; overwritten by the next one, of whatever socket. */
-  constructor(memory: Uint8Array) {
-    this.onread = { buffer: memory, callback: (count, buffer) => this.hear(buffer.subarray(0, count)) };
-  }
-
-  /** Answers true: go on reading. */
-  hear(chunk: Uint8Array): boolean {
-    this.handlers?.data(chunk);
+/** How all sockets of a thread read: each piece into `memory`, overwritten by the next one, of whatever socket. */
+export function readingInto(memory: Uint8Array): OnReadOpts {
+  // Node calls it as a method of the socket.
+  function heard(this: OwnedSocket, count: number, buffer: Uint8Array): boolean {
+    this.owner?.hear(buffer.subarray(0, count));
     return true;
   }
+  return { buffer: memory, callback: heard };
 }
 
 /**
- * Servers make sockets that read in Node's own way, and have no option for it. The handle moves to one that reads into the
- * ear's memory; `_handle` is not documented, and where it is missing the socket stays as it is.
+ * Servers make sockets that read in Node's own way, and have no option for it. The handle moves to one that reads as it is
+ * told; `_handle` is not documented, and where it is missing the socket stays as it is.
  */
-export function readIntoEar(raw: NetSocket, ear: Ear): NetSocket {
+export function readAs(raw: NetSocket, onread: OnReadOpts): OwnedSocket {
   const inner = raw as unknown as { _handle?: object | null };
   const handle = inner._handle;
   if (!handle) {
-    raw.on('data', (chunk: Uint8Array) => ear.hear(chunk));
-    return raw.resume();
+    const owned = owning(raw);
+    owned.on('data', (chunk: Uint8Array) => owned.owner?.hear(chunk));
+    return owned.resume();
   }
   inner._handle = null;
-  const options = { handle, onread: ear.onread, allowHalfOpen: false };
-  return new NetSocket(options as unknown as SocketConstructorOpts);
+  const options = { handle, onread, allowHalfOpen: false };
+  return owning(new NetSocket(options as unknown as SocketConstructorOpts));
+}
+
+export const owning = (socket: NetSocket): OwnedSocket => Object.assign(socket, { owner: null });
+
+/** What it was stands in the socket, and is told when it closes. */
+function failed(): void {}
+
+function closed(this: OwnedSocket): void {
+  this.owner?.closed();
 }
 
 export class TcpSocket implements Socket {
-  readonly remote: string;
-  readonly #socket: NetSocket;
-  readonly #ear: Ear;
-  /** Why the connection ends, once it does. */
+  readonly #socket: OwnedSocket;
+  #handlers: SocketHandlers | null = null;
+  #remote: string | null = null;
+  /** Why this side ends the connection, once it does: from then on nothing is heard. */
   #reason: string | null = null;
 
-  constructor(socket: NetSocket, ear: Ear) {
+  constructor(socket: OwnedSocket) {
     this.#socket = socket;
-    this.#ear = ear;
-    this.remote = place(socket.remoteAddress, socket.remotePort);
-    socket.on('error', (error) => {
-      this.#reason ??= error.message;
-    });
-    socket.on('end', () => {
-      this.#reason ??= 'ended by the other side';
-    });
+    socket.owner = this;
+    socket.on('error', failed);
+    socket.on('close', closed);
+  }
+
+  /** Asked for by few, and after the connection's end by nobody for the first time. */
+  get remote(): string {
+    this.#remote ??= place(this.#socket.remoteAddress, this.#socket.remotePort);
+    return this.#remote;
   }
 
   /** Asked for by few. */
@@ -75,11 +83,19 @@ export class TcpSocket implements Socket {
 
   /** Lets events through; data flows unless the socket was paused. */
   attach(handlers: SocketHandlers): void {
-    if (this.#reason === null) this.#ear.handlers = handlers;
-    this.#socket.once('close', () => {
-      this.#ear.handlers = null;
-      handlers.closed(this.#reason ?? 'closed');
-    });
+    this.#handlers = handlers;
+  }
+
+  /** For the socket: a piece has come. */
+  hear(chunk: Uint8Array): void {
+    if (this.#reason === null) this.#handlers?.data(chunk);
+  }
+
+  /** For the socket: the connection is over. */
+  closed(): void {
+    const { errored, readableEnded } = this.#socket;
+    const reason = this.#reason ?? errored?.message ?? (readableEnded ? 'ended by the other side' : 'closed');
+    this.#handlers?.closed(reason);
   }
 
   write(views: readonly Uint8Array[], done: Done): void {
@@ -111,8 +127,7 @@ export class TcpSocket implements Socket {
   }
 
   end(): void {
-    if (this.#reason === null) this.#reason = 'ended';
-    this.#ear.handlers = null;
+    this.#reason ??= 'ended';
     const socket = this.#socket;
     socket.once('finish', () => {
       const timer = setTimeout(() => socket.destroy(), LINGER_MS);
@@ -124,7 +139,6 @@ export class TcpSocket implements Socket {
 
   destroy(): void {
     this.#reason ??= 'destroyed';
-    this.#ear.handlers = null;
     this.#socket.destroy();
   }
 }

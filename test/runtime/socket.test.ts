@@ -2,13 +2,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, Socket as NetSocket } from 'node:net';
 import test from 'ava';
-import { Ear, place, readIntoEar, TcpSocket } from '../../runtime/socket.ts';
+import { place, readAs, readingInto, TcpSocket } from '../../runtime/socket.ts';
 
 test('reads into the memory it was given, without a buffer of its own', async (t) => {
   const memory = new Uint8Array(16);
-  const ear = new Ear(memory);
   const server = createServer({ pauseOnConnect: true }, (raw) => {
-    const socket = new TcpSocket(readIntoEar(raw, ear), ear);
+    const socket = new TcpSocket(readAs(raw, readingInto(memory)));
     socket.attach({
       data: (chunk) => {
         t.is(chunk.buffer, memory.buffer);
@@ -31,18 +30,19 @@ test('reads into the memory it was given, without a buffer of its own', async (t
 
 test('where a handle cannot be moved, the socket reads in its own way', async (t) => {
   const heard: string[] = [];
-  const ear = new Ear(new Uint8Array(16));
-  ear.handlers = { data: (chunk) => heard.push(Buffer.from(chunk).toString()), closed() {} };
   const raw = new NetSocket();
   raw.pause();
-  t.is(readIntoEar(raw, ear), raw);
+  const owned = readAs(raw, readingInto(new Uint8Array(16)));
+  t.true(Object.is(owned, raw));
+  const socket = new TcpSocket(owned);
+  socket.attach({ data: (chunk) => heard.push(Buffer.from(chunk).toString()), closed: (reason) => heard.push(reason) });
   raw.push('heard');
   await new Promise((resolve) => setImmediate(resolve));
   t.deepEqual(heard, ['heard']);
-  ear.handlers = null;
+  socket.destroy();
   raw.push('not heard');
-  await new Promise((resolve) => setImmediate(resolve));
-  t.deepEqual(heard, ['heard']);
+  await once(raw, 'close');
+  t.deepEqual(heard, ['heard', 'destroyed']);
 });
 
 test('places are written so that they can be told from each other', (t) => {
