@@ -140,7 +140,8 @@ class TransactionsActor implements Actor<Inbox>, StateMachine<TransactionRecord>
 
   /** What is in the log is committed: who has not heard of it is told. */
   loaded(): void {
-    for (const one of this.#transactions.ending) this.#marks.begin(one);
+    // Told a second time once the log takes records again: those who know are not asked again.
+    for (const one of this.#transactions.ending) if (!this.#toldOf.has(one)) this.#marks.begin(one);
     for (const { message, from } of this.#early.splice(0)) this.#serve(message, from);
   }
 
@@ -298,6 +299,7 @@ class TransactionsActor implements Actor<Inbox>, StateMachine<TransactionRecord>
       this.#toldOf.add(one);
       return;
     }
+    this.#marks.forget(one);
     this.#log.propose({ transaction: one.id, at: this.#context.now(), type: 'ended' });
     this.#decideAgain(
       ({ until, message: { ask } }) => until === 'ended' && 'transaction' in ask && ask.transaction === one.id,

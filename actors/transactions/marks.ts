@@ -59,6 +59,7 @@ export class TransactionMarks {
     this.#asked.delete(request);
     const { marking, target } = asked;
     target.request = 0;
+    if (this.#markings.get(marking.transaction) !== marking) return true;
     if (refused === null || OVER.includes(refused.code)) marking.targets.delete(target);
     else {
       const { address } = target;
@@ -80,6 +81,11 @@ export class TransactionMarks {
         }
       this.#goOn(marking);
     }
+  }
+
+  /** It is over: what was not answered yet has nothing to end any more, and must not pass for the end of the next one. */
+  forget(transaction: Transaction): void {
+    this.#markings.delete(transaction);
   }
 
   /** The state is read anew. */

@@ -141,8 +141,8 @@ export class SimulatedDisk implements Disk {
     this.#onFile('read', node, done, ({ error, flip }) => {
       if (error !== null) return { error };
       const count = node.inode.live.read(position, into);
-      // As Linux does: the device fills whole blocks.
-      if (node.direct) into.fill(0, count);
+      // As Linux does: the device fills whole blocks, and leaves the memory behind them as it is.
+      if (node.direct) into.fill(0, count, Math.ceil(count / BLOCK_BYTES) * BLOCK_BYTES);
       if (flip && count > 0) this.#flipOne(into.subarray(0, count));
       return { value: count };
     });

@@ -148,6 +148,30 @@ test('a log that refuses leaves the transaction as it was', (t) => {
   t.is(world.said(world.end(who)), 'epoch 1');
 });
 
+test('who was still to be told of an end that is over does not pass for those of the next one', (t) => {
+  const world = new TransactionWorld();
+  const who = world.open();
+  world.join(who);
+  const first = world.end(who);
+  t.is(world.said(first), 'epoch 1');
+  const again = { ...who, epoch: 1 };
+  t.is(world.join(again), 'all true');
+  world.log(P).marking = 'silent';
+  world.end(again);
+  // Everybody knows, and the log cannot take that; then it can, and the partition says nothing any more.
+  world.log(KEY).refuse = fault('DISK_FULL', 'no room');
+  world.log(P).marking = 'answers';
+  world.advance(2_500);
+  world.log(P).marking = 'silent';
+  world.log(KEY).refuse = null;
+  world.advance(6_000);
+  const next = { ...who, epoch: 2 };
+  world.log(P).marking = 'answers';
+  t.is(world.join(next), 'all true');
+  t.is(world.said(world.end(next)), 'epoch 3');
+  t.deepEqual(world.log(P).marks.at(-1), { producer: who.producer, epoch: 3, commit: true });
+});
+
 test('a new instance waits until what the one before had open is aborted', (t) => {
   const world = new TransactionWorld();
   const before = world.open();

@@ -23,7 +23,7 @@ const SESSION_MS = 12_000;
 /** Longer than a session: who does not hear of a rebalance loses its session first, and knows it. */
 const REBALANCE_MS = 30_000;
 const CONSUMER = { protocolType: 'consumer', protocolName: 'range' } as const;
-const STEP_MS = [500, 3_000] as const;
+const STEP_MS = [500, 5_000] as const;
 
 export class ClassicMember extends Party {
   readonly #options: MemberOptions;

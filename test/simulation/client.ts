@@ -46,7 +46,12 @@ export class SimulatedClient {
   #correlation = 0;
   /** Rises with every connection: what an earlier one still says is not heard. */
   #connection = 0;
-  #received = new Uint8Array(0);
+  #received: Uint8Array = new Uint8Array(0);
+  /** Behind that, not put together before a frame is whole. */
+  #parts: Uint8Array[] = [];
+  #partBytes = 0;
+  /** Without so many more bytes there is no frame. */
+  #missing = 0;
   connections = 0;
 
   constructor(options: ClientOptions) {
@@ -115,7 +120,7 @@ export class SimulatedClient {
   #greet(socket: Socket): void {
     this.#socket = socket;
     this.#state = 'greeting';
-    this.#received = new Uint8Array(0);
+    this.#forget();
     this.#write(encodeHello(fieldsCodec, 0, { versions: [1], client: this.#options.name, features: [] }));
   }
 
@@ -151,18 +156,29 @@ export class SimulatedClient {
   }
 
   #data(chunk: Uint8Array): void {
-    const joined = new Uint8Array(this.#received.length + chunk.length);
-    joined.set(this.#received);
-    joined.set(chunk, this.#received.length);
-    this.#received = joined;
+    this.#parts.push(chunk);
+    this.#partBytes += chunk.length;
+    if (this.#partBytes < this.#missing) return;
+    const all = Buffer.concat([this.#received, ...this.#parts]);
+    this.#forget();
+    this.#received = all;
     while (this.#state !== 'down') {
       const length = measure(this.#received, ANSWER_BYTES_MAX);
       if (!length.ok) this.#options.broken(`${this.#options.name}: ${length.fault.message}`);
-      if (!length.ok || length.value === 0 || length.value > this.#received.length) return;
+      if (!length.ok || length.value === 0) return;
+      this.#missing = Math.max(0, length.value - this.#received.length);
+      if (this.#missing > 0) return;
       const bytes = this.#received.slice(0, length.value);
       this.#received = this.#received.slice(length.value);
       this.#frame(bytes);
     }
+  }
+
+  #forget(): void {
+    this.#received = new Uint8Array(0);
+    this.#parts = [];
+    this.#partBytes = 0;
+    this.#missing = 0;
   }
 
   #frame(bytes: Uint8Array): void {

@@ -14,7 +14,7 @@ import type { KeyedHistory, Pass } from './keyed.ts';
 import { CALL_MS_MAX, Party, refusalOf, type Surroundings } from './party.ts';
 
 const KEYS = 8;
-const PAUSE_MS = [500, 4_000] as const;
+const PAUSE_MS = [1_000, 6_000] as const;
 const AGAIN_MS = [50, 1_500] as const;
 const FETCH = { bytesMin: 1, bytesMax: 256 * KIB, waitMs: 0 } as const;
 const decoder = new TextDecoder();

@@ -30,12 +30,14 @@ export class LedgerReader extends Party {
   readonly #ledger: Ledger;
   readonly #kafka: KafkaClient;
   readonly #cursors: Cursor[];
+  readonly #pauseMs: readonly [least: number, most: number];
   #turn = 0;
   /** The last answer of every partition said that there is no more, and nothing open. */
   #told = false;
 
-  constructor(name: string, around: Surroundings, ledger: Ledger) {
+  constructor(name: string, around: Surroundings, ledger: Ledger, pauseMs: readonly [least: number, most: number]) {
     super(name, around);
+    this.#pauseMs = pauseMs;
     this.#ledger = ledger;
     const { world, heard } = around;
     this.#kafka = new KafkaClient({ clock: world.clock, network: world.internet.host(`${name}-kafka`), heard });
@@ -74,7 +76,7 @@ export class LedgerReader extends Party {
         this.#ledger.nothingAt(place, fetchOffset);
         cursor.position = 0;
       }
-      this.later(100, 2_000, () => this.begin());
+      this.later(...this.#pauseMs, () => this.begin());
     });
   }
 

@@ -240,7 +240,7 @@ export class Simulation {
     const of = (name: string): readonly PlaceHistory[] => places.filter(({ topic }) => (topic as Topic).name === name);
     const durable = [...of('orders'), ...of('bulky')];
     const around = this.#surroundings;
-    const often = [500, 5_000] as const;
+    const often = [1_000, 12_000] as const;
     const owners = new Owners(this.checker, () => this.world.clock.monotonic());
     this.parties.push(
       new IdempotentProducer('p1', around, { places: of('orders'), pauseMs: often, large: 0.02 }),
@@ -248,7 +248,7 @@ export class Simulation {
       new IdempotentProducer('p3', around, { places: of('events'), pauseMs: often, large: 0.02 }),
       new PlainProducer('p4', around, { places, pauseMs: often, large: 0.02 }),
       new IdempotentProducer('p5', around, { places: of('fleeting'), pauseMs: often, large: 0.05 }),
-      new IdempotentProducer('p6', around, { places: of('trimmed'), pauseMs: [500, 2_500], large: 0.6 }),
+      new IdempotentProducer('p6', around, { places: of('trimmed'), pauseMs: [1_000, 8_000], large: 0.6 }),
       new Member('m1', around, { group: 'g', owners, places: durable }),
       new Member('m2', around, { group: 'g', owners, places: durable }),
       new Member('m3', around, { group: 'h', owners, places: durable }),
@@ -268,7 +268,7 @@ export class Simulation {
       this.parties.push(
         new TransactionalProducer('t1', around, this.#ledger),
         new TransactionalProducer('t2', around, this.#ledger),
-        new LedgerReader('r3', around, this.#ledger),
+        new LedgerReader('r3', around, this.#ledger, [200, 5_000]),
       );
     for (const party of this.parties) party.begin();
   }
@@ -276,7 +276,7 @@ export class Simulation {
   /** Nobody has a transaction open any more: one reads what all of them came to. */
   #close(): void {
     if (this.#ledger === null) return;
-    const reader = new LedgerReader('books', this.#surroundings, this.#ledger);
+    const reader = new LedgerReader('books', this.#surroundings, this.#ledger, [10, 100]);
     reader.begin();
     reader.conclude();
     this.#until(

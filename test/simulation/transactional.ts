@@ -20,7 +20,7 @@ import type { Ledger, Transaction } from './ledger.ts';
 import { batchOf, CALL_MS_MAX, Party, type Surroundings } from './party.ts';
 
 const TIMEOUT_MS = 30_000;
-const PAUSE_MS = [1_000, 8_000] as const;
+const PAUSE_MS = [1_000, 12_000] as const;
 const AGAIN_MS = [50, 1_500] as const;
 const END_ATTEMPTS_MAX = 3;
 
