@@ -47,6 +47,10 @@ export class Measured<Name extends string> {
     return pid;
   }
 
+  get isRunning(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
   /** The end of what it said on standard error since its start. */
   get errors(): string {
     return this.#errors;

@@ -13,6 +13,8 @@ import { run, type Tools } from './tools.ts';
 export type BrokerName = 'callboard' | 'kafka';
 
 const POLL_MS = 5;
+/** A broker that has not answered by then is taken for dead: the comparison goes on with what can be measured. */
+const ANSWER_MS_MAX = 60_000;
 /** What Kafka's own kafka-run-class.sh and kafka-server-start.sh give. */
 const JAVA_FLAGS = [
   '-Xms1G',
@@ -82,28 +84,41 @@ export class Broker extends Measured<BrokerName> {
     const configs = Object.entries(settings).map(([key, value]) => ({ name: key, value }));
     const topic = { name, numPartitions: partitions, replicationFactor: 1, assignments: [], configs };
     const wire = await Wire.connect(this.port);
-    const answer = await wire.ask(createTopics, 7, { topics: [topic], timeoutMs: 30_000, validateOnly: false });
-    wire.end();
+    const asked = wire.ask(createTopics, 7, { topics: [topic], timeoutMs: 30_000, validateOnly: false });
+    const answer = await inTime(wire, asked);
     const [made] = answer?.topics ?? [];
     if (made?.errorCode !== 0) throw new Error(`${this.name}: ${name} was not made: ${made?.errorMessage}`);
-    while (!(await hasLeaders(this.port, name))) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    const deadline = performance.now() + ANSWER_MS_MAX;
+    while (!(await hasLeaders(this.port, name))) {
+      if (performance.now() > deadline) throw new Error(`${this.name}: ${name} got no leaders`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
   }
 
   async deleteTopic(name: string): Promise<void> {
     const wire = await Wire.connect(this.port);
-    await wire.ask(deleteTopics, 1, { topicNames: [name], timeoutMs: 30_000 });
-    wire.end();
+    await inTime(wire, wire.ask(deleteTopics, 1, { topicNames: [name], timeoutMs: 30_000 }));
   }
+}
+
+/** The answer, or null when none has come in time; the connection ends. */
+async function inTime<Answer>(wire: Wire, answer: Promise<Answer | null>): Promise<Answer | null> {
+  let late: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<null>((resolve) => {
+    late = setTimeout(() => resolve(null), ANSWER_MS_MAX);
+  });
+  const first = await Promise.race([answer, tooLate]);
+  clearTimeout(late);
+  wire.end();
+  return first;
 }
 
 /** Whether Metadata is answered with a broker, and every partition of the topic has a leader. */
 async function hasLeaders(port: number, topic: string | undefined): Promise<boolean> {
   const wire = await Wire.connect(port).catch(() => null);
   if (wire === null) return false;
-  const answer = await wire.ask(metadata, 1, {
-    topics: topic === undefined ? [] : [{ name: topic, topicId: NO_UUID }],
-  });
-  wire.end();
+  const asked = wire.ask(metadata, 1, { topics: topic === undefined ? [] : [{ name: topic, topicId: NO_UUID }] });
+  const answer = await inTime(wire, asked);
   if (answer === null || answer.brokers.length === 0) return false;
   return answer.topics.every(
     (one) =>

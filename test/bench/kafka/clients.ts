@@ -58,6 +58,16 @@ export async function produce(language: Language, load: Load): Promise<Figures> 
   return await measured(load, [tools.performance, what], pattern, recordsPerSecond);
 }
 
+/** The same number of records into each partition: left to itself the client's partitioner fills one more than others. */
+export async function fillEvenly({ tools, broker, topic, partitions, bytes, records }: Load): Promise<void> {
+  const count = String(Math.ceil(records / partitions));
+  for (let partition = 0; partition < partitions; partition++) {
+    const to = ['-P', '-b', broker.address, '-t', topic, '-p', String(partition)];
+    const output = await outputOf(tools.performance, [...to, '-s', String(bytes), '-c', count, '-a', '-1', '-q']);
+    if (!output.includes(`${count} delivered`)) throw new Error(`${topic} was not filled: ${output.slice(-800)}`);
+  }
+}
+
 /** @returns what ends it. */
 export function produceForever(tools: Tools, broker: Broker, topic: string): () => void {
   const args = ['-P', '-b', broker.address, '-t', topic, '-s', '1024', '-a', '-1', '-q'];

@@ -1,6 +1,7 @@
-/** Sides in turn (A B A B …) → the figures of each run. A round that does not count comes first: both warm up. */
+/** Sides in turn (A B A B …) → the figures of each run. Rounds that do not count come first: both warm up. */
+import type { Progress } from '../progress.ts';
 import type { Broker, BrokerName, BrokerOptions } from './broker.ts';
-import { type Figures, produce } from './clients.ts';
+import { type Figures, fillEvenly } from './clients.ts';
 import { figuresLine } from './report.ts';
 import type { Series, Side, Target } from './series.ts';
 import type { Standing } from './standing.ts';
@@ -24,31 +25,40 @@ export interface Place {
   readonly brokers: Readonly<Record<BrokerName, Broker>>;
   readonly rounds: number;
   readonly share: number;
+  readonly progress: Progress;
   say(text: string): void;
   /** Is given what a series came to until now, again after each round: nothing measured is lost. */
   keep(outcome: Outcome): void;
 }
 
-type Table = Pick<Place, 'rounds' | 'share' | 'say' | 'keep'>;
+type Table = Pick<Place, 'rounds' | 'share' | 'progress' | 'say' | 'keep'>;
 
 /** Topics of this process that were made until now. */
 let topics = 0;
 
 export async function race(series: Series, place: Place): Promise<void> {
   const filled = new Map<Side, string>();
-  if (series.isFilled) for (const side of series.sides) filled.set(side, await fill(series, side, place));
+  if (series.filled === 'once') for (const side of series.sides) filled.set(side, await fill(series, side, place));
   const take = async (side: Side): Promise<Figures> => {
     const known = filled.get(side);
-    const topic = known ?? (await newTopic(series, side, place));
+    const make = series.filled === 'each' ? fill : newTopic;
+    const topic = known ?? (await make(series, side, place));
     const { tools, brokers } = place;
     const figures = await series.run({ ...series, tools, broker: brokers[side.broker], topic });
     if (known === undefined) await brokers[side.broker].deleteTopic(topic);
     return figures;
   };
-  for (const side of series.sides) await take(side);
+  for (let round = 0; round < uncountedRounds(series); round++)
+    for (const side of series.sides) {
+      place.progress.step(`${series.name}, a round that does not count: ${side.label}`, series.seconds);
+      await take(side);
+    }
   await inTurn(series, place, place.rounds, take);
   for (const [side, topic] of filled) await place.brokers[side.broker].deleteTopic(topic);
 }
+
+/** What is read again and again is in memory from the third time on: Callboard reads the first time past the cache. */
+export const uncountedRounds = ({ filled }: Pick<Series, 'filled'>): number => (filled === 'once' ? 2 : 1);
 
 export function stand(standing: Standing, place: Table, options: BrokerOptions): Promise<void> {
   const rounds = Math.min(place.rounds, standing.roundsMax);
@@ -56,7 +66,7 @@ export function stand(standing: Standing, place: Table, options: BrokerOptions):
 }
 
 async function inTurn(
-  { name, sides, targets }: Pick<Outcome, 'name' | 'targets'> & { readonly sides: readonly Side[] },
+  { name, sides, targets, seconds }: Pick<Series, 'name' | 'sides' | 'targets' | 'seconds'>,
   place: Table,
   rounds: number,
   take: (side: Side) => Promise<Figures>,
@@ -64,6 +74,7 @@ async function inTurn(
   const all = sides.map(({ label }) => ({ label, runs: [] as Figures[] }));
   for (let round = 1; round <= rounds; round++) {
     for (const [index, side] of sides.entries()) {
+      place.progress.step(`${name}, round ${round} of ${rounds}: ${side.label}`, seconds);
       const figures = await take(side);
       all[index]?.runs.push(figures);
       place.say(`${name}, round ${round} of ${rounds}, ${side.label}: ${figuresLine(figures)}`);
@@ -80,6 +91,6 @@ async function newTopic({ partitions }: Series, { broker, settings }: Side, { br
 
 async function fill(series: Series, side: Side, place: Place): Promise<string> {
   const topic = await newTopic(series, side, place);
-  await produce('C', { ...series, tools: place.tools, broker: place.brokers[side.broker], topic });
+  await fillEvenly({ ...series, tools: place.tools, broker: place.brokers[side.broker], topic });
   return topic;
 }

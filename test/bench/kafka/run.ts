@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { machineText, needDisk } from '../machine.ts';
 import { checkMarks, pasteInto } from '../paste.ts';
+import { Progress } from '../progress.ts';
 import { Broker, type BrokerOptions } from './broker.ts';
 import { figuresText, type Report, summaryText, together } from './report.ts';
-import { type Outcome, race, stand } from './rounds.ts';
+import { type Outcome, race, stand, uncountedRounds } from './rounds.ts';
 import { allSeries } from './series.ts';
 import { allStanding } from './standing.ts';
 import { install } from './tools.ts';
@@ -18,7 +19,7 @@ import { install } from './tools.ts';
 const HELP = `Usage: npm run bench:kafka -- [options]
 Needs Java 17, Maven, Go, gcc, Python with pip, and a Debian for the source of rdkafka_performance.
 
-  --quick          2 pairs of shorter runs
+  --quick          2 pairs of shorter runs: about 10 minutes instead of 35
   --pairs N        counted runs of each side (default 5)
   --share N        of the length of a run (default 1; quick 0.3)
   --only TEXT      only what has TEXT in its name; may be given several times
@@ -60,6 +61,12 @@ const series = allSeries(share).filter(isWanted);
 const standing = allStanding(share).filter(isWanted);
 if (series.length + standing.length === 0) throw new Error('nothing has such a name: --list');
 
+const START_SECONDS = 15;
+const plannedSeconds = [
+  ...series.map((one) => one.seconds * one.sides.length * (uncountedRounds(one) + rounds)),
+  ...standing.map((one) => one.seconds * one.sides.length * Math.min(rounds, one.roundsMax)),
+].reduce((sum, seconds) => sum + seconds, START_SECONDS);
+
 const say = (text: string): void => void process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
 
 class Comparison {
@@ -67,6 +74,7 @@ class Comparison {
   readonly #began = new Date();
   readonly #outcomes = new Map<string, Outcome>();
   readonly #failures: string[] = [];
+  readonly #progress = new Progress(plannedSeconds);
 
   constructor(options: BrokerOptions) {
     this.#options = options;
@@ -79,11 +87,15 @@ class Comparison {
 
   /** Both stay from series to series, so that they are warm; what is measured at rest starts its own. */
   async run(): Promise<void> {
+    this.#progress.step('starting both', START_SECONDS);
     if (series.length > 0) {
       const brokers = { callboard: new Broker('callboard', this.#options), kafka: new Broker('kafka', this.#options) };
       for (const broker of Object.values(brokers)) await broker.start();
       for (const one of series)
-        await this.#attempt(one.name, () => race(one, { ...this.#table, tools: this.#options.tools, brokers }));
+        await this.#attempt(one.name, async () => {
+          for (const broker of Object.values(brokers)) if (!broker.isRunning) await broker.start();
+          await race(one, { ...this.#table, tools: this.#options.tools, brokers });
+        });
       for (const broker of Object.values(brokers)) await broker.dispose('SIGTERM');
     }
     for (const one of standing) await this.#attempt(one.name, () => stand(one, this.#table, this.#options));
@@ -94,7 +106,7 @@ class Comparison {
       this.#outcomes.set(outcome.name, outcome);
       this.#write();
     };
-    return { rounds, share, say, keep };
+    return { rounds, share, progress: this.#progress, say, keep };
   }
 
   async #attempt(name: string, take: () => Promise<void>): Promise<void> {

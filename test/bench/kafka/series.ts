@@ -28,8 +28,10 @@ export interface Series {
   readonly partitions: number;
   readonly bytes: number;
   readonly records: number;
-  /** The topic is filled once, and stays for all rounds; else each run has one of its own. */
-  readonly isFilled: boolean;
+  /** `once`: the topic is filled before all rounds and stays; else each run has one of its own, `each`: filled. */
+  readonly filled: 'once' | 'each' | 'never';
+  /** What a run is thought to take, until one is over. */
+  readonly seconds: number;
   run(load: Load): Promise<Figures>;
 }
 
@@ -57,6 +59,8 @@ export const atMost = (measure: Measure, ratio: number, of = FSYNC, against = KA
 });
 
 const PARTITIONS = 6;
+/** Topic, start of the tool, and what comes after the last answer. */
+const RUN_SECONDS_LEAST = 2;
 const RATES = [1_000, 10_000, 50_000];
 
 /** @param share of the records of a whole run. */
@@ -65,16 +69,21 @@ export function allSeries(share: number): Series[] {
     ...oneKibibyte,
     hundredBytes('C', 4_000_000),
     hundredBytes('Java', 1_500_000),
+    consumedFirst,
     consumed('C'),
     consumed('Java'),
   ];
-  const shortened = (series: Series): Series => ({ ...series, records: Math.round(series.records * share) });
+  const shortened = (series: Series): Series => ({
+    ...series,
+    records: Math.round(series.records * share),
+    seconds: RUN_SECONDS_LEAST + series.seconds * share,
+  });
   return [...whole.map(shortened), ...RATES.map((rate) => latencySeries(rate, share)), shortened(manyPartitions)];
 }
 
-const produced = (language: Language): Pick<Series, 'run' | 'partitions' | 'isFilled'> => ({
+const produced = (language: Language): Pick<Series, 'run' | 'partitions' | 'filled'> => ({
   partitions: PARTITIONS,
-  isFilled: false,
+  filled: 'never',
   run: (load) => produce(language, load),
 });
 
@@ -92,6 +101,7 @@ const oneKibibyte: readonly Series[] = [
     ],
     bytes: 1024,
     records: 1_500_000,
+    seconds: 6,
   },
   {
     ...produced('Java'),
@@ -106,6 +116,7 @@ const oneKibibyte: readonly Series[] = [
     ],
     bytes: 1024,
     records: 300_000,
+    seconds: 8,
   },
 ];
 
@@ -116,6 +127,7 @@ const hundredBytes = (language: Language, records: number): Series => ({
   targets: [atLeast('mibPerSecond', 1.2)],
   bytes: 100,
   records,
+  seconds: 6,
 });
 
 const consumed = (language: Language): Series => ({
@@ -123,11 +135,19 @@ const consumed = (language: Language): Series => ({
   sides: [FSYNC, KAFKA],
   targets: [atLeast('mibPerSecond', 1), atMost('brokerCpu', 1.3)],
   partitions: PARTITIONS,
-  isFilled: true,
+  filled: 'once',
   bytes: 1024,
   records: 1_500_000,
+  seconds: 3,
   run: (load) => consume(language, load),
 });
+
+const consumedFirst: Series = {
+  ...consumed('C'),
+  name: 'consume 1 KiB for the first time, C',
+  filled: 'each',
+  seconds: 7,
+};
 
 const manyPartitions: Series = {
   ...produced('C'),
@@ -137,6 +157,7 @@ const manyPartitions: Series = {
   partitions: 1_000,
   bytes: 1024,
   records: 500_000,
+  seconds: 6,
 };
 
 function latencySeries(rate: number, share: number): Series {
@@ -147,7 +168,8 @@ function latencySeries(rate: number, share: number): Series {
     sides: [FSYNC, KAFKA],
     targets: (['ackP99', 'ackP999', 'endP99', 'endP999'] as const).map((measure) => atMost(measure, 0.5)),
     partitions: PARTITIONS,
-    isFilled: false,
+    filled: 'never',
+    seconds: 1.5 + pace.warmSeconds + seconds,
     bytes: 1024,
     records: rate * (pace.warmSeconds + seconds),
     run: (load) => latency(load, pace),

@@ -8,6 +8,8 @@ export interface Standing {
   readonly sides: readonly Side[];
   readonly targets: readonly Target[];
   readonly roundsMax: number;
+  /** What a run is thought to take, until one is over. */
+  readonly seconds: number;
   take(broker: BrokerName, options: BrokerOptions): Promise<Figures>;
 }
 
@@ -25,13 +27,15 @@ export function allStanding(share: number): Standing[] {
       sides,
       targets: [atMost('startMs', 0.2)],
       roundsMax: 5,
+      seconds: 5,
       take: (name, options) => withBroker(name, options, async (broker) => ({ startMs: await broker.start() })),
     },
     {
-      name: `start after kill -9 under load, with ${gigabytes} GB`,
+      name: `start after kill -9 under load, with ${gigabytes.toFixed(1)} GB`,
       sides,
       targets: [atMost('startMs', 0.1)],
       roundsMax: 3,
+      seconds: 10 + 30 * share,
       take: (name, options) => withBroker(name, options, (broker) => startAfterCrash(broker, options, gigabytes)),
     },
     {
@@ -39,6 +43,7 @@ export function allStanding(share: number): Standing[] {
       sides,
       targets: [atMost('rss', 0.4)],
       roundsMax: 3,
+      seconds: 16,
       take: (name, options) =>
         withBroker(name, options, async (broker) => {
           await broker.start();
@@ -51,6 +56,7 @@ export function allStanding(share: number): Standing[] {
       sides,
       targets: [atMost('rssPeak', 0.5)],
       roundsMax: 3,
+      seconds: 12,
       take: (name, options) =>
         withBroker(name, options, async (broker) => {
           await broker.start();
