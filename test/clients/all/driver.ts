@@ -7,12 +7,13 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import type { Message, Stored } from '../kafka/message.ts';
 
-const ANSWER_MS_MAX = 90_000;
+const ANSWER_MS_MAX = 280_000;
 
 /** What drivers are asked; each kind of answer stands beside it. */
 export interface Jobs {
   produce: { readonly job: Produce; readonly done: null };
   transact: { readonly job: Transact; readonly done: null };
+  move: { readonly job: Move; readonly done: { readonly lives: number } };
   read: { readonly job: Read; readonly done: readonly Stored[] };
   join: { readonly job: Join; readonly done: null };
   seen: { readonly job: object; readonly done: Seen };
@@ -44,6 +45,15 @@ export interface Transact {
   readonly partition: number;
   readonly messages: readonly Message[];
   readonly commit: boolean;
+}
+
+/** Consume, transform, produce, in transactions; done when nothing has come for so long. */
+export interface Move {
+  readonly id: string;
+  readonly group: string;
+  readonly source: string;
+  readonly to: string;
+  readonly quietMs: number;
 }
 
 export interface Read {

@@ -9,7 +9,8 @@ import { parseArgs } from 'node:util';
 import { TestNode } from '../../node/harness.ts';
 import { type Client, installAll } from './clients.ts';
 import { Driver, Unsupported } from './driver.ts';
-import { readBy, type Scenario, scenarios } from './scenarios.ts';
+import { readBy, scenarios } from './scenarios.ts';
+import type { Scenario } from './stage.ts';
 
 const HELP = `Usage: npm run test:clients:all -- [options]
 Needs Java 17 with Maven, Go, and Python with venv.
@@ -29,7 +30,7 @@ const { values } = parseArgs({
   },
 });
 
-const SCENARIO_MS_MAX = 150_000;
+const SCENARIO_MS_MAX = 300_000;
 
 const say = (text: string): void => void process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
 const isAsked = (name: string, texts: readonly string[]): boolean =>
@@ -46,8 +47,8 @@ let topics = 0;
 
 async function play(node: TestNode, client: Client, scenario: Scenario): Promise<Played> {
   const drivers: Driver[] = [];
-  const start = (other = client): Driver => {
-    const driver = new Driver(other.command, node.kafka);
+  const start = (other = client, broker = node.kafka): Driver => {
+    const driver = new Driver(other.command, broker);
     drivers.push(driver);
     return driver;
   };
@@ -58,7 +59,7 @@ async function play(node: TestNode, client: Client, scenario: Scenario): Promise
     return { client: client.name, scenario: scenario.name, mark, why };
   };
   try {
-    await scenario.play({ node, start, topic: `clients-${topics++}` });
+    await scenario.play({ node, start, client, topic: `clients-${topics++}` });
     return done('yes');
   } catch (error) {
     if (error instanceof Unsupported) return done('none', error.message);

@@ -4,26 +4,13 @@
  */
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import { apiVersions } from '../../../src/protocols/kafka/calls/api-versions.ts';
-import { endTxn } from '../../../src/protocols/kafka/calls/end-txn.ts';
-import type { TestNode } from '../../node/harness.ts';
+import { TestNode } from '../../node/harness.ts';
+import { LosingProxy } from '../kafka/losing-proxy.ts';
 import { type Message, type Stored, sampleMessages, stored } from '../kafka/message.ts';
-import { Wire } from '../kafka/wire.ts';
 import type { Client } from './clients.ts';
-import { type Driver, type GroupKind, type Read, type Seen, Unsupported } from './driver.ts';
-
-export interface Stage {
-  readonly node: TestNode;
-  /** A driver of the client, ended with the scenario. */
-  start(client?: Client): Driver;
-  /** A name that nobody else has. */
-  readonly topic: string;
-}
-
-export interface Scenario {
-  readonly name: string;
-  play(stage: Stage): Promise<void>;
-}
+import type { Driver, GroupKind, Read, Seen } from './driver.ts';
+import { committedValues, exactlyOnce } from './exactly-once.ts';
+import type { Scenario, Stage } from './stage.ts';
 
 const PLAIN = { partition: 0, codec: 'none', acks: -1, idempotent: false } as const;
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
@@ -188,11 +175,7 @@ async function administration({ start, topic }: Stage): Promise<void> {
 }
 
 /** Of two transactions who reads what is committed sees one. */
-async function transactions({ node, start, topic }: Stage): Promise<void> {
-  const wire = await Wire.connect(node.kafkaPort);
-  const served = await wire.ask(apiVersions, 0, {});
-  wire.end();
-  if (!served?.apiKeys.some(({ apiKey }) => apiKey === endTxn.key)) throw new Unsupported('the node has none');
+async function transactions({ start, topic }: Stage): Promise<void> {
   const driver = start();
   await driver.ask('createTopic', { topic, partitions: 1 });
   for (const [word, commit] of [['aborted', false] as const, ['committed', true] as const])
@@ -204,18 +187,69 @@ async function transactions({ node, start, topic }: Stage): Promise<void> {
   );
 }
 
+/** Answers get lost: what is sent again is stored once, in its order. */
+async function droppedAnswers({ start, topic, client }: Stage): Promise<void> {
+  const proxy = new LosingProxy();
+  const advertised = `127.0.0.1:${await proxy.listen()}`;
+  const flags = ['--topics-partitions', '1', '--log-level', 'warn', '--kafka-advertised', advertised];
+  const own = await TestNode.start({ flags });
+  try {
+    proxy.to = own.kafkaPort;
+    const driver = start(client, advertised);
+    const messages = Array.from({ length: 100 }, (_, index) => message(`${index}`));
+    const times = { idempotent: true, pauseMs: 5 };
+    await driver.ask('produce', { ...PLAIN, ...times, topic, messages });
+    ok(proxy.lost > 0, 'no answer was lost');
+    isSame(await driver.ask('read', all(topic, messages.length)), stored(messages));
+    equal((await committedValues(own, topic)).length, messages.length, 'something is behind them');
+  } finally {
+    proxy.close();
+    await own.dispose();
+  }
+}
+
+/** From one protocol of groups to the other and back, member by member. */
+async function changeOver({ start, topic }: Stage): Promise<void> {
+  const [admin, first, second, third] = [start(), start(), start(), start()];
+  await admin.ask('createTopic', { topic, partitions: 4 });
+  await fill(admin, topic, ['one']);
+  const job = { group: topic, topic, instance: null };
+  await first.ask('join', { ...job, kind: 'cooperative' });
+  await until([first], 'all partitions for the first', isShared);
+  await second.ask('join', { ...job, kind: 'consumer' });
+  await until([first, second], 'half of the partitions each', isShared);
+  await until([first, second], 'what was there', hasRead('one'));
+  await Promise.all([first.ask('commit', {}), second.ask('commit', {})]);
+  await first.ask('leave', {});
+  await until([second], 'all partitions for the one that lets the node assign', isShared);
+  await third.ask('join', { ...job, kind: 'range' });
+  await until([second, third], 'half of the partitions each, again', isShared);
+  await fill(admin, topic, ['two']);
+  await until([second, third], 'what came later', hasRead('two'));
+  await second.ask('commit', {});
+  await third.ask('commit', {});
+  await second.ask('leave', {});
+  await until([third], 'all partitions for the one that assigns itself', isShared);
+  await fill(admin, topic, ['three']);
+  await until([third], 'what came last', hasRead('three'));
+  ok(!(await third.ask('seen', {})).values.some((value) => value.startsWith('one')), 'committed, and read again');
+}
+
 export const scenarios: readonly Scenario[] = [
   { name: 'codecs', play: codecs },
   { name: 'acks', play: acks },
   { name: 'idempotent, node killed', play: idempotence },
+  { name: 'idempotent, answers dropped', play: droppedAnswers },
   groups('range'),
   groups('cooperative'),
   groups('consumer'),
+  { name: 'group changes over', play: changeOver },
   { name: 'member killed', play: memberCrash },
   { name: 'static member', play: staticMember },
   { name: 'commit, node killed', play: restart },
   { name: 'administration', play: administration },
   { name: 'transactions', play: transactions },
+  { name: 'exactly once, node killed', play: exactlyOnce },
 ];
 
 /** What the client writes, read by another; names, times and all. */

@@ -74,6 +74,52 @@ func (f *franz) transact(j job) error {
 	return client.EndTransaction(context.Background(), kgo.TransactionEndTry(j.Commit))
 }
 
+// move consumes, transforms and produces until nothing has come for a while. A failure ends the session, and a new one goes on.
+func (f *franz) move(j job) (int, error) {
+	lives, heard, quiet := 0, time.Now(), time.Duration(j.QuietMs)*time.Millisecond
+	for time.Since(heard) < quiet {
+		lives++
+		session, err := kgo.NewGroupTransactSession(kgo.SeedBrokers(f.broker), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionalID(j.ID),
+			kgo.TransactionTimeout(30*time.Second), kgo.ConsumerGroup(j.Group), kgo.ConsumeTopics(j.Source), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.RequireStableFetchOffsets(), kgo.SessionTimeout(6*time.Second), kgo.HeartbeatInterval(500*time.Millisecond))
+		if err != nil {
+			return lives, err
+		}
+		for time.Since(heard) < quiet {
+			moved, err := f.moveOne(session, j.To)
+			if moved > 0 || err != nil {
+				heard = time.Now()
+			}
+			if err != nil {
+				break
+			}
+		}
+		session.Close()
+	}
+	return lives, nil
+}
+
+func (f *franz) moveOne(session *kgo.GroupTransactSession, to string) (int, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	fetches := session.PollRecords(ctx, 500)
+	if fetches.NumRecords() == 0 {
+		return 0, nil
+	}
+	if err := session.Begin(); err != nil {
+		return 0, err
+	}
+	long, stop := context.WithTimeout(context.Background(), 30*time.Second)
+	defer stop()
+	promise := kgo.AbortingFirstErrPromise(session.Client())
+	fetches.EachRecord(func(r *kgo.Record) {
+		session.Produce(long, &kgo.Record{Topic: to, Partition: 0, Value: append([]byte("moved "), r.Value...)}, promise.Promise())
+	})
+	failed := promise.Err()
+	_, err := session.End(long, failed == nil)
+	return fetches.NumRecords(), err
+}
+
 func (f *franz) read(j job) ([]message, error) {
 	isolation := kgo.ReadUncommitted()
 	if j.Committed {

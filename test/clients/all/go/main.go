@@ -39,6 +39,9 @@ type job struct {
 	Kind       string    `json:"kind"`
 	Instance   *string   `json:"instance"`
 	Retention  string    `json:"retention"`
+	Source     string    `json:"source"`
+	To         string    `json:"to"`
+	QuietMs    int       `json:"quietMs"`
 }
 
 // unsupported says that a client has no such thing, which is no fault of the broker's.
@@ -49,6 +52,7 @@ func (u unsupported) Error() string { return string(u) }
 type client interface {
 	produce(job) error
 	transact(job) error
+	move(job) (int, error)
 	read(job) ([]message, error)
 	join(job) error
 	commit() error
@@ -111,6 +115,9 @@ func run(c client, j job) (any, error) {
 		return nil, c.produce(j)
 	case "transact":
 		return nil, c.transact(j)
+	case "move":
+		lives, err := c.move(j)
+		return map[string]any{"lives": lives}, err
 	case "read":
 		return c.read(j)
 	case "join":

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -99,6 +100,143 @@ func (s *saramaClient) transact(j job) error {
 		return producer.CommitTxn()
 	}
 	return producer.AbortTxn()
+}
+
+// move consumes, transforms and produces until nothing has come for a while. A failure ends both clients, and new ones go on.
+func (s *saramaClient) move(j job) (int, error) {
+	m := &saramaMover{to: j.To, group: j.Group, heard: time.Now()}
+	quiet := time.Duration(j.QuietMs) * time.Millisecond
+	lives := 0
+	for m.silent() < quiet {
+		lives++
+		if err := s.moveOn(m, j, quiet); err != nil {
+			m.hear()
+			time.Sleep(200 * time.Millisecond)
+		}
+	}
+	return lives, nil
+}
+
+type saramaMover struct {
+	producer  sarama.AsyncProducer
+	to, group string
+	lock      sync.Mutex
+	heard     time.Time
+	failed    chan error
+}
+
+func (m *saramaMover) hear() {
+	m.lock.Lock()
+	m.heard = time.Now()
+	m.lock.Unlock()
+}
+
+func (m *saramaMover) silent() time.Duration {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	return time.Since(m.heard)
+}
+
+func (s *saramaClient) moveOn(m *saramaMover, j job, quiet time.Duration) error {
+	c := config()
+	c.Producer.Idempotent, c.Net.MaxOpenRequests, c.Producer.RequiredAcks = true, 1, sarama.WaitForAll
+	c.Producer.Transaction.ID, c.Producer.Transaction.Timeout = j.ID, 30*time.Second
+	c.Producer.Retry.Max = 20
+	c.Consumer.IsolationLevel, c.Consumer.Offsets.Initial, c.Consumer.Offsets.AutoCommit.Enable = sarama.ReadCommitted, sarama.OffsetOldest, false
+	c.Consumer.Group.Session.Timeout, c.Consumer.Group.Heartbeat.Interval = 6*time.Second, 500*time.Millisecond
+	producer, err := sarama.NewAsyncProducer([]string{s.broker}, c)
+	if err != nil {
+		return err
+	}
+	defer producer.AsyncClose()
+	group, err := sarama.NewConsumerGroup([]string{s.broker}, j.Group, c)
+	if err != nil {
+		return err
+	}
+	defer group.Close()
+	m.producer, m.failed = producer, make(chan error, 100)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil {
+			if err := group.Consume(ctx, []string{j.Source}, m); err != nil {
+				m.failed <- err
+				return
+			}
+		}
+	}()
+	for m.silent() < quiet {
+		select {
+		case err := <-m.failed:
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func (m *saramaMover) Setup(sarama.ConsumerGroupSession) error   { return nil }
+func (m *saramaMover) Cleanup(sarama.ConsumerGroupSession) error { return nil }
+
+var oneTransaction sync.Mutex
+
+func (m *saramaMover) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	for {
+		batch := []*sarama.ConsumerMessage{}
+		late := time.After(50 * time.Millisecond)
+		for gathering := true; gathering && len(batch) < 500; {
+			select {
+			case r, more := <-claim.Messages():
+				if !more {
+					return nil
+				}
+				batch = append(batch, r)
+			case <-late:
+				gathering = false
+			case <-session.Context().Done():
+				return nil
+			}
+		}
+		if len(batch) == 0 {
+			continue
+		}
+		m.hear()
+		if err := m.moveBatch(batch, session); err != nil {
+			select {
+			case m.failed <- err:
+			default:
+			}
+			return err
+		}
+	}
+}
+
+// The producer has one transaction at a time, and each partition is read by a goroutine of its own.
+func (m *saramaMover) moveBatch(batch []*sarama.ConsumerMessage, session sarama.ConsumerGroupSession) error {
+	oneTransaction.Lock()
+	defer oneTransaction.Unlock()
+	if session.Context().Err() != nil {
+		return session.Context().Err()
+	}
+	if err := m.producer.BeginTxn(); err != nil {
+		return err
+	}
+	go func(producer sarama.AsyncProducer) {
+		for _, r := range batch {
+			producer.Input() <- &sarama.ProducerMessage{Topic: m.to, Partition: 0, Value: sarama.StringEncoder("moved " + string(r.Value))}
+		}
+	}(m.producer)
+	for range batch {
+		select {
+		case <-m.producer.Successes():
+		case failed := <-m.producer.Errors():
+			return failed
+		}
+	}
+	if err := m.producer.AddMessageToTxn(batch[len(batch)-1], m.group, nil); err != nil {
+		return err
+	}
+	return m.producer.CommitTxn()
 }
 
 func (s *saramaClient) read(j job) ([]message, error) {

@@ -44,6 +44,7 @@ public class Driver {
     switch (job.get("do").asText()) {
       case "produce": return produce(job);
       case "transact": return transact(job);
+      case "move": return move(job);
       case "read": return read(job);
       case "join": member = new Member(job); return json.nullNode();
       case "seen": return member.seen();
@@ -91,6 +92,42 @@ public class Driver {
       if (job.get("commit").asBoolean()) producer.commitTransaction(); else producer.abortTransaction();
     }
     return json.nullNode();
+  }
+
+  /** Consume, transform, produce: until nothing has come for a while. A failure ends both clients, and new ones go on. */
+  static JsonNode move(JsonNode job) throws Exception {
+    long quietMs = job.get("quietMs").asLong();
+    long[] heard = {System.currentTimeMillis()};
+    int lives = 0;
+    while (System.currentTimeMillis() - heard[0] < quietMs) {
+      lives++;
+      try (KafkaProducer<String, String> producer = new KafkaProducer<>(properties("transactional.id", job.get("id").asText(), "transaction.timeout.ms", "30000", "delivery.timeout.ms", "25000", "request.timeout.ms", "10000"), new StringSerializer(), new StringSerializer());
+           KafkaConsumer<String, String> consumer = new KafkaConsumer<>(properties("group.id", job.get("group").asText(), "isolation.level", "read_committed", "auto.offset.reset", "earliest", "enable.auto.commit", "false", "session.timeout.ms", "6000"), new StringDeserializer(), new StringDeserializer())) {
+        producer.initTransactions();
+        consumer.subscribe(List.of(job.get("source").asText()));
+        while (System.currentTimeMillis() - heard[0] < quietMs) {
+          ConsumerRecords<String, String> records = consumer.poll(Duration.ofMillis(500));
+          if (records.isEmpty()) continue;
+          heard[0] = System.currentTimeMillis();
+          moveOne(records, producer, consumer, job.get("to").asText());
+        }
+      } catch (org.apache.kafka.common.KafkaException error) {
+        heard[0] = System.currentTimeMillis();
+        Thread.sleep(200);
+      }
+    }
+    return json.createObjectNode().put("lives", lives);
+  }
+
+  static void moveOne(ConsumerRecords<String, String> records, KafkaProducer<String, String> producer, KafkaConsumer<String, String> consumer, String to) {
+    producer.beginTransaction();
+    Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+    for (ConsumerRecord<String, String> record : records) {
+      producer.send(new ProducerRecord<>(to, 0, null, "moved " + record.value()));
+      offsets.put(new TopicPartition(record.topic(), record.partition()), new OffsetAndMetadata(record.offset() + 1));
+    }
+    producer.sendOffsetsToTransaction(offsets, consumer.groupMetadata());
+    producer.commitTransaction();
   }
 
   static JsonNode read(JsonNode job) {

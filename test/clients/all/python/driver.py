@@ -7,6 +7,8 @@ import time
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
 
 BROKER = sys.argv[1]
 
@@ -47,6 +49,52 @@ def transact(job):
     send_all(producer, job)
     (producer.commit_transaction if job['commit'] else producer.abort_transaction)()
     producer.close()
+
+
+def move(job):
+    """Consume, transform, produce: until nothing has come for a while. A failure ends both clients, and new ones go on."""
+    heard, lives, quiet = time.time(), 0, job['quietMs'] / 1000
+    while time.time() - heard < quiet:
+        lives += 1
+        producer = KafkaProducer(bootstrap_servers=BROKER, transactional_id=job['id'], transaction_timeout_ms=30000, delivery_timeout_ms=25000,
+                                 request_timeout_ms=10000)
+        consumer = KafkaConsumer(job['source'], bootstrap_servers=BROKER, group_id=job['group'], isolation_level='read_committed',
+                                 auto_offset_reset='earliest', enable_auto_commit=False, session_timeout_ms=6000, heartbeat_interval_ms=500)
+        try:
+            producer.init_transactions()
+            while time.time() - heard < quiet:
+                records = consumer.poll(500, max_records=500)
+                if not records:
+                    continue
+                heard = time.time()
+                move_one(records, producer, consumer, job['to'])
+        except KafkaError:
+            heard = time.time()
+        finally:
+            close_quietly(consumer.close)
+            close_quietly(lambda: producer.close(1))
+    return {'lives': lives}
+
+
+def move_one(records, producer, consumer, to):
+    producer.begin_transaction()
+    sent, offsets = [], {}
+    for place, batch in records.items():
+        sent += [producer.send(to, partition=0, value=b'moved ' + record.value) for record in batch]
+        offsets[place] = OffsetAndMetadata(batch[-1].offset + 1, '', -1)
+    producer.flush(30)
+    for one in sent:
+        one.get(1)
+    producer.send_offsets_to_transaction(offsets, consumer.group_metadata())
+    producer.commit_transaction()
+
+
+def close_quietly(close):
+    """What does not close in order has failed before, and that is why it is closed."""
+    try:
+        close()
+    except KafkaError as error:
+        print(repr(error), file=sys.stderr)
 
 
 def read(job):
@@ -186,8 +234,8 @@ member = None
 def run(job):
     global member
     what = job['do']
-    if what in ('produce', 'transact', 'read'):
-        return {'produce': produce, 'transact': transact, 'read': read}[what](job)
+    if what in ('produce', 'transact', 'move', 'read'):
+        return {'produce': produce, 'transact': transact, 'move': move, 'read': read}[what](job)
     if what == 'join':
         member = Member(job)
         return None
