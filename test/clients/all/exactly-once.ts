@@ -84,7 +84,10 @@ async function valuesOf(client: Client, topic: string, end: number): Promise<str
   const iterator = consumer[Symbol.asyncIterator]();
   // Behind the last record there may be marks, which nobody is shown.
   for (let last = -1; last < end - 1; ) {
-    const next = await Promise.race([iterator.next(), new Promise<null>((resolve) => setTimeout(resolve, 5_000, null))]);
+    const next = await Promise.race([
+      iterator.next(),
+      new Promise<null>((resolve) => setTimeout(resolve, 5_000, null)),
+    ]);
     if (next === null || next.done === true) break;
     values.push(String(next.value.value));
     last = next.value.offset;

@@ -13,7 +13,7 @@ import { readBy, scenarios } from './scenarios.ts';
 import type { Scenario } from './stage.ts';
 
 const HELP = `Usage: npm run test:clients:all -- [options]
-Needs Java 17 with Maven, Go, and Python with venv.
+Needs Java 17 with Maven, Go, Python with venv, and a C++ compiler with the headers of the system's Node.js.
 
   --client TEXT    only clients whose name contains TEXT; may be given several times
   --scenario TEXT  only scenarios whose name contains TEXT; may be given several times
