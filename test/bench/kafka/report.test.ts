@@ -31,6 +31,7 @@ test('reports are put together, the last of a series counts, and misses are coun
     machine: '',
     began: '',
     failures: [],
+    repeated: [],
     outcomes: [{ name, share: 1, sides, targets: [atLeast('mibPerSecond', ratio)] }],
   });
   const all = together([report('a', 5), report('b', 5), report('a', 1)]);

@@ -9,16 +9,19 @@ export interface Report {
   readonly began: string;
   readonly outcomes: readonly Outcome[];
   readonly failures: readonly string[];
+  /** Runs that failed and were made once more. */
+  readonly repeated: readonly string[];
 }
 
 const values = ({ runs }: SideRuns, measure: Measure): number[] =>
   runs.map((run) => run[measure] ?? Number.NaN).filter(Number.isFinite);
 
-export function figuresText({ machine, began, outcomes, failures }: Report): string {
+export function figuresText({ machine, began, outcomes, failures, repeated }: Report): string {
   return [
     `${began.slice(0, 16).replace('T', ' ')} UTC, ${machine}. Medians, [min..max].`,
     ...outcomes.map((outcome) => `### ${outcome.name}\n\n${lengthText(outcome)}\n\n${outcomeTable(outcome)}`),
     ...failures.map((failure) => `**Failed:** ${failure}`),
+    ...repeated.map((failure) => `**Failed, and was run once more:** ${failure}`),
   ].join('\n\n');
 }
 
@@ -26,9 +29,10 @@ export function figuresText({ machine, began, outcomes, failures }: Report): str
 export function together(reports: readonly Report[]): Report {
   const outcomes = new Map(reports.flatMap((one) => one.outcomes.map((outcome) => [outcome.name, outcome])));
   const failures = reports.flatMap((one) => one.failures);
+  const repeated = reports.flatMap((one) => one.repeated);
   const [first] = reports;
   if (first === undefined) throw new Error('there is no report');
-  return { ...first, outcomes: [...outcomes.values()], failures };
+  return { ...first, outcomes: [...outcomes.values()], failures, repeated };
 }
 
 function lengthText({ sides, share }: Outcome): string {

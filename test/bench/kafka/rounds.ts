@@ -27,11 +27,13 @@ export interface Place {
   readonly share: number;
   readonly progress: Progress;
   say(text: string): void;
+  /** A run has failed and is made once more: one bad moment of the machine should not cost a whole series. */
+  repeated(text: string): void;
   /** Is given what a series came to until now, again after each round: nothing measured is lost. */
   keep(outcome: Outcome): void;
 }
 
-type Table = Pick<Place, 'rounds' | 'share' | 'progress' | 'say' | 'keep'>;
+type Table = Pick<Place, 'rounds' | 'share' | 'progress' | 'say' | 'repeated' | 'keep'>;
 
 /** Topics of this process that were made until now. */
 let topics = 0;
@@ -51,7 +53,7 @@ export async function race(series: Series, place: Place): Promise<void> {
   for (let round = 0; round < uncountedRounds(series); round++)
     for (const side of series.sides) {
       place.progress.step(`${series.name}, a round that does not count: ${side.label}`, series.seconds);
-      await take(side);
+      await twice(take, series.name, side, place);
     }
   await inTurn(series, place, place.rounds, take);
   for (const [side, topic] of filled) await place.brokers[side.broker].deleteTopic(topic);
@@ -75,11 +77,20 @@ async function inTurn(
   for (let round = 1; round <= rounds; round++) {
     for (const [index, side] of sides.entries()) {
       place.progress.step(`${name}, round ${round} of ${rounds}: ${side.label}`, seconds);
-      const figures = await take(side);
+      const figures = await twice(take, name, side, place);
       all[index]?.runs.push(figures);
       place.say(`${name}, round ${round} of ${rounds}, ${side.label}: ${figuresLine(figures)}`);
     }
     place.keep({ name, share: place.share, sides: all, targets });
+  }
+}
+
+async function twice(take: (side: Side) => Promise<Figures>, name: string, side: Side, place: Table): Promise<Figures> {
+  try {
+    return await take(side);
+  } catch (error) {
+    place.repeated(`${name}, ${side.label}: ${error instanceof Error ? error.message : String(error)}`);
+    return await take(side);
   }
 }
 

@@ -74,6 +74,7 @@ class Comparison {
   readonly #began = new Date();
   readonly #outcomes = new Map<string, Outcome>();
   readonly #failures: string[] = [];
+  readonly #repeated: string[] = [];
   readonly #progress = new Progress(plannedSeconds);
 
   constructor(options: BrokerOptions) {
@@ -81,8 +82,8 @@ class Comparison {
   }
 
   get report(): Report {
-    const [outcomes, failures] = [[...this.#outcomes.values()], this.#failures];
-    return { machine: machineText(), began: this.#began.toISOString(), outcomes, failures };
+    const [outcomes, failures, repeated] = [[...this.#outcomes.values()], this.#failures, this.#repeated];
+    return { machine: machineText(), began: this.#began.toISOString(), outcomes, failures, repeated };
   }
 
   /** Both stay from series to series, so that they are warm; what is measured at rest starts its own. */
@@ -106,7 +107,11 @@ class Comparison {
       this.#outcomes.set(outcome.name, outcome);
       this.#write();
     };
-    return { rounds, share, progress: this.#progress, say, keep };
+    const repeated = (text: string): void => {
+      this.#repeated.push(text);
+      say(`once more: ${text}`);
+    };
+    return { rounds, share, progress: this.#progress, say, repeated, keep };
   }
 
   async #attempt(name: string, take: () => Promise<void>): Promise<void> {
