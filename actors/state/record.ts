@@ -109,7 +109,8 @@ export class Replay<Entry> {
 
   /** False for what a newer version wrote. */
   #take(bytes: Uint8Array | null): boolean {
-    const value = bytes === null ? null : this.#codec.decode(bytes);
+    // A copy: what a record has of bytes would point into memory that was leased for the read.
+    const value = bytes === null ? null : this.#codec.decode(new Uint8Array(bytes));
     if (!Array.isArray(value) || value[0] !== FORMAT) return false;
     const [, mark, content] = value;
     if (mark === SNAPSHOT_BEGIN) {

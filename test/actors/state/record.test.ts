@@ -51,6 +51,17 @@ test('records are read in order, and those of a batch before the offset only onc
   t.deepEqual(state.records, ['c']);
 });
 
+test('bytes in a record stay as they are when the memory that was read into is used again', (t) => {
+  const found: unknown[] = [];
+  const state = { reset: () => {}, apply: (record: unknown) => found.push(record), decode: (value: unknown) => value };
+  const bytes = Uint8Array.from(
+    logOf(...packRecords([{ assignment: Uint8Array.of(1, 2, 3) }], codec, 1).map((one) => one.bytes)),
+  );
+  new Replay<unknown>(codec, state, false).add(bytes, 0);
+  bytes.fill(0xff);
+  t.deepEqual(found, [{ assignment: Uint8Array.of(1, 2, 3) }]);
+});
+
 test('a snapshot stands for all before it', (t) => {
   t.deepEqual(read(logOf(...plain('a', 'b'), ...snapshot('ab'), ...plain('c'))).records, ['ab', 'c']);
 });
