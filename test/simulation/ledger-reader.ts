@@ -108,8 +108,10 @@ export class LedgerReader extends Party {
       return;
     }
     while (opened.value.next()) {
-      const { offset, key } = opened.value;
-      if (offset >= position) this.#ledger.read(place, offset, decoder.decode(key ?? undefined));
+      const { offset, key, value } = opened.value;
+      const name = decoder.decode(key ?? undefined);
+      const isKey = name.startsWith('@');
+      if (offset >= position) this.#ledger.read(place, offset, isKey ? decoder.decode(value ?? undefined) : name);
     }
   }
 

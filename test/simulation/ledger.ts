@@ -4,6 +4,7 @@
  * the offset of a committed transaction. Never talks to the node.
  */
 import type { Checker, PlaceHistory } from './checker.ts';
+import { keyIn } from './party.ts';
 
 /**
  * `open`: nobody has asked to commit it. `doubtful`: somebody has, and heard nothing. A transaction that was left alone is
@@ -73,13 +74,33 @@ export class Ledger {
   /** Everything was read: is a transaction torn, or lost? */
   finish(): void {
     if (this.#lossy) return;
+    const last = this.#lastOfKeys();
     for (const { name, records, outcome } of this.#transactions) {
-      const seen = [...records.keys()].filter((record) => this.#seen.has(record)).length;
-      if (outcome === 'committed' && seen < records.size)
-        this.#violate(`${name} was committed, and ${seen} of its ${records.size} records are there`);
-      if (outcome === 'doubtful' && seen > 0 && seen < records.size)
-        this.#violate(`${name} is torn: ${seen} of its ${records.size} records are there`);
+      const due = [...records.keys()].filter((record) => this.#seen.has(record) || !this.#isReplaced(record, last));
+      const missing = due.filter((record) => !this.#seen.has(record));
+      if (outcome === 'committed' && missing.length > 0)
+        this.#violate(`${name} was committed, and ${missing} are not there`);
+      if (outcome === 'doubtful' && missing.length > 0 && missing.length < due.length)
+        this.#violate(`${name} is torn: ${missing} of ${due} are not there`);
     }
+  }
+
+  /** By partition and key, the last record that was or may have been committed, in the order in which they were written. */
+  #lastOfKeys(): Map<string, string> {
+    const last = new Map<string, string>();
+    for (const [record, { outcome, records }] of this.#of) {
+      const isThere = outcome === 'committed' || outcome === 'doubtful';
+      if (isThere) last.set(`${records.get(record)?.name} ${keyIn(record)}`, record);
+    }
+    return last;
+  }
+
+  /** May compaction have taken it out? */
+  #isReplaced(record: string, last: ReadonlyMap<string, string>): boolean {
+    const place = this.#of.get(record)?.records.get(record);
+    const key = keyIn(record);
+    if (place === undefined || key === undefined || place.topic.settings.cleanup === 'delete') return false;
+    return last.get(`${place.name} ${key}`) !== record;
   }
 
   get groups(): readonly string[] {

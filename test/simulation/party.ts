@@ -78,11 +78,23 @@ export function refusalOf(outcome: Outcome, call: Reply['call']): FaultCode | 'l
 
 const PADDING = 'x'.repeat(100_000);
 
-/** Records with a name as key, and as many bytes of value as the last part of the name says. */
+/**
+ * Records with a name as key, and as many bytes of value as the last part of the name says; where the name has a key in it,
+ * behind `@`, that is the key and the name is the value.
+ */
 export function batchOf(records: readonly string[], timestamp: number, producer?: BatchProducer): Uint8Array {
   const builder = new BatchBuilder();
-  for (const record of records) builder.add(timestamp, record, PADDING.slice(0, bytesIn(record)));
+  for (const record of records) {
+    const key = keyIn(record);
+    if (key === undefined) builder.add(timestamp, record, PADDING.slice(0, bytesIn(record)));
+    else builder.add(timestamp, key, record);
+  }
   return builder.finish(crc32c, producer === undefined ? {} : { producer });
+}
+
+/** What several records share; undefined where the name stands for one alone. */
+export function keyIn(record: string): string | undefined {
+  return /@\S+/.exec(record)?.[0];
 }
 
 export function bytesIn(record: string): number {

@@ -22,6 +22,8 @@ import { batchOf, CALL_MS_MAX, Party, type Surroundings } from './party.ts';
 const TIMEOUT_MS = 30_000;
 const PAUSE_MS = [1_000, 12_000] as const;
 const AGAIN_MS = [50, 1_500] as const;
+/** That it writes under again and again: where its topic is compacted, the last one committed stays. */
+const KEYS = 6;
 const END_ATTEMPTS_MAX = 3;
 
 /** One instance of the producer, in one epoch. */
@@ -96,7 +98,8 @@ export class TransactionalProducer extends Party {
     const place = this.#ledger.places[this.random.below(this.#ledger.places.length)] as PlaceHistory;
     const records = Array.from({ length: 1 + this.random.below(3) }, () => {
       this.#records += 1;
-      return `${place.name} ${transaction.name}#${this.#records} ~${this.random.below(300)}`;
+      const key = this.random.chance(0.5) ? ` @${this.name}-${this.random.below(KEYS)}` : '';
+      return `${place.name} ${transaction.name}#${this.#records}${key} ~${this.random.below(300)}`;
     });
     for (const record of records) this.#ledger.writes(transaction, place, record);
     const baseSequence = writer.sequences.get(place) ?? 0;
