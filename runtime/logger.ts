@@ -3,8 +3,11 @@
  * written before the call returns, so that a thread that ends in the next moment has lost none; it is for events, never
  * for messages.
  */
-import { destination, type LoggerOptions as PinoOptions, pino, stdSerializers, stdTimeFunctions } from 'pino';
+import { createRequire } from 'node:module';
+import type { Logger as Pino, LoggerOptions as PinoOptions } from 'pino';
 import type { Logger } from './ports.ts';
+
+type PinoModule = typeof import('pino');
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFormat = 'json' | 'pretty';
@@ -18,8 +21,35 @@ export interface LoggerOptions {
 }
 
 const STANDARD_ERROR = 2;
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+/** By then a start is over; and what is loaded must not wait until there are no descriptors left to load it with. */
+const LOAD_AFTER_MS = 1_000;
 
+/** Loads pino with the first line that is written, or after a second: a thread that starts has others to load. */
 export function createLogger(options: LoggerOptions): Logger {
+  let pino: Pino | null = null;
+  const loaded = (): Pino => {
+    pino ??= openPino(options);
+    return pino;
+  };
+  setTimeout(loaded, LOAD_AFTER_MS).unref();
+  const least = LEVELS.indexOf(options.level);
+  const writes =
+    (level: LogLevel): Logger[LogLevel] =>
+    (fields, message) => {
+      if (LEVELS.indexOf(level) >= least) loaded()[level](fields, message);
+    };
+  return { debug: writes('debug'), info: writes('info'), warn: writes('warn'), error: writes('error') };
+}
+
+function openPino(options: LoggerOptions): Pino {
+  const { destination, pino, stdSerializers, stdTimeFunctions } = createRequire(import.meta.url)('pino') as PinoModule;
+  const standardError = (): ((line: string) => void) => {
+    const target = destination({ fd: STANDARD_ERROR, sync: true });
+    return (line) => {
+      target.write(line);
+    };
+  };
   const settings: PinoOptions = {
     level: options.level,
     base: options.fields ?? {},
@@ -29,20 +59,7 @@ export function createLogger(options: LoggerOptions): Logger {
   };
   const write = options.write ?? standardError();
   const stream = options.format === 'json' ? { write } : { write: (line: string) => write(pretty(line)) };
-  const log = pino(settings, stream);
-  return {
-    debug: (fields, message) => log.debug(fields, message),
-    info: (fields, message) => log.info(fields, message),
-    warn: (fields, message) => log.warn(fields, message),
-    error: (fields, message) => log.error(fields, message),
-  };
-}
-
-function standardError(): (line: string) => void {
-  const target = destination({ fd: STANDARD_ERROR, sync: true });
-  return (line) => {
-    target.write(line);
-  };
+  return pino(settings, stream);
 }
 
 /** `12:34:56.789 WARN message key=value …`; a stack goes on lines of its own. */

@@ -167,19 +167,16 @@ async function runIn(
   };
 }
 
-/** The admin server comes up beside the shards; without them it does not stay. */
+/** The admin server comes up behind the shards, which would wait for a processor beside it. */
 async function serve(plan: ShardPlan, system: System, failure: Promise<Error>): Promise<Admin> {
   const { settings } = plan;
-  const serving = serveAdmin(system, settings);
+  await system.start(plan);
+  const admin = await serveAdmin(system, settings);
   try {
-    const [admin] = await Promise.all([serving, system.start(plan)]);
     await untilReady(system, listenersOf(settings), failure);
     return admin;
   } catch (error) {
-    await serving.then(
-      (admin) => admin.close(),
-      () => undefined,
-    );
+    await admin.close();
     throw error;
   }
 }
@@ -231,7 +228,7 @@ async function serveAdmin(system: System, settings: Settings): Promise<Admin> {
         values: system.counters.values(definition.name),
       })),
   };
-  // Only here: HTTP takes its time to load, and the threads are on their way by now.
+  // Only here: HTTP takes its time to load.
   const { startAdmin } = await import('./edges/admin/server.ts');
   return startAdmin({ host: settings['admin.host'], port: settings['admin.port'], view });
 }
