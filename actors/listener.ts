@@ -8,18 +8,9 @@ import type { Listening, ListenOptions, Socket } from '../runtime/ports.ts';
 import type { TopicDefaults } from '../src/catalog/decide.ts';
 import { assert } from '../src/model/assert.ts';
 import { fault } from '../src/model/faults.ts';
-import {
-  FETCH_BYTES_MAX,
-  FETCH_SESSIONS_MAX,
-  IDLE_MS_MAX,
-  REQUESTS_IN_FLIGHT_MAX,
-  WAIT_MS_MAX,
-} from '../src/model/limits.ts';
-import { type NetworkPlace, parsePlace } from '../src/model/place.ts';
+import type { NetworkPlace } from '../src/model/place.ts';
 import type { Conversation } from '../src/protocols/conversation.ts';
-import { KafkaSession } from '../src/protocols/kafka/session.ts';
 import type { FieldsCodec } from '../src/protocols/native/frame.ts';
-import { type About, NativeSession } from '../src/protocols/native/session.ts';
 import { FrameRoom } from './connection/frame-room.ts';
 import type { ConnectionInit } from './connection.ts';
 import type { Dialect } from './counters.ts';
@@ -27,45 +18,15 @@ import { CONNECTION_BYTES } from './heap-room.ts';
 import type { RequestServices } from './requests/requests.ts';
 
 /** Begins a conversation with whoever has just connected. */
-type Greeter = (socket: Socket) => Conversation;
-
-/** The dialects that the node speaks. */
-const dialects = {
-  native: (init, node) => {
-    const about: About = {
-      software: init.requests.facts.version,
-      node,
-      cluster: init.requests.facts.cluster,
-      features: [],
-      limits: {
-        frameBytes: init.frameBytesMax,
-        requestsInFlight: REQUESTS_IN_FLIGHT_MAX,
-        fetchSessions: FETCH_SESSIONS_MAX,
-        fetchBytes: FETCH_BYTES_MAX,
-        waitMs: WAIT_MS_MAX,
-        idleMs: IDLE_MS_MAX,
-      },
-    };
-    return () => new NativeSession(init.fields, about);
-  },
-  kafka: (init, node) => {
-    const { version, cluster } = init.requests.facts;
-    const { advertised, defaults, autoCreate, offsetRetentionMs, frameBytesMax } = init;
-    const settings = { defaults, autoCreate, offsetRetentionMs };
-    return (socket) => {
-      const { host, port } = { ...parsePlace(socket.local), ...withoutEmpty(advertised) };
-      const broker = { node, cluster, version, host: host ?? '', port: port ?? 0, ...settings };
-      return new KafkaSession(broker, frameBytesMax);
-    };
-  },
-} satisfies Record<Dialect, (init: ListenerInit, node: number) => Greeter>;
-
-/** Where the client came to, but for what is advertised. */
-const withoutEmpty = (place: NetworkPlace): Partial<NetworkPlace> => (place.host === '' ? {} : place);
+export type Greeter = (socket: Socket) => Conversation;
+/** Gives what speaks a dialect, at once or when it is loaded. */
+export type LoadDialect = (done: (greeterOf: GreeterOf) => void) => void;
+type GreeterOf = (init: ListenerInit, node: number) => Greeter;
 
 export interface ListenerInit {
   /** Of the dialects that are spoken. */
   readonly listeners: Readonly<Partial<Record<Dialect, ListenOptions>>>;
+  readonly dialects: Readonly<Record<Dialect, LoadDialect>>;
   /** Where Kafka clients are told to find the node; an empty host: where they came to. */
   readonly advertised: NetworkPlace;
   /** Connections of one dialect on one shard. */
@@ -86,15 +47,24 @@ export interface ListenerInit {
 type Inbox =
   | { readonly type: 'listening'; readonly error: string | null; readonly listening: Listening | undefined }
   | { readonly type: 'accepted'; readonly socket: Socket }
+  | { readonly type: 'load' }
+  | { readonly type: 'loaded'; readonly greeterOf: GreeterOf }
   | { readonly type: 'closed' }
   | Down
   | Drain;
+
+/** By then a start is over, and what is loaded must not wait until there are no descriptors left to load it with. */
+const LOAD_AFTER_MS = 1_000;
 
 class Listener implements Actor<Inbox> {
   readonly #context: Context<Inbox>;
   readonly #dialect: Dialect;
   readonly #init: ListenerInit;
-  readonly #greet: Greeter;
+  /** Null until the dialect is loaded: with the first connection, or a moment after the start. */
+  #greet: Greeter | null = null;
+  #loading = false;
+  /** Came before. */
+  #early: Socket[] = [];
   readonly #frameRoom: FrameRoom;
   #listening: Listening | null = null;
   #draining = false;
@@ -103,11 +73,10 @@ class Listener implements Actor<Inbox> {
 
   constructor(context: Context<Inbox>, key: string, init: ListenerInit) {
     const dialect = key.slice(key.indexOf('.') + 1);
-    assert(Object.hasOwn(dialects, dialect), `no dialect is named ${dialect}`);
+    assert(Object.hasOwn(init.dialects, dialect), `no dialect is named ${dialect}`);
     this.#context = context;
     this.#dialect = dialect as Dialect;
     this.#init = init;
-    this.#greet = dialects[this.#dialect](init, context.node);
     this.#frameRoom = new FrameRoom(init.frameRoomBytes, () => context.monotonic());
     const options = init.listeners[this.#dialect];
     assert(options !== undefined, `${dialect} is not spoken`);
@@ -116,6 +85,7 @@ class Listener implements Actor<Inbox> {
       (socket) => ({ type: 'accepted', socket }),
       (error, listening) => ({ type: 'listening', error, listening }),
     );
+    context.after(LOAD_AFTER_MS, { type: 'load' });
   }
 
   receive(message: Inbox): void {
@@ -128,6 +98,13 @@ class Listener implements Actor<Inbox> {
         break;
       case 'accepted':
         this.#accept(message.socket);
+        break;
+      case 'load':
+        this.#load();
+        break;
+      case 'loaded':
+        this.#greet = message.greeterOf(this.#init, this.#context.node);
+        for (const socket of this.#early.splice(0)) this.#accept(socket);
         break;
       case 'down':
         this.#connections--;
@@ -152,7 +129,24 @@ class Listener implements Actor<Inbox> {
     return { host, port, connections: this.#connections };
   }
 
+  #load(): void {
+    if (this.#loading) return;
+    this.#loading = true;
+    this.#context.when(this.#init.dialects[this.#dialect], (greeterOf) => ({ type: 'loaded', greeterOf }));
+  }
+
+  /** Bounded as those that are open. */
+  #wait(socket: Socket): void {
+    if (this.#early.length < this.#init.connectionsMax) this.#early.push(socket);
+    else socket.destroy();
+    this.#load();
+  }
+
   #accept(socket: Socket): void {
+    if (this.#greet === null) {
+      this.#wait(socket);
+      return;
+    }
     const conversation = this.#greet(socket);
     const full = this.#connections >= this.#init.connectionsMax;
     if (this.#draining || full || !this.#init.requests.heapRoom.take(CONNECTION_BYTES)) {

@@ -130,6 +130,8 @@ export interface Context<In extends Message = Message> {
   readonly network: ActorNetwork<In>;
   /** Runs a CPU-heavy job in the pool; the answer is the message that `answer` makes. */
   run(job: string, argument: unknown, answer: (error: string | null, result: unknown) => In): void;
+  /** Begins what calls back once, at any time, and hears of it by a message. */
+  when<T>(begin: (done: (value: T) => void) => void, answer: (value: T) => In): void;
   count(counter: string, by: number): void;
   gauge(counter: string, value: number): void;
 }

@@ -127,6 +127,13 @@ export class ActorContext implements Context<Message>, Asker {
     });
   }
 
+  when<T>(begin: (done: (value: T) => void) => void, answer: (value: T) => Message): void {
+    this.ledger.begin();
+    begin((value) => {
+      if (this.ledger.finish()) this.answer(() => answer(value));
+    });
+  }
+
   count(counter: string, by: number): void {
     this.#host.ports.counters.add(counter, by);
   }

@@ -6,6 +6,7 @@ import { crc32c } from '@node-rs/crc32';
 import type { Dialect } from '../actors/counters.ts';
 import { HeapRoom } from '../actors/heap-room.ts';
 import { journalSize } from '../actors/journal.ts';
+import { greetNative } from '../actors/listener/native.ts';
 import { type NodeInit, nodeTree } from '../actors/node.ts';
 import { CompactionRoom } from '../actors/partition/compaction-room.ts';
 import { readAheadRoom } from '../actors/partition/read-ahead.ts';
@@ -35,6 +36,12 @@ export interface ShardPlan {
   /** What a shard has the operating system keep of segments that are read again and again. */
   readonly rereadBytes: number;
 }
+
+/** A start waits for none that can be loaded behind it. */
+const dialects: NodeInit['dialects'] = {
+  native: (done) => done(greetNative),
+  kafka: (done) => void import('../actors/listener/kafka.ts').then(({ greetKafka }) => done(greetKafka)),
+};
 
 /** Where Kafka clients are told to find the node; empty: where they came to. */
 function advertisedBy(settings: Settings): NetworkPlace {
@@ -73,6 +80,7 @@ export const compose: Compose = (init, { shards }): Composition => {
     readAhead: readAheadRoom(plan.arenaBytes),
     rereads: new Rereads(plan.rereadBytes),
     listeners,
+    dialects,
     advertised: advertisedBy(settings),
     connectionsMax: Math.ceil(settings['limits.connections'] / accepting),
     frameBytesMax: settings['limits.frameBytes'],

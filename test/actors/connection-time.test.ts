@@ -2,7 +2,8 @@
 import test from 'ava';
 import { makeConnection } from '../../actors/connection.ts';
 import { HeapRoom } from '../../actors/heap-room.ts';
-import { type ListenerInit, makeListener } from '../../actors/listener.ts';
+import { greetNative } from '../../actors/listener/native.ts';
+import { type ListenerInit, type LoadDialect, makeListener } from '../../actors/listener.ts';
 import type { Kind, Message } from '../../runtime/actor.ts';
 import { fieldsCodec } from '../../runtime/envelope.ts';
 import { id } from '../../src/model/ids.ts';
@@ -15,6 +16,7 @@ import { kind, restart, type TestSocket, World } from '../runtime/kernel-world.t
 const init: ListenerInit = {
   listeners: { native: { host: '', port: 0, shared: false } },
   advertised: { host: '' },
+  dialects: { native: (done) => done(greetNative), kafka: () => {} },
   defaults: { partitions: 4, settings: TOPIC_DEFAULTS },
   autoCreate: true,
   offsetRetentionMs: 604_800_000,
@@ -32,6 +34,7 @@ const init: ListenerInit = {
 function start(
   directory: Parameters<typeof kind>[0] = () => {},
   journal: (message: { readonly type: string }) => void = () => {},
+  native: LoadDialect = (done) => done(greetNative),
 ): {
   world: World;
   socket: TestSocket;
@@ -39,7 +42,8 @@ function start(
 } {
   const world = new World({
     listener: {
-      make: ((context: never, key: string) => makeListener(context, key, init)) as Kind['make'],
+      make: ((context: never, key: string) =>
+        makeListener(context, key, { ...init, dialects: { ...init.dialects, native } })) as Kind['make'],
       supervision: restart,
       begins: 'start',
       keys: () => ['0.native'],
@@ -76,6 +80,43 @@ test('who does not say hello is closed', (t) => {
   world.clock.advance(1);
   t.true(socket.closed);
   t.false(world.alive().some((name) => name.startsWith('connection')));
+});
+
+test('who comes before the dialect is loaded is greeted once it is', (t) => {
+  let loaded = (): void => t.fail('nothing was loaded');
+  let loads = 0;
+  const { world, socket } = start(undefined, undefined, (done) => {
+    loads++;
+    loaded = () => done(greetNative);
+  });
+  const other = world.network.connect();
+  world.clock.advance(5_000);
+  t.is(loads, 1);
+  t.false(world.alive().some((name) => name.startsWith('connection')));
+  loaded();
+  world.clock.settle();
+  for (const one of [socket, other]) {
+    for (const view of hello) one.handlers?.data(view);
+    world.clock.settle();
+    t.is(one.written.length, 1);
+  }
+});
+
+test('a dialect is loaded without a client, too', (t) => {
+  let loads = 0;
+  const world = new World({
+    listener: {
+      make: ((context: never, key: string) =>
+        makeListener(context, key, { ...init, dialects: { ...init.dialects, native: () => loads++ } })) as Kind['make'],
+      supervision: restart,
+      begins: 'start',
+      keys: () => ['0.native'],
+      mailboxMax: 10,
+    },
+  });
+  t.is(loads, 0);
+  world.clock.advance(1_000);
+  t.is(loads, 1);
 });
 
 test('a hello that comes byte by byte does not buy time', (t) => {

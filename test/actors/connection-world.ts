@@ -10,6 +10,7 @@ import { makeConnection } from '../../actors/connection.ts';
 import type { CoordinatorRequest } from '../../actors/coordinator/contract.ts';
 import type { DirectoryRequest } from '../../actors/directory/contract.ts';
 import { HeapRoom } from '../../actors/heap-room.ts';
+import { greetNative } from '../../actors/listener/native.ts';
 import { type ListenerInit, makeListener } from '../../actors/listener.ts';
 import type { PartitionAnswer, PartitionRequest } from '../../actors/partition/contract.ts';
 import type { Actor, Address, Context, Kind, Tree } from '../../runtime/actor.ts';
@@ -85,6 +86,7 @@ export class ConnectionWorld {
     this.#init = {
       listeners: { native: listen },
       advertised: { host: '' },
+      dialects: { native: (done) => done(greetNative), kafka: () => {} },
       defaults: { partitions: 4, settings: TOPIC_DEFAULTS },
       autoCreate: true,
       offsetRetentionMs: 604_800_000,

@@ -3,6 +3,9 @@
  * killed by process or power, its shards dying and being replaced as runtime/system.ts does it. Knows no clients.
  */
 
+import { greetKafka } from '../../actors/listener/kafka.ts';
+import { greetNative } from '../../actors/listener/native.ts';
+import type { NodeInit } from '../../actors/node.ts';
 import type { CellView } from '../../runtime/cell.ts';
 import { InProcessShards } from '../../runtime/in-process.ts';
 import type { Ports } from '../../runtime/ports.ts';
@@ -35,6 +38,9 @@ export interface NodeEvents {
   /** What a shard held in memory is gone; null: what all of them held. */
   forgot(shard: number | null): void;
 }
+
+/** At once: what is loaded comes when the machine likes, and no two runs would be the same. */
+const dialects: NodeInit['dialects'] = { native: (done) => done(greetNative), kafka: (done) => done(greetKafka) };
 
 export class SimulatedNode {
   shards = 0;
@@ -86,7 +92,7 @@ export class SimulatedNode {
       node: NODE,
       shards,
       tree: this.#tap.tree(tree),
-      init,
+      init: { ...(init as NodeInit), dialects },
       arenaBytes: ARENA_BYTES,
       pipeBytes: MIB,
       ports: (shard) => this.#portsOf(shard),
