@@ -184,10 +184,9 @@ class PartitionActor implements Actor<Inbox> {
       progressed: () => this.#advance(),
       failed: (error) => appends.abandon(error),
     });
-    const { transactions } = producers;
     const { compactions: room } = this.#init;
-    const answers = new PartitionAnswers(this.#context, log, transactions, this.#init);
-    const upkeep = new PartitionUpkeep(this.#context, { log, flushing, writer, answers, transactions, room });
+    const answers = new PartitionAnswers(this.#context, log, producers.transactions, this.#init);
+    const upkeep = new PartitionUpkeep(this.#context, { log, flushing, writer, answers, producers, room });
     this.#parts = { log, producers, flushing, appends, writer, answers, upkeep };
     this.#advance();
   }

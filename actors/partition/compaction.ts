@@ -21,15 +21,15 @@ import {
 import { ENTRY_BYTES } from '../../src/log/entry.ts';
 import type { Flushing } from '../../src/log/flushing.ts';
 import type { PartitionLog } from '../../src/log/partition-log.ts';
-import { parseSegmentName, partitionFolder } from '../../src/log/paths.ts';
+import type { Producers } from '../../src/log/producers.ts';
 import type { Segment } from '../../src/log/segment.ts';
-import type { PartitionTransactions } from '../../src/log/transactions.ts';
 import type { Offset } from '../../src/model/ids.ts';
 import { KIB, MIB } from '../../src/model/limits.ts';
 import { type Step, step } from '../step.ts';
 import type { CompactionRoom } from './compaction-room.ts';
 import type { PartitionReader, Piece } from './reader.ts';
 import { SegmentOutput } from './segment-output.ts';
+import { sweep } from './sweep.ts';
 import type { PartitionWriter } from './writer.ts';
 
 export interface Compacting {
@@ -38,7 +38,7 @@ export interface Compacting {
   readonly writer: PartitionWriter;
   readonly reader: PartitionReader;
   readonly room: CompactionRoom;
-  readonly transactions: PartitionTransactions;
+  readonly producers: Producers;
   /** These segments were taken off the log. */
   forget(gone: readonly Segment[]): void;
 }
@@ -60,6 +60,8 @@ interface Run {
   keys: number;
   /** Keys are noted below. */
   to: Offset;
+  /** See {@link FilterPiece}. */
+  open: readonly number[];
   bytesBefore: number;
   bytesAfter: number;
 }
@@ -73,6 +75,7 @@ interface Rewriting {
   maxTimestamp: number;
   tombstonesUntil: number;
   removed: number;
+  readonly markers: number[];
 }
 
 export class PartitionCompaction {
@@ -105,9 +108,9 @@ export class PartitionCompaction {
 
   /** Compacts if there is something to do. */
   look(): void {
-    const { log, flushing, room, transactions } = this.#compacting;
+    const { log, flushing, room, producers } = this.#compacting;
     if (this.#busy || this.#stopped || !flushing.settled) return;
-    const plan = planCompaction(log, transactions.stable(log.committed), this.#context.now());
+    const plan = planCompaction(log, producers.transactions.stable(log.committed), this.#context.now());
     if (plan === null || !room.enter(this)) return;
     this.#busy = true;
     this.#sweep(() => this.#snapshot(plan));
@@ -127,40 +130,14 @@ export class PartitionCompaction {
     this.#end(run);
   }
 
-  /** Files that a crash has left behind: of a compaction that did not come to its end, or of segments that are replaced. */
   #sweep(done: () => void): void {
-    const { log } = this.#compacting;
-    const folder = partitionFolder(log.partition);
-    const last = log.active?.base ?? 0;
-    const named = new Set(log.segments.map(({ base, generation }) => `${base} ${generation}`));
     if (this.#swept) done();
     else
-      this.#context.disk.list(folder, (error, entries) =>
-        step(() => {
-          if (error !== null) {
-            this.#failed(null, 'its folder could not be listed', error);
-            return;
-          }
-          this.#swept = true;
-          const left = (entries ?? [])
-            .map(({ name }) => name)
-            .filter((name) => {
-              const segment = parseSegmentName(name.replace(/\.new$/, ''));
-              return segment !== null && segment.base < last && !named.has(`${segment.base} ${segment.generation}`);
-            });
-          // Sidecars come first, by which a lost manifest would find what is half gone.
-          this.#remove(
-            left.sort().map((name) => `${folder}/${name}`),
-            done,
-          );
-        }),
-      );
-  }
-
-  #remove(paths: readonly string[], done: () => void): void {
-    const [path, ...others] = paths;
-    if (path === undefined) done();
-    else this.#context.disk.remove(path, () => step(() => this.#remove(others, done)));
+      sweep(this.#context, this.#compacting.log, (error) => {
+        this.#swept = error === null;
+        if (error === null) done();
+        else this.#failed(null, 'its folder could not be listed', error);
+      });
   }
 
   /** What a start would learn of producers from batches that are gone is to be on disk before. */
@@ -183,7 +160,7 @@ export class PartitionCompaction {
       return;
     }
     table.bytes.fill(0);
-    this.#noteKeys({ plan, table, output, keys: 0, to: plan.from, bytesBefore: 0, bytesAfter: 0 });
+    this.#noteKeys({ plan, table, output, keys: 0, to: plan.from, open: [], bytesBefore: 0, bytesAfter: 0 });
   }
 
   #leaseTable(bytes: number): Lease | null {
@@ -211,7 +188,7 @@ export class PartitionCompaction {
   }
 
   #abortedIn({ from, to }: Piece['plan'], sidecar: Piece['sidecar']): readonly AbortedRange[] {
-    return this.#compacting.transactions.abortedRanges(sidecar.entry(from).base, sidecar.entry(to - 1).next);
+    return this.#compacting.producers.transactions.abortedRanges(sidecar.entry(from).base, sidecar.entry(to - 1).next);
   }
 
   #notePiece(run: Run, { sidecar, plan, bytes, lease }: Piece): void {
@@ -283,7 +260,7 @@ export class PartitionCompaction {
     const generation = generationOf(group);
     const base = (group[0] as Segment).base;
     const output = new SegmentOutput(this.#context, { partition, base, generation }, run.output);
-    const counts = { entries: 0, maxTimestamp: -1, tombstonesUntil: -1, removed: 0 };
+    const counts = { entries: 0, maxTimestamp: -1, tombstonesUntil: -1, removed: 0, markers: [] };
     const rewriting: Rewriting = { run, group, generation, output, ...counts };
     output.begin((error) => {
       if (error !== null) this.#giveUp(rewriting, 'a segment could not be created', error);
@@ -310,7 +287,7 @@ export class PartitionCompaction {
 
   #filter(rewriting: Rewriting, { sidecar, plan, bytes, lease }: Piece, done: () => void): void {
     const { run, group, output } = rewriting;
-    const { log } = this.#compacting;
+    const { log, producers } = this.#compacting;
     const { partition, settings } = log;
     const end = (group.at(-1) as Segment).end;
     const entries = sidecar.bytes.slice(plan.from * ENTRY_BYTES, plan.to * ENTRY_BYTES);
@@ -327,6 +304,8 @@ export class PartitionCompaction {
       now: this.#context.now(),
       tombstoneRetentionMs: settings.tombstoneRetentionMs,
       tombstonesMayGo: !hasDamageBefore(log, end),
+      open: run.open,
+      last: producers.lastOnes(sidecar.entry(plan.from).base, next),
     };
     this.#context.run('filterSegment', piece, (error, result) =>
       step(() => {
@@ -343,6 +322,8 @@ export class PartitionCompaction {
     rewriting.entries += filtered.entries.length / ENTRY_BYTES;
     rewriting.maxTimestamp = Math.max(rewriting.maxTimestamp, filtered.maxTimestamp);
     rewriting.removed += filtered.removed;
+    rewriting.markers.push(...filtered.markers);
+    rewriting.run.open = filtered.open;
     const times = [rewriting.tombstonesUntil, filtered.tombstonesUntil].filter((time) => time >= 0);
     rewriting.tombstonesUntil = times.length === 0 ? -1 : Math.min(...times);
     rewriting.output.add(filtered.bytes, filtered.entries, (error) => {
@@ -363,17 +344,31 @@ export class PartitionCompaction {
     }
     output.finish((error) => {
       if (error !== null) this.#giveUp(rewriting, 'a segment could not be written', error);
-      else if (this.#stopped || !stillThere(this.#compacting.log, group))
-        this.#giveUp(rewriting, 'its segments went meanwhile', null);
-      else this.#replace(rewriting, done);
+      else this.#forgetMarkers(rewriting, () => this.#replace(rewriting, done));
     });
   }
 
-  #replace(
-    { run, group, output, generation, entries, maxTimestamp, tombstonesUntil }: Rewriting,
-    done: () => void,
-  ): void {
+  /** Who is told of an aborted transaction waits for its marker: that nobody is told any more is on disk before it goes. */
+  #forgetMarkers(rewriting: Rewriting, then: () => void): void {
+    const { producers, writer } = this.#compacting;
+    if (rewriting.markers.length === 0) {
+      then();
+      return;
+    }
+    producers.transactions.forget(rewriting.markers);
+    writer.snapshot((isThere) => {
+      if (isThere) then();
+      else this.#giveUp(rewriting, 'the state of producers could not be written', null);
+    }, true);
+  }
+
+  #replace(rewriting: Rewriting, done: () => void): void {
     const { log, forget } = this.#compacting;
+    const { run, group, output, generation, entries, maxTimestamp, tombstonesUntil } = rewriting;
+    if (this.#stopped || !stillThere(log, group)) {
+      this.#giveUp(rewriting, 'its segments went meanwhile', null);
+      return;
+    }
     const { bytes } = output;
     run.bytesAfter += bytes;
     replaceGroup(log, group, { generation, bytes, entries, maxTimestamp, tombstonesUntil });

@@ -5,9 +5,9 @@
 import type { Address, Context } from '../../runtime/actor.ts';
 import type { Flushing } from '../../src/log/flushing.ts';
 import type { PartitionLog } from '../../src/log/partition-log.ts';
+import type { Producers } from '../../src/log/producers.ts';
 import { retain, trim } from '../../src/log/retention.ts';
 import type { Segment } from '../../src/log/segment.ts';
-import type { PartitionTransactions } from '../../src/log/transactions.ts';
 import { type Fault, fault } from '../../src/model/faults.ts';
 import type { Offset } from '../../src/model/ids.ts';
 import { isCompacted } from '../../src/model/topic.ts';
@@ -24,7 +24,7 @@ export interface Kept {
   readonly flushing: Flushing;
   readonly writer: PartitionWriter;
   readonly answers: PartitionAnswers;
-  readonly transactions: PartitionTransactions;
+  readonly producers: Producers;
   readonly room: CompactionRoom;
 }
 
@@ -52,9 +52,9 @@ export class PartitionUpkeep {
   constructor(context: Context<Step>, kept: Kept) {
     this.#context = context;
     this.#kept = kept;
-    const { log, flushing, writer, answers, transactions, room } = kept;
+    const { log, flushing, writer, answers, producers, room } = kept;
     this.compaction = new PartitionCompaction(context, {
-      ...{ log, flushing, writer, reader: answers.reader, transactions, room },
+      ...{ log, flushing, writer, reader: answers.reader, producers, room },
       forget: (gone) => this.#forget(gone),
     });
   }

@@ -306,11 +306,12 @@ export class PartitionWriter {
   /**
    * Brings the producers' state to disk, as of the end of what the segments have: the journal may forget what is below.
    * @param done is told whether that is so; if not, the journal keeps what it has and asks again.
+   * @param changed although the end is where it was.
    */
-  snapshot(done: (done: boolean) => void): void {
+  snapshot(done: (done: boolean) => void, changed = false): void {
     const upTo = this.#log.listedTo();
     const producers = this.#producers();
-    if (producers.isEmpty || upTo <= this.#snapshotTo) {
+    if (!changed && (producers.isEmpty || upTo <= this.#snapshotTo)) {
       done(true);
       return;
     }

@@ -5,7 +5,7 @@
  *
  * A tombstone (a record without value) goes once nothing older of its key is left and readers had their time: the batch
  * is given that time when it is first written anew with all its tombstones noted, and they go when it has passed.
- * Control batches, and batches that cannot be opened, stay as they are.
+ * Batches that cannot be opened stay as they are, and so do control batches until nothing is left of their transaction.
  */
 import {
   CONTROL_FLAG,
@@ -22,6 +22,7 @@ import {
   TRANSACTIONAL_FLAG,
 } from '../model/batch.ts';
 import type { Codecs } from '../model/batch-demands.ts';
+import { isTransactional, readMarker } from '../model/control.ts';
 import type { Crc32c } from '../model/crc.ts';
 import type { Offset, PartitionId } from '../model/ids.ts';
 import { COMPACTED_FLAG, ENTRY_BYTES, SIDECAR_SEED, writeEntry } from './entry.ts';
@@ -99,8 +100,12 @@ export interface FilterPiece extends ScanPiece {
   /** Ms since 1970. */
   readonly now: number;
   readonly tombstoneRetentionMs: number;
-  /** False: what they take out may lie where nobody could look, and they stay. */
+  /** False: what they take out may lie where nobody could look, and they stay; markers too. */
   readonly tombstonesMayGo: boolean;
+  /** Producers of whose transaction, which began before this piece and has not ended there, batches are left. */
+  readonly open: readonly number[];
+  /** Base offsets of the batches that say what a producer has sent last: of these at least the header stays. */
+  readonly last: readonly number[];
 }
 export interface Filtered {
   /** Indexes of batches that do not match their entries: then nothing was written. */
@@ -111,24 +116,34 @@ export interface Filtered {
   readonly maxTimestamp: number;
   /** When the first of its tombstones may go; -1: there are none that were given a time. */
   readonly tombstonesUntil: number;
-  /** Records that went. */
+  /** Records that went, and batches that lost what made them part of a transaction. */
   readonly removed: number;
+  /** As it was given, behind this piece. */
+  readonly open: readonly number[];
+  /** Offsets of the markers that went. */
+  readonly markers: readonly number[];
 }
 
 export function filterPiece(piece: FilterPiece, tools: CompactionTools): Filtered {
   const table = new KeyTable(piece.table);
   const bad = scanPiece(piece, tools.crc32c);
   const kept: Uint8Array[] = [];
+  const open = new Set(piece.open);
+  const markers: number[] = [];
   let tombstonesUntil = -1;
   let removed = 0;
   for (const batch of bad.length > 0 ? [] : batchesOf(piece.bytes)) {
-    const filtered = filterBatch(batch, piece, table, tools);
+    const isMarker = !isPlain(batch);
+    const filtered = isMarker ? filterMarker(batch, piece, open, tools) : filterBatch(batch, piece, table, tools);
     removed += filtered.removed;
     if (filtered.until >= 0)
       tombstonesUntil = tombstonesUntil < 0 ? filtered.until : Math.min(tombstonesUntil, filtered.until);
-    if (filtered.batch !== null) kept.push(filtered.batch);
+    if (filtered.batch === null && isMarker) markers.push(readBaseOffset(batch));
+    if (filtered.batch === null) continue;
+    kept.push(filtered.batch);
+    if (!isMarker && isTransactional(filtered.batch)) open.add(readProducerId(batch));
   }
-  return { bad, ...pack(kept, piece, tools.crc32c), tombstonesUntil, removed };
+  return { bad, ...pack(kept, piece, tools.crc32c), tombstonesUntil, removed, open: [...open], markers };
 }
 
 interface FilteredBatch {
@@ -138,17 +153,40 @@ interface FilteredBatch {
   readonly removed: number;
 }
 
+/**
+ * A marker goes as tombstones do: once nothing is left of its transaction it is given the time at which it may go, and the
+ * next time that it is looked at behind that, it goes.
+ */
+function filterMarker(batch: Uint8Array, piece: FilterPiece, open: Set<number>, tools: CompactionTools): FilteredBatch {
+  const untouched = { batch, until: -1, removed: 0 };
+  const isEmpty = !open.delete(readProducerId(batch));
+  const stays = readNextOffset(batch) === piece.end || piece.last.includes(readBaseOffset(batch));
+  if (!isEmpty || stays || !piece.tombstonesMayGo || readMarker(batch) === null) return untouched;
+  const until = readBaseTimestamp(batch);
+  const hadHorizon = (readAttributes(batch) & DELETE_HORIZON_FLAG) !== 0;
+  if (hadHorizon) return until <= piece.now ? { batch: null, until: -1, removed: 1 } : { ...untouched, until };
+  const opened = OpenBatch.open(batch, tools);
+  if (opened === null) return untouched;
+  const horizon = piece.now + piece.tombstoneRetentionMs;
+  return {
+    batch: rewriteBatch(opened, { stays: () => true, horizon }, tools, tools.crc32c),
+    until: horizon,
+    removed: 0,
+  };
+}
+
 function filterBatch(batch: Uint8Array, piece: FilterPiece, table: KeyTable, tools: CompactionTools): FilteredBatch {
   const attributes = readAttributes(batch);
   const untouched = { batch, until: -1, removed: 0 };
-  const open = isPlain(batch) ? OpenBatch.open(batch, tools) : null;
+  const open = OpenBatch.open(batch, tools);
   if (open === null) return untouched;
   const judge = new Judge(batch, isAborted(batch, piece.aborted), piece, table, tools.hash);
   open.each((record) => judge.look(record));
   const hadHorizon = (attributes & DELETE_HORIZON_FLAG) !== 0;
   const horizon = !hadHorizon && judge.tombstones > 0 && judge.allNoted ? piece.now + piece.tombstoneRetentionMs : -1;
   const until = judge.tombstones === 0 ? -1 : hadHorizon ? readBaseTimestamp(batch) : horizon;
-  if (judge.kept === 0 && readNextOffset(batch) < piece.end) return { batch: null, until, removed: judge.removed };
+  const isEnd = readNextOffset(batch) === piece.end || piece.last.includes(readBaseOffset(batch));
+  if (judge.kept === 0 && !isEnd) return { batch: null, until, removed: judge.removed };
   if (judge.removed === 0 && horizon < 0) return { batch, until, removed: 0 };
   let index = 0;
   const stays = (): boolean => judge.verdicts[index++] === true;

@@ -168,6 +168,18 @@ export class Producers {
     });
   }
 
+  /** Of the batches from `from` to before `to` those that say what a producer has sent last: base offsets. */
+  lastOnes(from: Offset, to: Offset): number[] {
+    const found: number[] = [];
+    for (const batches of this.#producers.values()) {
+      const last = batches.at(-1);
+      const data = batches.findLast(({ firstSequence }) => firstSequence >= 0);
+      for (const one of last === data ? [last] : [last, data])
+        if (one !== undefined && from <= one.baseOffset && one.baseOffset < to) found.push(one.baseOffset);
+    }
+    return found;
+  }
+
   /** What lies below `offset` is never rolled back. */
   commit(offset: Offset): void {
     if (offset > this.#committed) this.#committed = offset;

@@ -14,6 +14,7 @@ import {
   readBaseTimestamp,
   readMaxTimestamp,
   readRecordCount,
+  TRANSACTIONAL_FLAG,
 } from '../model/batch.ts';
 import type { Codecs } from '../model/batch-demands.ts';
 import { writeInt16, writeInt32, writeInt64 } from '../model/bytes.ts';
@@ -123,7 +124,10 @@ export function rewriteBatch(
   written.set(header.subarray(0, BATCH_HEADER_BYTES));
   written.set(body, BATCH_HEADER_BYTES);
   writeInt32(written, 8, written.length - 12);
-  const flags = (horizon < 0 ? attributes : attributes | DELETE_HORIZON_FLAG) & (kept.length === 0 ? ~CODEC_MASK : -1);
+  // Of no records it has nothing to compress, and belongs to no transaction that would have to end.
+  const flags =
+    (horizon < 0 ? attributes : attributes | DELETE_HORIZON_FLAG) &
+    (kept.length === 0 ? ~(CODEC_MASK | TRANSACTIONAL_FLAG) : -1);
   writeInt16(written, 21, flags);
   writeInt64(written, 27, base);
   const isStamped = (attributes & LOG_APPEND_TIME_FLAG) !== 0 && kept.length > 0;

@@ -144,6 +144,12 @@ export class PartitionTransactions {
     while ((this.#aborted.at(-1)?.[2] ?? -1) >= offset) this.#aborted.pop();
   }
 
+  /** These markers go, of whose transactions nothing is left: nobody is to be told of what they would end. */
+  forget(markers: readonly number[]): void {
+    const gone = new Set(markers);
+    this.#aborted = this.#aborted.filter(([, , marker]) => !gone.has(marker));
+  }
+
   /** The log begins at `begin` now: what was taken back before it is of no interest. */
   trim(begin: number): void {
     if ((this.#aborted[0]?.[2] ?? begin) >= begin) return;

@@ -154,7 +154,10 @@ test('a table that is full ends the run where its keys end; what follows is not 
   t.is(keysMax(table.length), 6);
   t.deepEqual(noted, { bad: [], count: 6, to: id(6) });
   const filter = { ...piece, table, aborted: [], partition: id(64), segment: id(0), position: 0, end: id(10) };
-  const filtered = filterPiece({ ...filter, now: 50, tombstoneRetentionMs: 10, tombstonesMayGo: true } as never, tools);
+  const filtered = filterPiece(
+    { ...filter, now: 50, tombstoneRetentionMs: 10, tombstonesMayGo: true, open: [], last: [] } as never,
+    tools,
+  );
   t.is(filtered.removed, 0);
   t.is(filtered.tombstonesUntil, 60);
   const horizons: boolean[] = [];
@@ -176,7 +179,10 @@ test('records of an aborted transaction are neither noted nor kept', (t) => {
   const ranges = [[7, 1, 1]] as const;
   t.is(noteKeys({ ...piece, table, count: 0, from: id(0), aborted: ranges }, tools).count, 1);
   const filter = { ...piece, table, aborted: ranges, partition: id(64), segment: id(0), position: 0, end: id(3) };
-  const filtered = filterPiece({ ...filter, now: 0, tombstoneRetentionMs: 0, tombstonesMayGo: true } as never, tools);
+  const filtered = filterPiece(
+    { ...filter, now: 0, tombstoneRetentionMs: 0, tombstonesMayGo: true, open: [], last: [] } as never,
+    tools,
+  );
   t.is(filtered.removed, 1);
   t.is(filtered.entries.length, ENTRY_BYTES);
   t.is(Number(readEntry(filtered.entries, 0).base), 0);
@@ -188,7 +194,10 @@ test('a piece with damage is told, and nothing is made of it', (t) => {
   const table = new Uint8Array(24 * 64);
   t.deepEqual(noteKeys({ ...piece, table, count: 0, from: id(0), aborted: [] }, tools).bad, [0]);
   const filter = { ...piece, table, aborted: [], partition: id(64), segment: id(0), position: 0, end: id(1) };
-  const filtered = filterPiece({ ...filter, now: 0, tombstoneRetentionMs: 0, tombstonesMayGo: true } as never, tools);
+  const filtered = filterPiece(
+    { ...filter, now: 0, tombstoneRetentionMs: 0, tombstonesMayGo: true, open: [], last: [] } as never,
+    tools,
+  );
   t.deepEqual(filtered.bad, [0]);
   t.is(filtered.bytes.length, 0);
 });
@@ -198,7 +207,7 @@ test('a batch without a record left stays only where its segment ends', (t) => {
   const table = new Uint8Array(24 * 64);
   new KeyTable(table).set(tools.hash(Buffer.from('a')), 9);
   const filter = { ...pieceOf([old]), table, aborted: [], partition: id(64), segment: id(0), position: 0 };
-  const times = { now: 0, tombstoneRetentionMs: 0, tombstonesMayGo: true };
+  const times = { now: 0, tombstoneRetentionMs: 0, tombstonesMayGo: true, open: [], last: [] };
   t.is(filterPiece({ ...filter, ...times, end: id(5) } as never, tools).bytes.length, 0);
   const last = filterPiece({ ...filter, ...times, end: id(1) } as never, tools).bytes;
   t.is(readRecordCount(last), 0);
