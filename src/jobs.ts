@@ -15,6 +15,7 @@ import {
   noteKeys,
 } from './log/compacting.ts';
 import { type ScanPiece, scanPiece } from './log/scan.ts';
+import { firstOfTime, type TimeFound, type TimePiece } from './log/time-in-batch.ts';
 import { type Demands, type Met, meetDemands } from './model/batch-demands.ts';
 import type { Result } from './model/faults.ts';
 import { MIB } from './model/limits.ts';
@@ -64,6 +65,11 @@ export function noteSegmentKeys(piece: KeysPiece): KeysNoted {
 /** A batch on its way in that must be opened, or written with another codec. */
 export function prepareBatch({ batch, demands }: { batch: Uint8Array; demands: Demands }): Result<Met> {
   return tidied(meetDemands(batch, demands, tools, crc32c));
+}
+
+/** A record by its time, in a batch that is compressed. */
+export function findTime(piece: TimePiece): TimeFound {
+  return tidied(firstOfTime(piece, tools));
 }
 
 export function filterSegment(piece: FilterPiece): Filtered {

@@ -33,7 +33,7 @@ const FORM = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const here = (file: string): string => new URL(`./${file}.${FORM}`, import.meta.url).href;
 
 /** What jobs.ts exports. */
-const JOBS = ['scanSegment', 'noteSegmentKeys', 'filterSegment', 'prepareBatch'];
+const JOBS = ['scanSegment', 'noteSegmentKeys', 'filterSegment', 'prepareBatch', 'findTime'];
 
 /** A stop that takes longer leaves the rest to recovery. */
 const STOP_MS_MAX = 20_000;

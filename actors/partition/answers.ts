@@ -6,12 +6,13 @@ import type { Address, Context, Lease } from '../../runtime/actor.ts';
 import type { PartitionLog } from '../../src/log/partition-log.ts';
 import { bytesFrom, locate, newestTime, segmentOfTime, timeInChunks } from '../../src/log/reading.ts';
 import type { Segment } from '../../src/log/segment.ts';
+import { firstOfTime, isOpenForTime, type TimeFound, type TimePiece } from '../../src/log/time-in-batch.ts';
 import type { Aborted, PartitionTransactions } from '../../src/log/transactions.ts';
-import { codecOf, readAttributes, readBaseOffset, readMaxTimestamp } from '../../src/model/batch.ts';
-import { type Fault, failed } from '../../src/model/faults.ts';
+import { readBatchBytes, readMaxTimestamp } from '../../src/model/batch.ts';
+import type { Codecs } from '../../src/model/batch-demands.ts';
+import { type Fault, failed, fault, ok } from '../../src/model/faults.ts';
 import { id, type Offset } from '../../src/model/ids.ts';
-import { openRecords } from '../../src/model/record.ts';
-import type { Step } from '../step.ts';
+import { type Step, step } from '../step.ts';
 import type { PartitionAnswer, PartitionRequest } from './contract.ts';
 import { PartitionReader, type ReadingRoom } from './reader.ts';
 
@@ -206,29 +207,51 @@ export class PartitionAnswers {
     });
   }
 
-  /** The very record, where the batch is not compressed; else the batch, whose first records may be older. */
   #findInBatch(
     base: Offset,
     time: number,
     found: (offset: Offset, timestamp: number) => void,
     refuse: (fault: Fault) => void,
   ): void {
-    const look = (bytes: Uint8Array): void => {
-      const { offset, timestamp } = recordOfTime(bytes, time);
-      found(Math.max(offset, this.#log.begin) as Offset, timestamp);
-    };
+    const look = (batch: Uint8Array, lease: Lease): void => this.#lookIntoBatch(batch, lease, time, found, refuse);
     const located = locate(this.#log, Math.max(base, this.#log.begin) as Offset, 1);
     if (!located.ok) refuse(located.fault);
-    else if (located.value.kind === 'chunk') look(located.value.chunk.batchAt(located.value.from));
-    else if (located.value.kind === 'segment')
+    else if (located.value.kind === 'chunk') {
+      const { chunk, from } = located.value;
+      look(chunk.batchAt(from), chunk.memory.retain());
+    } else if (located.value.kind === 'segment')
       this.reader.read(located.value.segment, base, 1, this.#log.committed, (problem, read) => {
         if (problem !== null) refuse(problem);
-        else if (read !== null) {
-          look(read.bytes);
-          read.lease.release();
-        }
+        else if (read !== null) look(read.bytes, read.lease);
       });
     else found(this.#log.committed, -1);
+  }
+
+  /** What is compressed is opened by a job thread; more than it has room for hear so. Takes over the lease. */
+  #lookIntoBatch(
+    bytes: Uint8Array,
+    lease: Lease,
+    time: number,
+    found: (offset: Offset, timestamp: number) => void,
+    refuse: (fault: Fault) => void,
+  ): void {
+    const batch = bytes.subarray(0, readBatchBytes(bytes));
+    const piece: TimePiece = { batch, time, from: this.#log.begin };
+    const tell = ({ offset, timestamp }: TimeFound): void => {
+      lease.release();
+      found(Math.max(offset, this.#log.begin) as Offset, timestamp);
+    };
+    if (isOpenForTime(batch)) tell(firstOfTime(piece, NO_CODECS));
+    else
+      this.#context.run('findTime', piece, (error, result) =>
+        step(() => {
+          if (error === null) tell(result as TimeFound);
+          else {
+            lease.release();
+            refuse(fault('OVERLOADED', `no thread was free to look into a batch: ${error}`));
+          }
+        }),
+      );
   }
 
   measure({ request, offset }: Request<'measure'>, from: Address): void {
@@ -268,13 +291,5 @@ export class PartitionAnswers {
 const senderKey = (address: Address): string => `${address.node} ${address.name} ${address.incarnation}`;
 const watcherKey = (address: Address, request: number): string => `${senderKey(address)} ${request}`;
 
-/** The first record of `time` or later in the batch at the beginning of `bytes`. */
-function recordOfTime(bytes: Uint8Array, time: number): { offset: Offset; timestamp: number } {
-  const batch = { offset: readBaseOffset(bytes), timestamp: readMaxTimestamp(bytes) };
-  if (codecOf(readAttributes(bytes)) !== 'none') return batch;
-  const opened = openRecords(bytes, () => failed('UNSUPPORTED_BATCH', 'not opened here'), bytes.length);
-  if (!opened.ok) return batch;
-  const records = opened.value;
-  while (records.next()) if (records.timestamp >= time) return { offset: records.offset, timestamp: records.timestamp };
-  return batch;
-}
+/** For what is not compressed. */
+const NO_CODECS: Codecs = { decompress: (_codec, bytes) => ok(bytes), compress: (_codec, bytes) => bytes };

@@ -1,5 +1,9 @@
 /** Partitions and their journal: what was acknowledged is there, whatever ends, and nothing else is promised. */
+import { crc32c } from '@node-rs/crc32';
 import test from 'ava';
+import { compress } from '../../src/edges/client/compression.ts';
+import { CODECS } from '../../src/model/batch.ts';
+import { BatchBuilder } from '../../src/model/batch-builder.ts';
 import { id, type Offset, type ProducerEpoch, type ProducerId, type Timestamp } from '../../src/model/ids.ts';
 import { KIB, MIB } from '../../src/model/limits.ts';
 import { batch, StorageWorld } from './storage-world.ts';
@@ -124,7 +128,7 @@ test('a watch is answered once something is committed at its offset, an unwatche
   t.is(world.answer(later)?.type, 'ready');
 });
 
-test('the record of a time is found in memory and on disk, to the record where nothing is compressed', (t) => {
+test('the record of a time is found in memory and on disk', (t) => {
   const world = new StorageWorld({ settings: { segmentBytes: 4 * KIB } });
   for (let i = 0; i < 30; i++) world.appended(P, batch([`a${i}`, `b${i}`], 10_000 + i * 10));
   const find = (time: number): [number, number] => {
@@ -142,6 +146,39 @@ test('the record of a time is found in memory and on disk, to the record where n
   t.is(Number(world.ask<'found'>(P, { type: 'find', at: 'begin' }).offset), 0);
   t.is(Number(world.ask<'found'>(P, { type: 'find', at: 'end' }).offset), 60);
 });
+
+test('the record of a time is found in compressed batches too, from the begin of the log on', (t) => {
+  const world = new StorageWorld({ settings: { segmentBytes: 4 * KIB } });
+  for (let i = 0; i < 40; i++) {
+    const codec = CODECS[i % CODECS.length] ?? 'none';
+    const builder = new BatchBuilder();
+    for (const ms of [3, 0, 6, 9]) builder.add(10_000 + i * 10 + ms, null, `${i} ${ms}`);
+    const compression = codec === 'none' ? {} : { compression: { codec, compress: pack(codec) } };
+    world.appended(P, builder.finish(crc32c, compression));
+  }
+  const find = (at: 'newest' | number): [number, number] => {
+    const { offset, timestamp } = world.ask<'found'>(P, { type: 'find', at: at as 'newest' });
+    return [offset, timestamp];
+  };
+  for (const where of ['memory', 'disk']) {
+    for (let i = 0; i < 40; i++) {
+      t.deepEqual(find(10_000 + i * 10 + 1), [4 * i, 10_000 + i * 10 + 3], where);
+      t.deepEqual(find(10_000 + i * 10 + 4), [4 * i + 2, 10_000 + i * 10 + 6], where);
+      t.deepEqual(find(10_000 + i * 10 + 9), [4 * i + 3, 10_000 + i * 10 + 9], where);
+    }
+    t.deepEqual(find('newest'), [159, 10_399], where);
+    world.stop();
+    world.start();
+  }
+  // The log begins in the middle of a batch that is compressed with gzip.
+  t.is(world.ask(P, { type: 'trim', offset: id<Offset>(6) }).type, 'trimmed');
+  t.deepEqual(find(0), [6, 10_016]);
+});
+
+const pack =
+  (codec: Exclude<(typeof CODECS)[number], 'none'>) =>
+  (bytes: Uint8Array): Uint8Array =>
+    compress(codec, bytes);
 
 test('retention by size and by age takes whole old segments, never the one that is written', (t) => {
   const world = new StorageWorld({

@@ -18,7 +18,7 @@ import { InProcessShards } from '../../runtime/in-process.ts';
 import type { Logger } from '../../runtime/ports.ts';
 import type { CrashKind, SimulatedDisk } from '../../runtime/simulated/disk.ts';
 import { World } from '../../runtime/simulated/world.ts';
-import { filterSegment, noteSegmentKeys, scanSegment } from '../../src/jobs.ts';
+import { filterSegment, findTime, noteSegmentKeys, scanSegment } from '../../src/jobs.ts';
 import { batchesIn, readBaseOffset, readNextOffset } from '../../src/model/batch.ts';
 import { BatchBuilder, type BatchOptions } from '../../src/model/batch-builder.ts';
 import { id, type NodeId, type Offset, type PartitionId } from '../../src/model/ids.ts';
@@ -80,7 +80,7 @@ export class StorageWorld {
     this.#options = options;
     // The records of tests are old by their timestamps.
     this.settings = { ...TOPIC_DEFAULTS, retentionMs: -1, ...options.settings };
-    const jobs = { scanSegment, noteSegmentKeys, filterSegment };
+    const jobs = { scanSegment, noteSegmentKeys, filterSegment, findTime };
     this.world = new World({ seed: options.seed ?? 1, jobs });
     this.start(options.shards ?? 1);
   }

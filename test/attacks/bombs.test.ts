@@ -14,6 +14,7 @@ import { MIB } from '../../src/model/limits.ts';
 import { alterConfigs } from '../../src/protocols/kafka/calls/alter-configs.ts';
 import { createTopics } from '../../src/protocols/kafka/calls/create-topics.ts';
 import { deleteTopics } from '../../src/protocols/kafka/calls/delete-topics.ts';
+import { listOffsets } from '../../src/protocols/kafka/calls/list-offsets.ts';
 import { errors } from '../../src/protocols/kafka/faults.ts';
 import { NO_UUID } from '../../src/protocols/kafka/reading.ts';
 import { append, fetched } from '../clients/kafka/asking.ts';
@@ -182,8 +183,15 @@ test.serial(
       const mines = [...bombs, ...lies].map(batchOf);
       const others = Array.from({ length: 20 }, () => large.map(batchOf)).flat();
       const small = { what: 'small', codec: 'gzip', body: gzipSync(recordOf(10)) } as const;
-      for (const batch of [batchOf(small), ...mines, ...others, batchOf(small)])
+      for (const batch of [...mines, batchOf(small), ...others, batchOf(small)])
         t.is((await append(wire, 'mined', batch))?.errorCode, errors.NONE);
+      const at = async (timestamp: number): Promise<unknown> => {
+        const topics = [{ name: 'mined', partitions: [{ partitionIndex: 0, timestamp }] }];
+        const told = await wire.ask(listOffsets, 9, { replicaId: -1, isolationLevel: 0, topics });
+        return told?.topics[0]?.partitions[0]?.offset;
+      };
+      // The first batch is a mine: it is told as a whole.
+      for (let times = 0; times < 20; times++) t.deepEqual([await at(0), await at(-3)], [0, 0]);
       const configs = Object.entries(COMPACT).map(([name, value]) => ({ name, value }));
       const altered = [{ resourceType: 2, resourceName: 'mined', configs }];
       const answer = await wire.ask(alterConfigs, 2, { resources: altered, validateOnly: false });

@@ -4,7 +4,7 @@
  */
 import type { Message } from '../../runtime/actor.ts';
 import { World } from '../../runtime/simulated/world.ts';
-import { filterSegment, noteSegmentKeys, prepareBatch, scanSegment } from '../../src/jobs.ts';
+import { filterSegment, findTime, noteSegmentKeys, prepareBatch, scanSegment } from '../../src/jobs.ts';
 import { id, type PartitionIndex } from '../../src/model/ids.ts';
 import type { Topic, TopicSettings } from '../../src/model/topic.ts';
 import { Admin } from './admin.ts';
@@ -89,7 +89,7 @@ export class Simulation {
       this.#notice(line);
       options.trace?.(line);
     };
-    const jobs = { scanSegment, noteSegmentKeys, filterSegment, prepareBatch };
+    const jobs = { scanSegment, noteSegmentKeys, filterSegment, prepareBatch, findTime };
     this.world = new World({ seed: options.seed, jobs, trace });
     this.checker = new Checker(() => this.world.clock.monotonic());
     const tap = new Tap(this.digest, {

@@ -1,7 +1,9 @@
 /** Kafka's calls by hand, where clients never go: versions, order, sessions, errors, against a node in this process. */
+import { gzipSync } from 'node:zlib';
 import { crc32c } from '@node-rs/crc32';
 import test from 'ava';
 import { BATCH_HEADER_BYTES } from '../../../src/model/batch.ts';
+import { BatchBuilder } from '../../../src/model/batch-builder.ts';
 import { id } from '../../../src/model/ids.ts';
 import { type RunningNode, startNode } from '../../../src/node.ts';
 import { apiVersions } from '../../../src/protocols/kafka/calls/api-versions.ts';
@@ -201,12 +203,17 @@ test('offsets are found at the begin, the end, and by time', async (t) => {
   t.deepEqual(await at(-6, 11), [0, -1, -1]);
   t.deepEqual(await at(-6, 10), [errors.UNSUPPORTED_VERSION, -1, -1]);
   t.deepEqual(await at(now - 2_500), [0, 2, now - 2_000]);
+  const builder = new BatchBuilder();
+  for (const age of [900, 950, 500]) builder.add(now - age, null, 'packed');
+  await append(client, name, builder.finish(crc32c, { compression: { codec: 'gzip', compress: gzipSync } }));
+  t.deepEqual(await at(now - 600), [0, 8, now - 500]);
+  t.deepEqual(await at(-3), [0, 8, now - 500]);
   t.deepEqual(await at(now), [0, -1, -1]);
   t.deepEqual(await at(-4, 7), [errors.UNSUPPORTED_VERSION, -1, -1]);
   t.deepEqual(await at(-99), [errors.UNSUPPORTED_VERSION, -1, -1]);
   const partitions = [{ partition: 0, currentLeaderEpoch: -1, leaderEpoch: 0 }];
   const epoch = await client.ask(offsetForLeaderEpoch, 4, { replicaId: -1, topics: [{ topic: name, partitions }] });
-  t.like(epoch?.topics[0]?.partitions[0], { errorCode: 0, leaderEpoch: 0, endOffset: 6 });
+  t.like(epoch?.topics[0]?.partitions[0], { errorCode: 0, leaderEpoch: 0, endOffset: 9 });
 });
 
 test('what a client says it has of an epoch that never was is out of range', async (t) => {
