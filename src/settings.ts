@@ -161,6 +161,10 @@ export const rules = {
     'How long a compacted topic still shows that a key was taken out.',
   ),
   'topics.compactionLagMsMin': topicDefault('compactionLagMsMin', 'Age below which records are not compacted.'),
+  'topics.compactionLagMsMax': topicDefault(
+    'compactionLagMsMax',
+    'Age from which on records are compacted, however few they are; -1: no bound.',
+  ),
   'topics.dirtyRatioMin': topicDefault(
     'dirtyRatioMin',
     'Part of the bytes that is not compacted yet, from which on a partition is compacted.',

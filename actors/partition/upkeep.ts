@@ -10,7 +10,7 @@ import { retain, trim } from '../../src/log/retention.ts';
 import type { Segment } from '../../src/log/segment.ts';
 import { type Fault, fault } from '../../src/model/faults.ts';
 import type { Offset } from '../../src/model/ids.ts';
-import { isCompacted } from '../../src/model/topic.ts';
+import { isCompacted, segmentMsOf } from '../../src/model/topic.ts';
 import { type Step, step } from '../step.ts';
 import type { PartitionAnswers } from './answers.ts';
 import { PartitionCompaction } from './compaction.ts';
@@ -100,7 +100,7 @@ export class PartitionUpkeep {
   #retainLater(): void {
     const { settings } = this.#kept.log;
     const quarter = settings.retentionMs < 0 ? RETENTION_MS_MAX : Math.floor(settings.retentionMs / 4);
-    const most = isCompacted(settings) ? Math.min(COMPACTION_MS_MAX, settings.segmentMs) : RETENTION_MS_MAX;
+    const most = isCompacted(settings) ? Math.min(COMPACTION_MS_MAX, segmentMsOf(settings)) : RETENTION_MS_MAX;
     this.#context.after(
       Math.min(most, Math.max(RETENTION_MS_MIN, quarter)),
       step(() => {

@@ -23,14 +23,16 @@ export interface CompactionPlan {
 export function planCompaction(log: PartitionLog, stable: Offset, now: number): CompactionPlan | null {
   if (log.inMemory || !isCompacted(log.settings)) return null;
   const segments = compactable(log, stable, now);
+  const { compactionLagMsMax: lagMax } = log.settings;
   let clean = 0;
   let dirty = 0;
   let isDue = false;
   let isSound = true;
   for (const segment of segments) {
-    const { end, bytes, tombstonesUntil } = segment;
+    const { end, bytes, openedAt, tombstonesUntil } = segment;
     if (end <= log.cleanedTo) clean += bytes;
     else dirty += bytes;
+    isDue ||= end > log.cleanedTo && lagMax >= 0 && openedAt <= now - lagMax && !hasDamage(log, segment);
     isSound &&= !hasDamage(log, segment);
     isDue ||= isSound && tombstonesUntil >= 0 && tombstonesUntil <= now;
   }

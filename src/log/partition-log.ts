@@ -10,7 +10,7 @@ import type { Crc32c } from '../model/crc.ts';
 import { failed, ok, type Result } from '../model/faults.ts';
 import type { Epoch, Offset, PartitionId } from '../model/ids.ts';
 import { BLOCK_BYTES, JOURNALED_BATCH_BYTES_MAX, KIB, MIB } from '../model/limits.ts';
-import type { TopicSettings } from '../model/topic.ts';
+import { segmentMsOf, type TopicSettings } from '../model/topic.ts';
 import { Chunk, ceilBlock, floorBlock, type LeaseMemory } from './chunk.ts';
 import { DirectBatches } from './direct.ts';
 import { DIRECT_FLAG, type Entry } from './entry.ts';
@@ -152,7 +152,7 @@ export class PartitionLog {
       ? Math.min(this.settings.segmentBytes, MEMORY_SEGMENT_BYTES_MAX)
       : this.settings.segmentBytes;
     const full = active.bytes + length > bytesMax || active.entries >= SEGMENT_ENTRIES_MAX;
-    if (full || active.rolled || now - active.openedAt >= this.settings.segmentMs) this.roll(this.end, now);
+    if (full || active.rolled || now - active.openedAt >= segmentMsOf(this.settings)) this.roll(this.end, now);
   }
 
   /** What is placed from now on goes to a new segment. */

@@ -3,7 +3,7 @@
  * only; never the segment that is written, and never what is not sealed on disk (or, for the memory engine, rolled).
  */
 import type { Offset } from '../model/ids.ts';
-import { mayExpire } from '../model/topic.ts';
+import { mayExpire, segmentMsOf } from '../model/topic.ts';
 import type { PartitionLog } from './partition-log.ts';
 import { isSealed, type Segment } from './segment.ts';
 
@@ -40,9 +40,9 @@ export function trim(log: PartitionLog, offset: Offset): readonly Segment[] {
 function closeOld(log: PartitionLog, now: number): void {
   const active = log.active;
   if (active === undefined || active.entries === 0 || active.rolled) return;
-  const { retentionMs, segmentMs } = log.settings;
+  const { retentionMs } = log.settings;
   const outlived = mayExpire(log.settings) && retentionMs >= 0 && newest(active) < now - retentionMs;
-  if (outlived || now - active.openedAt >= segmentMs) log.roll(log.end, now);
+  if (outlived || now - active.openedAt >= segmentMsOf(log.settings)) log.roll(log.end, now);
 }
 
 /** Newest timestamp of the segment's records; when it was opened where they have none. */

@@ -35,6 +35,8 @@ export interface TopicSettings {
   readonly tombstoneRetentionMs: number;
   /** Records stay untouched by compaction for so long at least. */
   readonly compactionLagMsMin: number;
+  /** Records that are older are compacted, however little there is to do; -1 is unlimited. */
+  readonly compactionLagMsMax: number;
   /** Compacts once this part of what may be compacted, by bytes, has not been yet. */
   readonly dirtyRatioMin: number;
   readonly timestamps: Timestamps;
@@ -68,6 +70,7 @@ export const TOPIC_DEFAULTS: TopicSettings = {
   cleanup: 'delete',
   tombstoneRetentionMs: 24 * 3_600_000,
   compactionLagMsMin: 0,
+  compactionLagMsMax: -1,
   dirtyRatioMin: 0.5,
   timestamps: 'create',
   timestampBeforeMsMax: -1,
@@ -90,6 +93,10 @@ export const TOPIC_SETTING_RULES: {
   cleanup: choice('delete', 'compact', 'compact,delete'),
   tombstoneRetentionMs: integer(0, Number.MAX_SAFE_INTEGER),
   compactionLagMsMin: integer(0, Number.MAX_SAFE_INTEGER),
+  compactionLagMsMax: {
+    allowed: `-1 or a whole number from 1000 to ${Number.MAX_SAFE_INTEGER}`,
+    check: (value) => value === -1 || (Number.isSafeInteger(value) && (value as number) >= 1_000),
+  },
   dirtyRatioMin: {
     allowed: 'a number from 0 to 1',
     check: (value) => typeof value === 'number' && value >= 0 && value <= 1,
@@ -116,8 +123,17 @@ export const isCompacted = ({ cleanup }: TopicSettings): boolean => cleanup !== 
 /** May segments go by age and size? */
 export const mayExpire = ({ cleanup }: TopicSettings): boolean => cleanup !== 'compact';
 
+/** Age at which a segment is closed: what is to be compacted in time has to be closed before. */
+export function segmentMsOf(settings: TopicSettings): number {
+  const { segmentMs, compactionLagMsMax } = settings;
+  return isCompacted(settings) && compactionLagMsMax >= 0 ? Math.min(segmentMs, compactionLagMsMax) : segmentMs;
+}
+
 /** What settings contradict when they are all there. */
 export function checkTogether(settings: TopicSettings): Fault | null {
+  const { compactionLagMsMin: least, compactionLagMsMax: most } = settings;
+  if (most >= 0 && least > most)
+    return fault('INVALID_SETTING', `compactionLagMsMin is ${least}, above compactionLagMsMax, ${most}`);
   if (settings.engine !== 'memory' || !isCompacted(settings)) return null;
   return fault('INVALID_SETTING', `engine memory keeps no segments to compact: cleanup must be "delete"`);
 }

@@ -49,7 +49,11 @@ function number(name: NumberSetting, type: number, about: string): Config {
 }
 
 /** Kafka's largest number stands for no bound; values beyond safe integers are none that anybody means. */
-function bound(name: 'timestampBeforeMsMax' | 'timestampAfterMsMax', about: string): Config {
+function bound(
+  name: 'timestampBeforeMsMax' | 'timestampAfterMsMax' | 'compactionLagMsMax',
+  least: number,
+  about: string,
+): Config {
   const rule = TOPIC_SETTING_RULES[name];
   return {
     type: configTypes.long,
@@ -60,7 +64,7 @@ function bound(name: 'timestampBeforeMsMax' | 'timestampAfterMsMax', about: stri
       const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
       return rule.check(value) ? { [name]: value } : undefined;
     },
-    allowed: `${LONG_MAX} or a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`,
+    allowed: `${LONG_MAX} or a whole number from ${least} to ${Number.MAX_SAFE_INTEGER}`,
   };
 }
 
@@ -126,6 +130,7 @@ const table: ReadonlyMap<string, Config> = new Map(
     'cleanup.policy': cleanupPolicy,
     'delete.retention.ms': number('tombstoneRetentionMs', long, 'How long a removed key still shows as removed.'),
     'min.compaction.lag.ms': number('compactionLagMsMin', long, 'Age below which records are not compacted.'),
+    'max.compaction.lag.ms': bound('compactionLagMsMax', 1_000, 'Age from which on records are compacted in any case.'),
     'min.cleanable.dirty.ratio': dirtyRatio,
     'compression.type': choice('compression', 'How batches are stored; producer: as they came.', string, {
       producer: 'producer',
@@ -139,8 +144,12 @@ const table: ReadonlyMap<string, Config> = new Map(
       CreateTime: 'create',
       LogAppendTime: 'append',
     }),
-    'message.timestamp.before.max.ms': bound('timestampBeforeMsMax', "How far before the node's time records may be."),
-    'message.timestamp.after.max.ms': bound('timestampAfterMsMax', "How far after the node's time records may be."),
+    'message.timestamp.before.max.ms': bound(
+      'timestampBeforeMsMax',
+      0,
+      "How far before the node's time records may be.",
+    ),
+    'message.timestamp.after.max.ms': bound('timestampAfterMsMax', 0, "How far after the node's time records may be."),
     'min.insync.replicas': fixed('1', int, 'There is one replica.'),
     'callboard.engine': choice('engine', 'Where records are kept; stays as the topic was created.', string, {
       local: 'local',

@@ -68,6 +68,7 @@ const settings = struct<TopicSettings>({
   cleanup: oneOf('delete', 'compact', 'compact,delete'),
   tombstoneRetentionMs: natural(),
   compactionLagMsMin: natural(),
+  compactionLagMsMax: offsetOrNone,
   dirtyRatioMin: amount,
   timestamps: oneOf('create', 'append'),
   timestampBeforeMsMax: offsetOrNone,

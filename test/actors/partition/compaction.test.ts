@@ -186,6 +186,28 @@ test('a tombstone goes once readers had their time, and not before', (t) => {
   check(t, readAll(world), model, 'without it');
 });
 
+test('what is older than a topic wants is compacted, however little it is, and also without a further batch', (t) => {
+  const clean = 'x'.repeat(1_000);
+  for (const compactionLagMsMax of [-1, 60_000]) {
+    const world = worldOf(5, { dirtyRatioMin: 1, compactionLagMsMax });
+    const model = new Model(world, new SeededRandom(5));
+    const offsets = (): number[] => readAll(world).map(({ offset }) => offset);
+    const bounded = compactionLagMsMax > 0;
+    for (let round = 0; round < 2; round++) {
+      const first = model.all.length;
+      model.append([['a', clean]]);
+      model.append([['b', clean]]);
+      model.append([['a', 'again']]);
+      world.run(30_000);
+      t.true(offsets().includes(first), 'it is young');
+      world.run(60_000);
+      t.is(offsets().includes(first), !bounded);
+      check(t, readAll(world), model, `round ${round}`);
+    }
+    t.deepEqual(offsets(), bounded ? [4, 5] : [0, 1, 2, 3, 4, 5]);
+  }
+});
+
 test('a batch whose records all went stays at the end of its segment, without records', (t) => {
   const world = worldOf(4, { segmentMs: 5_000 });
   const model = new Model(world, new SeededRandom(4));

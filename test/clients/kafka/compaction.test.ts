@@ -169,6 +169,7 @@ test('settings are told by their names, and what is wrong is refused', async (t)
     'cleanup.policy': 'delete, compact',
     'delete.retention.ms': '1234',
     'min.compaction.lag.ms': '77',
+    'max.compaction.lag.ms': '5000',
     'min.cleanable.dirty.ratio': '0.25',
     'compression.type': 'zstd',
     'message.timestamp.type': 'LogAppendTime',
@@ -186,9 +187,13 @@ test('settings are told by their names, and what is wrong is refused', async (t)
   for (const [name, value] of Object.entries(given))
     t.is(shown.get(name), name === 'cleanup.policy' ? 'compact,delete' : value, name);
   t.is(shown.get('message.timestamp.before.max.ms'), '9223372036854775807');
+  const contradiction = { 'min.compaction.lag.ms': '60000', 'max.compaction.lag.ms': '5000' };
+  t.is(await makeTopic('never', contradiction), errors.INVALID_CONFIG);
   for (const [name, value] of [
     ['cleanup.policy', 'compact,never'],
     ['cleanup.policy', ''],
+    ['max.compaction.lag.ms', '0'],
+    ['max.compaction.lag.ms', '-1'],
     ['min.cleanable.dirty.ratio', '1.5'],
     ['message.timestamp.type', 'append'],
     ['compression.type', 'none'],

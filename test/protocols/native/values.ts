@@ -42,6 +42,7 @@ const settings = {
   cleanup: fc.constantFrom('delete', 'compact', 'compact,delete'),
   tombstoneRetentionMs: safe,
   compactionLagMsMin: safe,
+  compactionLagMsMax: fc.oneof(fc.constant(-1), fc.integer({ min: 1_000, max: Number.MAX_SAFE_INTEGER })),
   dirtyRatioMin: fc.constantFrom(0, 0.25, 0.5, 1),
   timestamps: fc.constantFrom('create', 'append'),
   timestampBeforeMsMax: safeOrNone,
