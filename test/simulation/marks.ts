@@ -12,7 +12,7 @@ export const MARKS: readonly string[] = [
   'partition: the sidecar could not be written',
   'partition: the manifest could not be written',
   'partition: the manifest is damaged: the sidecars tell what there is',
-  'partition: the state of producers is lost: older duplicates are not recognised',
+  'partition: the state of producers is damaged: it is read from the log anew',
   'partition: records are damaged: the segment does not match its sidecar',
   'partition: records are damaged: the sidecar does not hold',
   'partition: records are damaged: its sidecar does not hold',
