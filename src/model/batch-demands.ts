@@ -86,7 +86,10 @@ export function checkDemands(batch: Uint8Array, records: Uint8Array, demands: De
     if (demands.keyed && keyBytes < 0)
       return { ...fault('INVALID_RECORD', `record ${index} has no key, and the topic is compacted`), record: index };
     if (sinceBase < least || sinceBase > most)
-      return fault('INVALID_TIMESTAMP', `record ${index} is of ${base + sinceBase}, too far from the node's time`);
+      return {
+        ...fault('INVALID_TIMESTAMP', `record ${index} is of ${base + sinceBase}, too far from the node's time`),
+        record: index,
+      };
   }
   return reader.failed || reader.position !== records.length ? unreadable : null;
 }

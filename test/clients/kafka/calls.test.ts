@@ -220,17 +220,20 @@ test('what a client says it has of an epoch that never was is out of range', asy
   const client = await wire(t);
   const name = await newTopic(client);
   await append(client, name, batch());
-  const at = async (lastFetchedEpoch: number) => {
-    const [topic] = fetching(name, [{ partition: 0, fetchOffset: 1 }]).topics;
+  const at = async (lastFetchedEpoch: number, fetchOffset = 1) => {
+    const [topic] = fetching(name, [{ partition: 0, fetchOffset }]).topics;
     const partitions = (topic?.partitions ?? []).map((one) => ({ ...one, lastFetchedEpoch }));
     const answer = await client.ask(fetch, 12, {
       ...fetching(name, []),
       topics: [{ topic: name, topicId: NO_UUID, partitions }],
     });
-    return answer?.responses[0]?.partitions[0]?.errorCode;
+    const { errorCode, divergingEpoch, highWatermark } = answer?.responses[0]?.partitions[0] ?? {};
+    return [errorCode, divergingEpoch?.epoch, divergingEpoch?.endOffset, highWatermark];
   };
-  t.is(await at(0), errors.NONE);
-  t.is(await at(1), errors.OFFSET_OUT_OF_RANGE);
+  t.deepEqual(await at(0), [errors.NONE, -1, -1, 1]);
+  t.deepEqual(await at(1), [errors.OFFSET_OUT_OF_RANGE, -1, -1, -1]);
+  t.deepEqual(await at(-1, 9), [errors.OFFSET_OUT_OF_RANGE, -1, -1, -1]);
+  t.deepEqual(await at(0, 9), [errors.NONE, 0, 1, 1], 'another log had such a record');
 });
 
 test('a batch without acks that is refused ends the connection, a good one is stored in silence', async (t) => {

@@ -83,8 +83,15 @@ test('times too far from those of the node are refused', async (t) => {
   const bounds = { 'message.timestamp.before.max.ms': '60000', 'message.timestamp.after.max.ms': '1000' };
   t.is(await makeTopic('near', bounds), 0);
   for (let codec = 0; codec < CODECS.length; codec++) {
-    const code = async (ago: number): Promise<number | undefined> =>
-      (await append(wire, 'near', batchOf({ key: 'k', codec, time: Date.now() - ago })))?.errorCode;
+    const code = async (ago: number): Promise<number | undefined> => {
+      const answer = await append(wire, 'near', batchOf({ key: 'k', codec, time: Date.now() - ago }));
+      const isRefused = answer?.errorCode !== 0;
+      t.deepEqual(
+        answer?.recordErrors?.map(({ batchIndex }) => batchIndex),
+        isRefused ? [0] : [],
+      );
+      return answer?.errorCode;
+    };
     t.is(await code(120_000), errors.INVALID_TIMESTAMP, CODECS[codec]);
     t.is(await code(-20_000), errors.INVALID_TIMESTAMP, CODECS[codec]);
     t.is(await code(30_000), 0, CODECS[codec]);

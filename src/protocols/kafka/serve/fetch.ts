@@ -1,8 +1,9 @@
 /** Fetch: record batches as they are stored, from the partitions that the connection follows. Copies no batch. */
 import type { Fault } from '../../../model/faults.ts';
+import type { Offset } from '../../../model/ids.ts';
 import { FETCH_BYTES_MAX, WAIT_MS_MAX } from '../../../model/limits.ts';
 import type { FetchReply } from '../../request.ts';
-import { resultOf, type Serving } from '../asking.ts';
+import { ask, resultOf, type Serving } from '../asking.ts';
 import { type FetchRequest, type FetchResponse, fetch } from '../calls/fetch.ts';
 import { type ErrorCode, errorOf, errors } from '../faults.ts';
 import type { Follower, Wanted } from '../follower.ts';
@@ -40,12 +41,33 @@ export const serveFetch = service(fetch, function* (request, peer, version) {
   }
   const answers = new Answers(peer, byId, request.isolationLevel === READ_COMMITTED);
   for (const [one, error] of refused) answers.refuse(one, error);
-  for (const part of fetched.value.parts) answers.give(part);
+  const ends = yield* divergingEnds(follower, fetched.value.parts);
+  for (const part of fetched.value.parts) answers.give(part, ends);
   if (whole) for (const one of follower.wanted) answers.mention(one);
   follower.answered(fetched.value);
   const throttleTimeMs = fetched.value.throttleMs ?? 0;
   return { throttleTimeMs, errorCode: errors.NONE, sessionId: follower.session, responses: answers.responses };
 });
+
+/**
+ * Where the log ends for those who say of which epoch their last record was, and are beyond the end: another log had that
+ * record, and they are told where theirs goes another way (KIP-595). There is one epoch.
+ */
+function* divergingEnds(follower: Follower, parts: readonly Part[]): Serving<ReadonlyMap<Wanted, Offset>> {
+  const ends = new Map<Wanted, Offset>();
+  const beyond = parts.filter(
+    (part) => part.fault?.code === 'OFFSET_OUT_OF_RANGE' && follower.at(part)?.lastFetchedEpoch === LEADER_EPOCH,
+  );
+  if (beyond.length === 0) return ends;
+  const asked = beyond.map(({ topic, partition }) => ({ topic, partition, at: 'end' as const }));
+  const found = yield* ask<'offsets'>({ call: 'offsets', parts: asked, uncommitted: true });
+  if (!found.ok) return ends;
+  for (const part of found.value.parts) {
+    const one = follower.at(part);
+    if (one !== undefined && !('fault' in part) && one.offset > part.offset) ends.set(one, part.offset);
+  }
+  return ends;
+}
 
 function refuse(errorCode: ErrorCode): FetchResponse {
   return { errorCode, sessionId: 0, responses: [] };
@@ -110,10 +132,13 @@ class Answers {
     this.#add(one, { errorCode, highWatermark: -1, logStartOffset: -1 });
   }
 
-  give(part: Part): void {
+  /** @param ends of logs that go another way. */
+  give(part: Part, ends: ReadonlyMap<Wanted, Offset>): void {
     const one = this.#follower.at(part);
     if (one === undefined) return;
-    if (part.fault !== undefined) this.#fail(one, part.fault);
+    const endOffset = ends.get(one);
+    if (endOffset !== undefined) this.#diverge(one, endOffset);
+    else if (part.fault !== undefined) this.#fail(one, part.fault);
     else {
       const answer = this.#given.get(one) ?? this.#begin(one, part);
       if (part.bytes.length > 0) answer.records.push(part.bytes);
@@ -129,6 +154,11 @@ class Answers {
   #fail(one: Wanted, why: Fault): void {
     if (this.#given.has(one)) return;
     this.refuse(one, this.#peer.topics.errorOf(why, one.topic, this.#byId));
+  }
+
+  #diverge(one: Wanted, endOffset: Offset): void {
+    const answer = this.#add(one, { errorCode: errors.NONE, highWatermark: endOffset, logStartOffset: -1 });
+    answer.divergingEpoch = { epoch: LEADER_EPOCH, endOffset };
   }
 
   #begin(one: Wanted, { begin, end, stable = end }: Part) {
@@ -148,6 +178,7 @@ class Answers {
       lastStableOffset,
       abortedTransactions: this.#committed ? aborted : null,
       records: [] as Uint8Array[],
+      divergingEpoch: { epoch: -1, endOffset: -1 },
       // The same one may reach over several pieces.
       abort(producerId: number, firstOffset: number): void {
         const isKnown = aborted.some((other) => other.producerId === producerId && other.firstOffset === firstOffset);

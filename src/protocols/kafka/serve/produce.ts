@@ -104,7 +104,7 @@ class Order {
   }
 
   #failed({ partition }: Place, why: Fault, topic: Named): Answer {
-    if (why.record !== undefined) return badRecord(partition, why.record, why.message);
+    if (why.record !== undefined) return badRecord(partition, why, why.record);
     const code = transactional(why, this.#version) ?? this.#peer.topics.errorOf(why, topic, this.#byId);
     return failure(partition, code, why.message);
   }
@@ -182,9 +182,10 @@ function failure(index: number, errorCode: number, errorMessage: string | null):
 }
 
 /** No other try would help, which CORRUPT_MESSAGE would make clients believe. */
-function badRecord(index: number, batchIndex: number, message: string): Answer {
+function badRecord(index: number, { code, message }: Fault, batchIndex: number): Answer {
   const recordErrors = [{ batchIndex, batchIndexErrorMessage: message }];
-  return { ...failure(index, errors.INVALID_RECORD, message), recordErrors };
+  const errorCode = code === 'INVALID_TIMESTAMP' ? errors.INVALID_TIMESTAMP : errors.INVALID_RECORD;
+  return { ...failure(index, errorCode, message), recordErrors };
 }
 
 function done(part: Exclude<ProduceReply['parts'][number], { readonly fault: Fault }>): Answer {
