@@ -47,13 +47,13 @@ export interface Transact {
   readonly commit: boolean;
 }
 
-/** Consume, transform, produce, in transactions; done when nothing has come for so long. */
+/** Consume, transform, produce, in transactions; done when, after something has come, nothing more has for so many looks. */
 export interface Move {
   readonly id: string;
   readonly group: string;
   readonly source: string;
   readonly to: string;
-  readonly quietMs: number;
+  readonly quietLooks: number;
 }
 
 export interface Read {

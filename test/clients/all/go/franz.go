@@ -76,8 +76,8 @@ func (f *franz) transact(j job) error {
 
 // move consumes, transforms and produces until nothing has come for a while. A failure ends the session, and a new one goes on.
 func (f *franz) move(j job) (int, error) {
-	lives, heard, quiet := 0, time.Now(), time.Duration(j.QuietMs)*time.Millisecond
-	for time.Since(heard) < quiet {
+	lives, quiet, begun := 0, 0, false
+	for quiet < j.QuietLooks {
 		lives++
 		session, err := kgo.NewGroupTransactSession(kgo.SeedBrokers(f.broker), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionalID(j.ID),
 			kgo.TransactionTimeout(30*time.Second), kgo.ConsumerGroup(j.Group), kgo.ConsumeTopics(j.Source), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
@@ -85,10 +85,12 @@ func (f *franz) move(j job) (int, error) {
 		if err != nil {
 			return lives, err
 		}
-		for time.Since(heard) < quiet {
+		for quiet < j.QuietLooks {
 			moved, err := f.moveOne(session, j.To)
-			if moved > 0 || err != nil {
-				heard = time.Now()
+			begun = begun || moved > 0
+			quiet++
+			if !begun || moved > 0 || err != nil {
+				quiet = 0
 			}
 			if err != nil {
 				break
@@ -100,7 +102,7 @@ func (f *franz) move(j job) (int, error) {
 }
 
 func (f *franz) moveOne(session *kgo.GroupTransactSession, to string) (int, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
 	fetches := session.PollRecords(ctx, 500)
 	if fetches.NumRecords() == 0 {

@@ -41,7 +41,7 @@ type job struct {
 	Retention  string    `json:"retention"`
 	Source     string    `json:"source"`
 	To         string    `json:"to"`
-	QuietMs    int       `json:"quietMs"`
+	QuietLooks int       `json:"quietLooks"`
 }
 
 // unsupported says that a client has no such thing, which is no fault of the broker's.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -104,13 +105,12 @@ func (s *saramaClient) transact(j job) error {
 
 // move consumes, transforms and produces until nothing has come for a while. A failure ends both clients, and new ones go on.
 func (s *saramaClient) move(j job) (int, error) {
-	m := &saramaMover{to: j.To, group: j.Group, heard: time.Now()}
-	quiet := time.Duration(j.QuietMs) * time.Millisecond
+	m := &saramaMover{to: j.To, group: j.Group}
 	lives := 0
-	for m.silent() < quiet {
+	for m.quiet < j.QuietLooks {
 		lives++
-		if err := s.moveOn(m, j, quiet); err != nil {
-			m.hear()
+		if err := s.moveOn(m, j); err != nil {
+			m.quiet = 0
 			time.Sleep(200 * time.Millisecond)
 		}
 	}
@@ -120,24 +120,24 @@ func (s *saramaClient) move(j job) (int, error) {
 type saramaMover struct {
 	producer  sarama.AsyncProducer
 	to, group string
-	lock      sync.Mutex
-	heard     time.Time
-	failed    chan error
+	heard     atomic.Bool
+	begun     bool
+	// quiet counts the looks since something has come.
+	quiet  int
+	failed chan error
 }
 
-func (m *saramaMover) hear() {
-	m.lock.Lock()
-	m.heard = time.Now()
-	m.lock.Unlock()
+func (m *saramaMover) look() {
+	m.quiet++
+	if m.heard.Swap(false) {
+		m.quiet, m.begun = 0, true
+	}
+	if !m.begun {
+		m.quiet = 0
+	}
 }
 
-func (m *saramaMover) silent() time.Duration {
-	m.lock.Lock()
-	defer m.lock.Unlock()
-	return time.Since(m.heard)
-}
-
-func (s *saramaClient) moveOn(m *saramaMover, j job, quiet time.Duration) error {
+func (s *saramaClient) moveOn(m *saramaMover, j job) error {
 	c := config()
 	c.Producer.Idempotent, c.Net.MaxOpenRequests, c.Producer.RequiredAcks = true, 1, sarama.WaitForAll
 	c.Producer.Transaction.ID, c.Producer.Transaction.Timeout = j.ID, 30*time.Second
@@ -165,11 +165,12 @@ func (s *saramaClient) moveOn(m *saramaMover, j job, quiet time.Duration) error 
 			}
 		}
 	}()
-	for m.silent() < quiet {
+	for m.quiet < j.QuietLooks {
 		select {
 		case err := <-m.failed:
 			return err
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(500 * time.Millisecond):
+			m.look()
 		}
 	}
 	return nil
@@ -200,7 +201,7 @@ func (m *saramaMover) ConsumeClaim(session sarama.ConsumerGroupSession, claim sa
 		if len(batch) == 0 {
 			continue
 		}
-		m.hear()
+		m.heard.Store(true)
 		if err := m.moveBatch(batch, session); err != nil {
 			select {
 			case m.failed <- err:

@@ -96,23 +96,23 @@ public class Driver {
 
   /** Consume, transform, produce: until nothing has come for a while. A failure ends both clients, and new ones go on. */
   static JsonNode move(JsonNode job) throws Exception {
-    long quietMs = job.get("quietMs").asLong();
-    long[] heard = {System.currentTimeMillis()};
-    int lives = 0;
-    while (System.currentTimeMillis() - heard[0] < quietMs) {
+    int looks = job.get("quietLooks").asInt(), quiet = 0, lives = 0;
+    boolean begun = false;
+    while (quiet < looks) {
       lives++;
       try (KafkaProducer<String, String> producer = new KafkaProducer<>(properties("transactional.id", job.get("id").asText(), "transaction.timeout.ms", "30000", "delivery.timeout.ms", "25000", "request.timeout.ms", "10000"), new StringSerializer(), new StringSerializer());
            KafkaConsumer<String, String> consumer = new KafkaConsumer<>(properties("group.id", job.get("group").asText(), "isolation.level", "read_committed", "auto.offset.reset", "earliest", "enable.auto.commit", "false", "session.timeout.ms", "6000"), new StringDeserializer(), new StringDeserializer())) {
         producer.initTransactions();
         consumer.subscribe(List.of(job.get("source").asText()));
-        while (System.currentTimeMillis() - heard[0] < quietMs) {
+        while (quiet < looks) {
           ConsumerRecords<String, String> records = consumer.poll(Duration.ofMillis(500));
+          quiet = begun && records.isEmpty() ? quiet + 1 : 0;
           if (records.isEmpty()) continue;
-          heard[0] = System.currentTimeMillis();
+          begun = true;
           moveOne(records, producer, consumer, job.get("to").asText());
         }
       } catch (org.apache.kafka.common.KafkaException error) {
-        heard[0] = System.currentTimeMillis();
+        quiet = 0;
         Thread.sleep(200);
       }
     }

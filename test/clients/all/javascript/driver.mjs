@@ -54,9 +54,9 @@ async function transact(job) {
 
 /** Consume, transform, produce: until nothing has come for a while. A failure ends both clients, and new ones go on. */
 async function move(job) {
-  const heard = { at: Date.now() };
-  let lives = 0;
-  while (Date.now() - heard.at < job.quietMs) {
+  const heard = { some: false };
+  let [lives, quiet, begun] = [0, 0, false];
+  while (quiet < job.quietLooks) {
     lives++;
     const producer = transactional(job.id);
     const consumer = kafka.consumer({
@@ -75,7 +75,7 @@ async function move(job) {
       eachBatchAutoResolve: false,
       eachBatch: async ({ batch, resolveOffset }) => {
         if (failed.error !== null) return;
-        heard.at = Date.now();
+        heard.some = true;
         try {
           await moveOne(batch, producer, consumer, job.to);
           resolveOffset(batch.lastOffset());
@@ -84,8 +84,13 @@ async function move(job) {
         }
       },
     });
-    while (failed.error === null && Date.now() - heard.at < job.quietMs) await pause(100);
-    if (failed.error !== null) heard.at = Date.now();
+    while (failed.error === null && quiet < job.quietLooks) {
+      await pause(500);
+      begun ||= heard.some;
+      quiet = begun && !heard.some ? quiet + 1 : 0;
+      heard.some = false;
+    }
+    if (failed.error !== null) quiet = 0;
     await consumer.disconnect();
     await producer.disconnect();
   }

@@ -53,8 +53,8 @@ def transact(job):
 
 def move(job):
     """Consume, transform, produce: until nothing has come for a while. A failure ends both clients, and new ones go on."""
-    heard, lives, quiet = time.time(), 0, job['quietMs'] / 1000
-    while time.time() - heard < quiet:
+    lives, quiet, begun = 0, 0, False
+    while quiet < job['quietLooks']:
         lives += 1
         producer = KafkaProducer(bootstrap_servers=BROKER, transactional_id=job['id'], transaction_timeout_ms=30000, delivery_timeout_ms=25000,
                                  request_timeout_ms=10000)
@@ -62,14 +62,15 @@ def move(job):
                                  auto_offset_reset='earliest', enable_auto_commit=False, session_timeout_ms=6000, heartbeat_interval_ms=500)
         try:
             producer.init_transactions()
-            while time.time() - heard < quiet:
+            while quiet < job['quietLooks']:
                 records = consumer.poll(500, max_records=500)
+                quiet = quiet + 1 if begun and not records else 0
                 if not records:
                     continue
-                heard = time.time()
+                begun = True
                 move_one(records, producer, consumer, job['to'])
         except KafkaError:
-            heard = time.time()
+            quiet = 0
         finally:
             close_quietly(consumer.close)
             close_quietly(lambda: producer.close(1))

@@ -52,8 +52,8 @@ def transact(job):
 
 def move(job):
     """Consume, transform, produce: until nothing has come for a while. A failure ends both clients, and new ones go on."""
-    heard, lives, quiet = time.time(), 0, job['quietMs'] / 1000
-    while time.time() - heard < quiet:
+    lives, quiet, begun = 0, 0, False
+    while quiet < job['quietLooks']:
         lives += 1
         producer = Producer({**QUIET, 'transactional.id': job['id'], 'transaction.timeout.ms': 30000, 'message.timeout.ms': 25000})
         consumer = Consumer({**QUIET, 'group.id': job['group'], 'isolation.level': 'read_committed', 'auto.offset.reset': 'earliest',
@@ -61,15 +61,16 @@ def move(job):
         try:
             producer.init_transactions(20)
             consumer.subscribe([job['source']])
-            while time.time() - heard < quiet:
+            while quiet < job['quietLooks']:
                 records = [one for one in consumer.consume(500, 0.5) if one.error() is None]
+                quiet = quiet + 1 if begun and not records else 0
                 if not records:
                     continue
-                heard = time.time()
+                begun = True
                 move_one(records, producer, consumer, job['to'])
         except KafkaException as error:
             print(repr(error), file=sys.stderr)
-            heard = time.time()
+            quiet = 0
         finally:
             consumer.close()
     return {'lives': lives}
