@@ -69,7 +69,7 @@ const kinds = {
   ILLEGAL_GENERATION: { retryable: false, hint: 'The group has moved on; join it again.' },
   INCONSISTENT_PROTOCOL: {
     retryable: false,
-    hint: 'All members of a group are of one kind and share a way of assigning; stop the others first, or use another group.',
+    hint: 'Members that assign by themselves share a kind and a way of assigning; stop the others first, or use another group.',
   },
   MEMBER_ID_REQUIRED: { retryable: true, hint: 'Join again with the member id of this answer.' },
   FENCED_INSTANCE: { retryable: false, hint: 'Another member has taken over this instance id; stop this one.' },
