@@ -145,7 +145,7 @@ export class ClassicConsumer implements Consumer {
     const way = this.#cooperative ? 'cooperative' : 'range';
     const ask: Ask = {
       ...{ call: 'joinGroup', group: GROUP, member: this.#id, ...this.#instance, protocolType: 'consumer' },
-      protocols: [{ name: way, metadata: new TextEncoder().encode([...this.reads].join()), topics: [TOPIC], owned }],
+      protocols: [{ name: way, metadata: Uint8Array.from(this.reads), topics: [TOPIC], owned }],
       ...{ sessionMs: 6_000, rebalanceMs: 9_000, twoSteps: false, maySkip: true },
     };
     this.#ask(world, 'join', ask);
@@ -173,8 +173,7 @@ export class ClassicConsumer implements Consumer {
     this.#id = member;
     if (fault !== undefined) return;
     this.#generation = generation;
-    const assignments =
-      leader === member ? members.map((one, index) => assigned(one.member, index, members.length)) : [];
+    const assignments = leader === member ? dealtOut(members) : [];
     this.#ask(world, 'sync', { call: 'syncGroup', ...this.#here(), assignments });
   }
 
@@ -197,9 +196,17 @@ export class ClassicConsumer implements Consumer {
   }
 }
 
-/** As a leader deals out, one byte a partition. */
-function assigned(member: string, index: number, of: number): SyncGroupRequest['assignments'][number] {
-  const all = Array.from({ length: PARTITIONS }, (_, partition) => partition);
-  const partitions = all.filter((partition) => partition % of === index);
-  return { member, assignment: Uint8Array.from(partitions), places: [{ topic: TOPIC, partitions }] };
+/**
+ * As a leader deals out, one byte a partition: what another one still reads is withheld, until that one has given it up and
+ * all join again. Eager ones read nothing as they join.
+ */
+function dealtOut(members: JoinGroupReply['members']): SyncGroupRequest['assignments'] {
+  const readers = new Map<number, string>();
+  for (const { member, metadata } of members) for (const partition of metadata) readers.set(partition, member);
+  return members.map(({ member }, index) => {
+    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition)
+      .filter((partition) => partition % members.length === index)
+      .filter((partition) => (readers.get(partition) ?? member) === member);
+    return { member, assignment: Uint8Array.from(partitions), places: [{ topic: TOPIC, partitions }] };
+  });
 }

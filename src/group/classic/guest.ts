@@ -4,7 +4,7 @@
  * REBALANCE_IN_PROGRESS sends them to their next step, which they make by joining again.
  */
 import { type Fault, failed, fault, ok, type Result } from '../../model/faults.ts';
-import { GROUP_MEMBERS_MAX } from '../../model/limits.ts';
+import { CLIENT_ID_CHARS_MAX, GROUP_MEMBERS_MAX } from '../../model/limits.ts';
 import { type Steps, settle } from '../beat.ts';
 import { type Group, isGuest, type Member } from '../group.ts';
 import { type Groups, TOO_HEAVY, type Topics } from '../groups.ts';
@@ -22,6 +22,9 @@ import {
   type Sync,
   type Synced,
 } from './member.ts';
+
+/** A member that comes back with its id is taken at its word; ids that were given out are a client id and a UUID. */
+const MEMBER_ID_CHARS_MAX = CLIENT_ID_CHARS_MAX + 37;
 
 /** Who asks; `id` is its own, or a new one. */
 export interface Guest {
@@ -93,7 +96,7 @@ function checkPlace(
   if (holder !== undefined && !isGuest(holder) && !holder.away)
     return fault('MEMBER_EXISTS', `${holder.id} holds instance id ${ask.instance} in ${group.name}`);
   if (existing !== undefined || holder !== undefined) return null;
-  if (ask.member !== '' && ask.instance !== undefined)
+  if (ask.member !== '' && (ask.instance !== undefined || ask.member.length > MEMBER_ID_CHARS_MAX))
     return fault('UNKNOWN_MEMBER', `group ${group.name} has no member ${ask.member}`);
   if (group.members.size >= GROUP_MEMBERS_MAX)
     return fault('GROUP_FULL', `group ${group.name} has ${GROUP_MEMBERS_MAX} members`);
