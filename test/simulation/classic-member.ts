@@ -25,6 +25,13 @@ const REBALANCE_MS = 30_000;
 const CONSUMER = { protocolType: 'consumer', protocolName: 'range' } as const;
 const STEP_MS = [500, 5_000] as const;
 
+/** What a commit of Kafka's own consumer comes back from, by trying again or by joining anew. */
+const BEARABLE: readonly number[] = [
+  ...[errors.COORDINATOR_LOAD_IN_PROGRESS, errors.COORDINATOR_NOT_AVAILABLE, errors.NOT_COORDINATOR],
+  ...[errors.UNKNOWN_TOPIC_OR_PARTITION, errors.REQUEST_TIMED_OUT],
+  ...[errors.REBALANCE_IN_PROGRESS, errors.ILLEGAL_GENERATION, errors.UNKNOWN_MEMBER_ID],
+];
+
 export class ClassicMember extends Party {
   readonly #options: MemberOptions;
   readonly #kafka: KafkaClient;
@@ -217,7 +224,10 @@ export class ClassicMember extends Party {
           this.checker.hasCommitted(this.group, done.place, done.offset);
       }
       if (parts.length > 0) this.checker.acked += 1;
-      this.#refused(parts.find(({ errorCode }) => errorCode !== errors.NONE)?.errorCode);
+      const error = parts.find(({ errorCode }) => errorCode !== errors.NONE)?.errorCode;
+      if (error !== undefined && !BEARABLE.includes(error) && !this.checker.excusesSilence)
+        this.checker.violate(`${this.name}: error ${error} to a commit, by which consumers of Kafka end`);
+      this.#refused(error);
       this.begin();
     });
   }

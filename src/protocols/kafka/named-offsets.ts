@@ -6,7 +6,7 @@ import type { Fault } from '../../model/faults.ts';
 import type { Offset, PartitionIndex, TopicId } from '../../model/ids.ts';
 import type { CommitOffsetsRequest } from '../classic.ts';
 import type { Serving } from './asking.ts';
-import { errors } from './faults.ts';
+import { coordinatorErrorOf, errors } from './faults.ts';
 import type { Peer } from './service.ts';
 
 interface Asked {
@@ -54,8 +54,7 @@ export function* nameOffsets(asked: readonly Topic[], peer: Peer, byId: boolean)
     const known = found[index];
     const answers = partitions.map((one): Answer => {
       const answer = { partitionIndex: one.partitionIndex, errorCode: errors.NONE as number };
-      if (known?.ok !== true)
-        answer.errorCode = known === undefined ? -1 : peer.topics.errorOf(known.fault, topic, byId);
+      if (known?.ok !== true) answer.errorCode = known === undefined ? -1 : unnamed(known.fault, topic, peer, byId);
       else if (one.partitionIndex < 0) answer.errorCode = errors.UNKNOWN_TOPIC_OR_PARTITION;
       else if (one.committedOffset < 0) answer.errorCode = errors.INVALID_REQUEST;
       else {
@@ -74,6 +73,11 @@ export function* nameOffsets(asked: readonly Topic[], peer: Peer, byId: boolean)
     });
   };
   return { offsets, topics, settle };
+}
+
+/** Clients come again after the errors of a coordinator; one that a partition would give ends them. */
+function unnamed(why: Fault, topic: { readonly name: string; readonly id: string }, peer: Peer, byId: boolean): number {
+  return why.retryable ? coordinatorErrorOf(why.code) : peer.topics.errorOf(why, topic, byId);
 }
 
 function offsetOf(topic: TopicId, asked: Asked): GroupOffset {
