@@ -154,6 +154,12 @@ export class KeyedReader extends Party {
     this.later(least, most, () => this.begin());
   }
 
+  /** There is no way through it: on to the next. */
+  #damaged(): void {
+    this.checker.damage(this.#history.place, this.#position);
+    this.#start(1);
+  }
+
   #askBounds(): void {
     const { topic, partition } = this.#history.place;
     const parts = (['begin', 'end'] as const).map((at) => ({ topic: topic.id, partition, at }));
@@ -180,8 +186,10 @@ export class KeyedReader extends Party {
       const part = reply?.parts.find((one) => one.topic === topic.id && one.partition === partition);
       this.#session = reply?.session ?? 0;
       this.#connection = this.client.connection;
+      const why = part?.fault?.code;
+      if (why === 'DATA_DAMAGED') this.#damaged();
       // Retention takes what a pass stands at: it begins anew.
-      if (part?.fault?.code === 'OFFSET_OUT_OF_RANGE' || part?.fault?.code === 'DATA_DAMAGED') this.#start(0);
+      else if (why === 'OFFSET_OUT_OF_RANGE') this.#start(0);
       else {
         if (part !== undefined && part.fault === undefined) this.#records(part.bytes);
         this.later(5, 300, () => this.begin());
