@@ -256,6 +256,7 @@ class Connection implements Actor<Inbox>, Writer {
       client: () => this.#conversation.client,
       unsentBytes: () => this.#outbox.bytes,
       mute: (ms) => this.#mute(ms),
+      end: (why) => this.#lastWords(why, []),
     });
   }
 

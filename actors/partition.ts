@@ -19,6 +19,7 @@ import { PartitionAnswers } from './partition/answers.ts';
 import { type Known, PartitionAppends } from './partition/appends.ts';
 import {
   INTERNAL_SETTINGS,
+  isSilent,
   type PartitionAnswer,
   type PartitionConfiguration,
   type PartitionRequest,
@@ -290,7 +291,7 @@ class PartitionActor implements Actor<Inbox> {
 
   #refuse(message: PartitionRequest, from: Address, reason: Fault): void {
     if (message.type === 'append') message.lease?.release();
-    if (message.type === 'unwatch' || (message.type === 'append' && message.acks === 'none')) return;
+    if (message.type === 'unwatch' || (message.type === 'append' && isSilent(message))) return;
     this.#context.reply(from, { type: 'refused', request: message.request, fault: reason } as PartitionAnswer);
   }
 

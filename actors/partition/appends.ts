@@ -15,7 +15,7 @@ import type { Offset, PartitionIndex, TopicId } from '../../src/model/ids.ts';
 import { type JournalAnswer, type JournalRequest, journalAddress } from '../journal/contract.ts';
 import { type Step, step } from '../step.ts';
 import type { TransactionsAnswer } from '../transactions/contract.ts';
-import type { PartitionAnswer, PartitionRequest } from './contract.ts';
+import { isSilent, type PartitionAnswer, type PartitionRequest } from './contract.ts';
 import { VERIFY_MS_MAX, Verifications } from './verifications.ts';
 
 export type Append = PartitionRequest & { readonly type: 'append' };
@@ -235,7 +235,7 @@ export class PartitionAppends {
 
   #refuse(message: Append, from: Address, reason: Fault): void {
     message.lease?.release();
-    if (message.acks === 'none') return;
+    if (isSilent(message)) return;
     const answer: PartitionAnswer = { type: 'refused', request: message.request, fault: reason };
     this.#context.reply(from, answer);
   }

@@ -14,9 +14,16 @@ interface Sight {
   readonly uncommitted?: boolean;
 }
 
+/** Number of an append without acks whose sender wants to hear that it was refused, and nothing else. */
+export const REFUSALS_ONLY = -1;
+
+/** Nobody waits for an answer to this append, not even for a refusal. */
+export const isSilent = ({ acks, request }: { readonly acks: 'none' | 'all'; readonly request: number }): boolean =>
+  acks === 'none' && request !== REFUSALS_ONLY;
+
 /** What everybody may ask of a partition. Every request is answered once, by `refused` or by the answer named. */
 export type PartitionRequest =
-  /** One batch whose checksum was verified by the sender → `appended`, once committed (`acks: 'none'`: never answered). */
+  /** One batch whose checksum was verified by the sender → `appended`, once committed (`acks: 'none'`: see {@link isSilent}). */
   | {
       readonly type: 'append';
       readonly request: number;

@@ -34,6 +34,8 @@ export interface Desk {
   unsentBytes(): number;
   /** Takes nothing from the client for so long, ms. */
   mute(ms: number): void;
+  /** Ends the connection: what it was not to be told of has failed. */
+  end(why: Fault): void;
   /** Where the client is, for people. */
   readonly host: string;
   /** Client id of the connection. */

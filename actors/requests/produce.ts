@@ -13,7 +13,7 @@ import { INLINE_BYTES_MAX } from '../../src/model/limits.ts';
 import type { Topic } from '../../src/model/topic.ts';
 import type { Place } from '../../src/protocols/place.ts';
 import type { ProduceReply, ProduceRequest } from '../../src/protocols/request.ts';
-import type { PartitionAnswer, PartitionRequest } from '../partition/contract.ts';
+import { type PartitionAnswer, type PartitionRequest, REFUSALS_ONLY } from '../partition/contract.ts';
 import type { Refused } from './asker.ts';
 import { type Desk, type Done, gather, NO_HOLDS } from './desk.ts';
 import { partitionAt } from './topics.ts';
@@ -184,7 +184,8 @@ export class ProduceLine {
     const frame = lease === undefined ? { bytes } : { bytes, lease };
     const body = transaction === undefined ? frame : { ...frame, transaction };
     if (request.acks === 'none') {
-      asker.tell<PartitionRequest>(to, { type: 'append', request: 0, acks: 'none', ...body });
+      const heard = request.tellRefused === true ? REFUSALS_ONLY : 0;
+      asker.tell<PartitionRequest>(to, { type: 'append', request: heard, acks: 'none', ...body });
       settle({ type: 'appended', baseOffset: id(0), begin: id(0) });
     } else {
       const make = (number: number): Append => ({ type: 'append', request: number, acks: 'all', ...body });

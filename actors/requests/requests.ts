@@ -11,7 +11,7 @@ import type { CatalogAnswer } from '../catalog/contract.ts';
 import type { CoordinatorAnswer } from '../coordinator/contract.ts';
 import { type DirectoryAnswer, directoryAddress } from '../directory/contract.ts';
 import type { HeapRoom } from '../heap-room.ts';
-import type { PartitionAnswer } from '../partition/contract.ts';
+import { type PartitionAnswer, REFUSALS_ONLY } from '../partition/contract.ts';
 import type { TransactionsAnswer } from '../transactions/contract.ts';
 import { Asker, type AskerMessage } from './asker.ts';
 import { changeTopic, deleteRecords, describeTopic, offsets, producer, resolve, topics } from './catalog.ts';
@@ -53,7 +53,7 @@ export class Requests {
     context: Context<AskerMessage | JobDone>,
     asked: number,
     services: RequestServices,
-    connection: Pick<Desk, 'host' | 'client' | 'unsentBytes' | 'mute'>,
+    connection: Pick<Desk, 'host' | 'client' | 'unsentBytes' | 'mute' | 'end'>,
   ) {
     const asker = new Asker(context, asked);
     const monotonic = (): number => context.monotonic();
@@ -126,7 +126,8 @@ export class Requests {
         this.#desk.asker.receive(message);
         break;
       default:
-        if (!this.#desk.asker.answered(message) && message.type === 'records') message.lease?.release();
+        if (message.type === 'refused' && message.request === REFUSALS_ONLY) this.#desk.end(message.fault);
+        else if (!this.#desk.asker.answered(message) && message.type === 'records') message.lease?.release();
     }
   }
 

@@ -243,7 +243,18 @@ test('a batch without acks that is refused ends the connection, a good one is st
   corrupt[corrupt.length - 1] = (corrupt.at(-1) ?? 0) ^ 1;
   client.send(client.frame(produce, 9, produced(name, batch(), 0, 0)));
   t.like(await append(client, name, batch()), { errorCode: 0, baseOffset: 1 });
+  const init = await client.ask(initProducerId, 5, { transactionalId: null, transactionTimeoutMs: 0 });
+  const of = (baseSequence: number, producerEpoch: number, values?: string[]) => {
+    const producer = { producerId: init?.producerId ?? -1, producerEpoch, baseSequence } as never;
+    return batch(values === undefined ? { producer } : { producer, values });
+  };
+  t.like(await append(client, name, of(0, 1)), { errorCode: 0, baseOffset: 2 });
+  client.send(client.frame(produce, 9, produced(name, of(0, 1), 0, 0)));
+  t.like(await append(client, name, of(1, 1)), { errorCode: 0, baseOffset: 3 }, 'one that is there is no error');
   for (const request of [
+    produced(name, of(5, 1), 0, 0),
+    produced(name, of(2, 0), 0, 0),
+    produced(name, batch({ values: ['x'.repeat(1_100_000)] }), 0, 0),
     produced(name, corrupt, 0, 0),
     produced(name, batch(), 7, 0),
     produced('__internal', batch(), 0, 0),
@@ -253,7 +264,7 @@ test('a batch without acks that is refused ends the connection, a good one is st
     one.send(one.frame(produce, 9, request));
     t.is(await one.answer(), null);
   }
-  t.like(await append(client, name, batch()), { errorCode: 0, baseOffset: 2 });
+  t.like(await append(client, name, batch()), { errorCode: 0, baseOffset: 4 });
 });
 
 test('a record that is wrong is named, and no client tries it again', async (t) => {
