@@ -192,8 +192,14 @@ export class SegmentFiles {
     const path = segmentPath(this.#log.partition, segment.base, segment.generation);
     this.#context.disk.open(path, { mode: 'read', direct: !cached }, (error, file) =>
       step(() => {
-        if (file !== undefined) this.#file = { segment, cached, file, reads: 0 };
-        done(file === undefined ? readFault(path, error) : null, this.#file);
+        if (file === undefined) {
+          done(readFault(path, error), null);
+          return;
+        }
+        // Another one may have been opened meanwhile.
+        this.#letFileGo();
+        this.#file = { segment, cached, file, reads: 0 };
+        done(null, this.#file);
       }),
     );
   }
