@@ -13,7 +13,7 @@ import { type Fault, fault } from '../../src/model/faults.ts';
 import type { Offset } from '../../src/model/ids.ts';
 import { MIB } from '../../src/model/limits.ts';
 import { journalAddress } from '../journal/contract.ts';
-import type { Step } from '../step.ts';
+import { type Step, step } from '../step.ts';
 import { type Place, RANGE_BYTES_MAX, ReadAhead, type ReadAheadRoom, type ReadBytes } from './read-ahead.ts';
 import type { Rereads } from './rereads.ts';
 import { type Leasing, type OnSidecar, SegmentFiles } from './segment-files.ts';
@@ -41,6 +41,8 @@ export class PartitionReader {
   readonly #log: PartitionLog;
   readonly #queue: (() => void)[] = [];
   #busy = false;
+  /** {@link #advanceSoon} will be heard. */
+  #advancing = false;
   readonly #files: SegmentFiles;
   readonly #ahead: ReadAhead;
   readonly #rereads: Rereads;
@@ -67,7 +69,7 @@ export class PartitionReader {
     const held = this.#ahead.take(segment, offset, bytesMax, upTo);
     if (held !== null) {
       answer(null, held);
-      this.#advance();
+      this.#advanceSoon();
       return;
     }
     if (this.#ahead.awaits(segment, offset, () => this.read(segment, offset, bytesMax, upTo, done))) return;
@@ -247,6 +249,17 @@ export class PartitionReader {
       }),
     );
     this.#advance();
+  }
+
+  /** Behind the answer, which is on its way to the socket by then: to begin a read takes its time. */
+  #advanceSoon(): void {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    const behind = step(() => {
+      this.#advancing = false;
+      this.#advance();
+    });
+    if (this.#context.send(this.#context.self, behind) === 'full') behind.run();
   }
 
   #advance(): void {
