@@ -169,22 +169,6 @@ export const bugs: readonly PlantedBug[] = [
     test: 'test/actors/transactions.test.ts',
   },
   {
-    name: 'marker not durable',
-    file: 'actors/partition/appends.ts',
-    old: 'next <= (durably ? this.#log.durable : this.#log.committed)',
-    planted: 'next <= (durably ? this.#log.committed : this.#log.committed)',
-    why: 'a power cut takes the end of a transaction that everybody was told of, and nobody tells again',
-    test: 'test/actors/partition-transactions.test.ts',
-  },
-  {
-    name: 'end of a transaction passes for the next one',
-    file: 'actors/transactions.ts',
-    old: '    this.#marks.forget(one);\n',
-    planted: '',
-    why: 'partitions of the next transaction hear of no end',
-    test: 'test/actors/transactions.test.ts',
-  },
-  {
     name: 'aborted records replace committed ones',
     file: 'src/log/compacting.ts',
     old: 'isPlain(batch) && !isAborted(batch, piece.aborted) ? OpenBatch',
