@@ -6,6 +6,7 @@ import type { Context, Lease } from '../../runtime/actor.ts';
 import type { DiskError, DiskFile } from '../../runtime/ports.ts';
 import { ceilBlock } from '../../src/log/chunk.ts';
 import { segmentPath, sidecarPath } from '../../src/log/paths.ts';
+import { join } from '../../src/model/copy.ts';
 import type { Offset, PartitionId } from '../../src/model/ids.ts';
 import { type Step, step } from '../step.ts';
 
@@ -92,7 +93,7 @@ export class SegmentOutput {
     };
     const named: OnDisk = (error) => {
       if (error !== null) done(error);
-      else disk.replace(this.#paths[1], joined(this.#entries), (failure) => step(() => done(failure)));
+      else disk.replace(this.#paths[1], join(this.#entries), (failure) => step(() => done(failure)));
     };
     if (last.length > 0) this.#write(last, sync);
     else sync(null);
@@ -111,14 +112,4 @@ export class SegmentOutput {
     const [segment, sidecar] = this.#paths;
     this.#close(null, () => disk.remove(sidecar, () => step(() => disk.remove(segment, () => step(done)))));
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

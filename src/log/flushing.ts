@@ -4,6 +4,7 @@
  * the segment, then fsynced, then named by the fsynced sidecar, then the manifest, and only then may the journal forget them. Names the work as values; never touches a disk.
  */
 import { assert } from '../model/assert.ts';
+import { join } from '../model/copy.ts';
 import type { Offset } from '../model/ids.ts';
 import { KIB, MIB } from '../model/limits.ts';
 import { type Chunk, floorBlock, type Memory } from './chunk.ts';
@@ -379,14 +380,4 @@ function blocksOf(chunk: Chunk, from: number, to: number): Uint8Array[] {
   const views = first === last ? [] : [chunk.memory.bytes.subarray(first, last)];
   if (isWhole && chunk.lastBlock.length > 0) views.push(chunk.copyOfLastBlock());
   return views;
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

@@ -16,3 +16,14 @@ export function copyBytes(into: Uint8Array, at: number, bytes: Uint8Array): void
   if (bytes.length < NATIVE_FROM_BYTES) into.set(bytes, at);
   else Buffer.prototype.fill.call(into, bytes, at, at + bytes.length);
 }
+
+/** All of them, one behind the other, in memory of their own: entries and other small things, never batches. */
+export function join(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
