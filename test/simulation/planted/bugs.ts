@@ -199,9 +199,9 @@ export const bugs: readonly PlantedBug[] = [
   },
   {
     name: 'tombstone gone before what it takes out',
-    file: 'src/log/compacting.ts',
-    old: 'this.allNoted = tombstonesMayGo;',
-    planted: 'this.allNoted = tombstonesMayGo || !tombstonesMayGo;',
+    file: 'actors/partition/compaction.ts',
+    old: 'tombstonesMayGo: !hasDamageBefore(log, end),',
+    planted: 'tombstonesMayGo: !hasDamageBefore(log, end) || end >= 0,',
     why: 'what lies in a segment with damage is the newest of its key again',
     test: 'test/actors/partition/compaction.test.ts',
   },
