@@ -9,6 +9,7 @@ import type { DiskError, Socket } from '../runtime/ports.ts';
 import { assert } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import { FRAME_MS_MAX, HELLO_MS_MAX, IDLE_MS_MAX, WRITE_MS_MAX } from '../src/model/limits.ts';
+import { NumberMap } from '../src/model/number-map.ts';
 import type { Conversation, Move } from '../src/protocols/conversation.ts';
 import type { Reply } from '../src/protocols/request.ts';
 import type { FrameRoom } from './connection/frame-room.ts';
@@ -74,7 +75,7 @@ class Connection implements Actor<Inbox>, Writer {
   readonly #intake: Intake;
   #state: State = 'open';
   /** By number of their frame. Made with the first one after a rest. */
-  #exchanges: Map<number, Exchange> | null = null;
+  #exchanges: NumberMap<Exchange> | null = null;
   #lastFrame = 0;
   /** Moves to be made; one that leads to others at once puts them behind. */
   readonly #moves: Move[] = [];
@@ -203,7 +204,7 @@ class Connection implements Actor<Inbox>, Writer {
       return;
     }
     const number = ++this.#lastFrame;
-    this.#exchanges ??= new Map();
+    this.#exchanges ??= new NumberMap();
     this.#exchanges.set(number, { frameBytes: bytes.length, lease, holds: NO_HOLDS });
     this.#follow(this.#conversation.take(bytes, number));
   }
@@ -224,7 +225,7 @@ class Connection implements Actor<Inbox>, Writer {
       this.#ask(exchange, move);
       return;
     }
-    this.#exchanges?.delete(move.frame);
+    this.#exchanges?.take(move.frame);
     exchange.lease?.release();
     this.#intake.finished(exchange.frameBytes);
     if (move.type === 'end') this.#lastWords(move.fault, move.views);

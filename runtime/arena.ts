@@ -6,6 +6,7 @@
  */
 import { assert } from '../src/model/assert.ts';
 import { BLOCK_BYTES } from '../src/model/limits.ts';
+import { NumberMap } from '../src/model/number-map.ts';
 import { ArenaLease, type Home } from './arena-lease.ts';
 import { type ArenaMemory, FREED, HEADER_WORDS, NONE, Table, WAITS } from './arena-memory.ts';
 
@@ -19,7 +20,7 @@ export class Arena implements Home {
   /** Free runs by address: first block and length, in parallel. */
   readonly #freeAt: number[] = [0];
   readonly #freeBlocks: number[];
-  readonly #slotBlocks = new Map<number, number>();
+  readonly #slotBlocks = new NumberMap<number>();
   #slab: { readonly slot: number; used: number } | null = null;
   #blocksLeased = 0;
   #waiting = false;
@@ -145,9 +146,8 @@ export class Arena implements Home {
   }
 
   #free(slot: number): void {
-    const blocks = this.#slotBlocks.get(slot);
+    const blocks = this.#slotBlocks.take(slot);
     assert(blocks !== undefined, 'freed a slot that is not leased');
-    this.#slotBlocks.delete(slot);
     this.#blocksLeased -= blocks;
     let low = 0;
     let high = this.#freeAt.length;

@@ -34,10 +34,10 @@ export class PartitionAnswers {
   readonly #context: Context<Step>;
   readonly #log: PartitionLog;
   readonly #transactions: PartitionTransactions;
-  /** By sender and request, in the order they came. */
-  readonly #watchers = new Map<string, Watcher>();
-  /** Watches of each sender, so that those of the dead go. */
-  readonly #watching = new Map<string, number>();
+  /** In the order they came. */
+  #watchers: Watcher[] = [];
+  /** Who has watched and lives, by name: the incarnation. Most come back with the next batch. */
+  readonly #readers = new Map<string, number>();
 
   constructor(context: Context<Step>, log: PartitionLog, transactions: PartitionTransactions, room: ReadingRoom) {
     this.#context = context;
@@ -111,48 +111,41 @@ export class PartitionAnswers {
       this.#answer(from, { type: 'ready', request });
       return;
     }
-    if (this.#watchers.size >= WATCHERS_MAX) {
+    if (this.#watchers.length >= WATCHERS_MAX) {
       this.#refuse(from, request, failed('OVERLOADED', 'too many readers wait for this partition').fault);
       return;
     }
-    const key = watcherKey(from, request);
-    if (!this.#watchers.has(key)) this.#countWatch(from, 1);
-    this.#watchers.set(key, { from, request, offset, uncommitted });
+    if (this.#readers.get(from.name) !== from.incarnation) {
+      this.#readers.set(from.name, from.incarnation);
+      this.#context.watch(from);
+    }
+    this.#watchers.push({ from, request, offset, uncommitted });
   }
 
   unwatch(request: number, from: Address): void {
-    if (this.#watchers.delete(watcherKey(from, request))) this.#countWatch(from, -1);
-  }
-
-  #countWatch(from: Address, by: number): void {
-    const key = senderKey(from);
-    const count = (this.#watching.get(key) ?? 0) + by;
-    if (count === 1 && by === 1) this.#context.watch(from);
-    if (count > 0) this.#watching.set(key, count);
-    else {
-      this.#watching.delete(key);
-      this.#context.unwatch(from);
-    }
+    const at = this.#watchers.findIndex((watcher) => watcher.request === request && isSame(watcher.from, from));
+    if (at >= 0) this.#watchers.splice(at, 1);
   }
 
   /** A reader is gone. */
   down(address: Address): void {
-    if (!this.#watching.delete(senderKey(address))) return;
-    for (const [key, watcher] of this.#watchers)
-      if (senderKey(watcher.from) === senderKey(address)) this.#watchers.delete(key);
+    if (this.#readers.get(address.name) !== address.incarnation) return;
+    this.#readers.delete(address.name);
+    this.#watchers = this.#watchers.filter(({ from }) => !isSame(from, address));
   }
 
   /** The committed offset may have moved. */
   committed(): void {
-    if (this.#watchers.size === 0) return;
+    if (this.#watchers.length === 0) return;
     const { committed } = this.#log;
     const stable = this.#stable;
-    for (const [key, { from, request, offset, uncommitted }] of this.#watchers) {
-      if (offset >= (uncommitted ? committed : stable)) continue;
-      this.#watchers.delete(key);
-      this.#countWatch(from, -1);
-      this.#answer(from, { type: 'ready', request });
+    let kept = 0;
+    for (const watcher of this.#watchers) {
+      const { from, request, offset, uncommitted } = watcher;
+      if (offset < (uncommitted ? committed : stable)) this.#answer(from, { type: 'ready', request });
+      else this.#watchers[kept++] = watcher;
     }
+    this.#watchers.length = kept;
   }
 
   // ---- look-ups
@@ -288,8 +281,8 @@ export class PartitionAnswers {
   }
 }
 
-const senderKey = (address: Address): string => `${address.node} ${address.name} ${address.incarnation}`;
-const watcherKey = (address: Address, request: number): string => `${senderKey(address)} ${request}`;
+const isSame = (a: Address, b: Address): boolean =>
+  a.incarnation === b.incarnation && a.name === b.name && a.node === b.node;
 
 /** For what is not compressed. */
 const NO_CODECS: Codecs = { decompress: (_codec, bytes) => ok(bytes), compress: (_codec, bytes) => bytes };

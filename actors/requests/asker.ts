@@ -5,6 +5,7 @@
  */
 import type { Address, Context, Down, Message } from '../../runtime/actor.ts';
 import { type Fault, fault } from '../../src/model/faults.ts';
+import { NumberMap } from '../../src/model/number-map.ts';
 
 /** Questions and answers carry the number that joins them. */
 export interface Numbered {
@@ -44,7 +45,7 @@ const IDLE_PEERS_MAX = 1_024;
 export class Asker {
   readonly #context: Context<AskerMessage>;
   readonly #peers = new Map<string, Peer>();
-  readonly #open = new Map<number, Open>();
+  readonly #open = new NumberMap<Open>();
   #number: number;
   #idlePeers = 0;
   #next = Number.POSITIVE_INFINITY;
@@ -132,10 +133,10 @@ export class Asker {
   tick(now: number): void {
     if (now < this.#next) return;
     this.#next = Number.POSITIVE_INFINITY;
-    const late: number[] = [];
-    for (const [request, open] of this.#open)
-      if (open.deadline <= now) late.push(request);
-      else this.#hurry(open.deadline);
+    const late = this.#askedBy(({ deadline }) => {
+      if (deadline > now) this.#hurry(deadline);
+      return deadline <= now;
+    });
     for (const request of late) this.#refuse(request, null);
   }
 
@@ -160,8 +161,7 @@ export class Asker {
       lost.lease?.release();
       if (!answered) this.#leave(peer);
     }
-    const asked: number[] = [];
-    for (const [request, open] of this.#open) if (open.peer === peer) asked.push(request);
+    const asked = this.#askedBy((open) => open.peer === peer);
     const settles = asked.map((request) => this.#take(request)?.settle);
     const why = fault('UNAVAILABLE', `${message.address.name}: ${message.reason}`);
     for (let i = 0; i < asked.length; i++) settles[i]?.(refused(asked[i] ?? 0, why));
@@ -195,11 +195,14 @@ export class Asker {
     if (deadline < this.#next) this.#next = deadline;
   }
 
+  /** Questions that are meant, in the order in which they were asked. */
+  #askedBy(isMeant: (open: Open) => boolean): number[] {
+    return this.#open.keys().filter((request) => isMeant(this.#open.get(request) as Open));
+  }
+
   #take(request: number): Open | undefined {
-    const open = this.#open.get(request);
-    if (open === undefined) return undefined;
-    this.#open.delete(request);
-    if (open.peer !== null) this.#leave(open.peer);
+    const open = this.#open.take(request);
+    if (open !== undefined && open.peer !== null) this.#leave(open.peer);
     return open;
   }
 

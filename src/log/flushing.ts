@@ -6,7 +6,7 @@
 import { assert } from '../model/assert.ts';
 import { join } from '../model/copy.ts';
 import type { Offset } from '../model/ids.ts';
-import { KIB, MIB } from '../model/limits.ts';
+import { MIB } from '../model/limits.ts';
 import { type Chunk, floorBlock, type Memory } from './chunk.ts';
 import { ENTRY_BYTES } from './entry.ts';
 import { encodeManifest, type Manifest, type SegmentRecord } from './manifest.ts';
@@ -20,7 +20,7 @@ const UNLISTED_BYTES_MAX = 8 * MIB;
  * What the journal has gets to its segment in pieces: nobody waits for it, and a long write would keep those waiting who wait
  * for the journal.
  */
-const PIECE_BYTES_MAX = 256 * KIB;
+const PIECE_BYTES_MAX = MIB;
 
 export type Work =
   /** Write whole blocks at `position` of the segment file; `durable`: so that they are, once it is answered. */

@@ -7,6 +7,7 @@ import { assert } from '../model/assert.ts';
 import { type Fault, fault } from '../model/faults.ts';
 import { FIRST_USER_PARTITION, type Offset, type PartitionId } from '../model/ids.ts';
 import { MIB } from '../model/limits.ts';
+import { NumberMap } from '../model/number-map.ts';
 import { readEntryDurable, readEntryLength, readEntryNext } from './entry.ts';
 import { GroupWriter, groupBytes } from './group.ts';
 import type { JournalEffect, JournalError, JournalOptions, Store } from './journal-effect.ts';
@@ -31,7 +32,7 @@ export class Journal<Client> {
   readonly #writer: GroupWriter;
   #queue: Store<Client>[] = [];
   /** What is in the file but not fsynced, by partition; the group in flight comes to it once it was written. */
-  #unsynced = new Map<PartitionId, Written<Client>>();
+  readonly #unsynced = new NumberMap<Written<Client>>();
   #group: Store<Client>[] = [];
   /** The group in flight is durable once it is written. */
   #durably = false;

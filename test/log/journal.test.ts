@@ -68,7 +68,9 @@ test('what arrives while a write is in flight forms the next group; one answer f
   journal.written(null, 4_096);
   const answers = take(journal).filter((effect) => effect.kind === 'stored');
   t.deepEqual(
-    answers.map((answer) => (answer.kind === 'stored' ? [answer.client, Number(answer.upTo), answer.durable] : [])),
+    answers
+      .map((answer) => (answer.kind === 'stored' ? [answer.client, Number(answer.upTo), answer.durable] : []))
+      .sort(),
     [
       ['client 64', 3, true],
       ['client 65', 1, true],
