@@ -6,6 +6,7 @@ import { type Fault, failed, ok, type Result } from '../../model/faults.ts';
 import type { NativeCallName, Reply, ReplyOf, Request, RequestOf } from '../request.ts';
 import type { Call, Direction } from './call.ts';
 import { HELLO_KIND, type Hello, type HelloAnswer, hello, helloAnswer } from './calls/hello.ts';
+import { readUsualProduce } from './calls/produce-fields.ts';
 import { callOfKind, calls } from './calls.ts';
 import { ANSWER_BIT, buildFrame, type FieldsCodec, type Frame, REFUSED_KIND } from './frame.ts';
 import { isPlainMap } from './scan.ts';
@@ -60,6 +61,8 @@ export function decodeAnswer(codec: FieldsCodec, frame: Frame): Result<Answer> {
 export function decodeRequest(codec: FieldsCodec, frame: Frame): Result<Incoming> {
   const name = callOfKind(frame.kind);
   if (name === undefined && frame.kind !== HELLO_KIND) return failed('UNKNOWN_CALL', `no call has kind ${frame.kind}`);
+  const usual = name === 'produce' ? readUsualProduce(frame.fields, frame.raw) : undefined;
+  if (usual !== undefined) return ok({ type: 'request', request: usual });
   if (!isPlainMap(frame.fields)) return failed('BAD_FRAME', 'fields are not one plain msgpack map');
   const fields = codec.decode(frame.fields);
   if (fields === undefined) return failed('BAD_FRAME', 'fields are not msgpack');
