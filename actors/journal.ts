@@ -168,8 +168,10 @@ class JournalActor implements Actor<Inbox> {
   #perform(): void {
     const journal = this.#journal;
     if (journal === null) return;
-    for (let effect = journal.outbox.shift(); effect !== undefined; effect = journal.outbox.shift())
-      this.#effect(journal, effect);
+    const { outbox } = journal;
+    // Effects may lead to others, which stand behind them.
+    for (let next = 0; next < outbox.length; next++) this.#effect(journal, outbox[next] as JournalEffect<Address>);
+    outbox.length = 0;
     if (this.#draining && journal.idle) this.#close(journal);
   }
 

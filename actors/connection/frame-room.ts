@@ -42,7 +42,7 @@ export class FrameRoom {
    */
   take(frame: Unfinished, bytes: number): boolean {
     const now = this.#monotonic();
-    this.#waiting.delete(frame);
+    if (this.#waiting.size > 0) this.#waiting.delete(frame);
     if (this.#bytes > 0 && 2 * bytes > this.#bytesMax - this.#bytes) {
       this.#waiting.add(frame);
       if (now >= this.#lookAt) this.#shedSlow(now);
@@ -56,7 +56,7 @@ export class FrameRoom {
 
   /** The frame is whole, or given up. */
   give(frame: Unfinished): void {
-    this.#waiting.delete(frame);
+    if (this.#waiting.size > 0) this.#waiting.delete(frame);
     const held = this.#held.get(frame);
     if (held === undefined) return;
     this.#held.delete(frame);
@@ -66,6 +66,7 @@ export class FrameRoom {
 
   /** One at a time: whoever finds room tells the next. */
   #tellNext(): void {
+    if (this.#waiting.size === 0) return;
     const [next] = this.#waiting;
     if (next === undefined) return;
     this.#waiting.delete(next);

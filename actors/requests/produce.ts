@@ -37,8 +37,8 @@ interface Entry {
   readonly lease: Lease | undefined;
   readonly deadline: number;
   readonly done: Done;
-  /** Topics that had to be looked up. */
-  readonly found: Map<TopicId, Result<Topic>>;
+  /** Topics that had to be looked up; null while there is none. */
+  found: Map<TopicId, Result<Topic>> | null;
   missing: number;
   /** By part: found right, written anew or refused, where its topic wants more than a sound batch. */
   prepared: Map<Part, Prepared> | null;
@@ -66,18 +66,19 @@ export class ProduceLine {
       lease,
       deadline,
       done,
-      found: new Map(),
+      found: null,
       missing: 0,
       prepared: null,
       isPrepared: false,
     };
     this.#waiting.push(entry);
     for (const { topic } of request.parts) {
-      if (this.#desk.topics.known(topic) !== undefined || entry.found.has(topic)) continue;
+      if (this.#desk.topics.known(topic) !== undefined || entry.found?.has(topic) === true) continue;
+      entry.found ??= new Map();
       entry.found.set(topic, { ok: false, fault: fault('UNAVAILABLE', `topic ${topic} is being looked up`) });
       entry.missing++;
       this.#desk.topics.lookUp(topic, (found) => {
-        entry.found.set(topic, found);
+        entry.found?.set(topic, found);
         entry.missing--;
         this.#advance();
       });
@@ -194,14 +195,14 @@ export class ProduceLine {
   }
 
   #topic(place: Place, found: Entry['found']): Topic | undefined {
-    const topic = found.get(place.topic);
+    const topic = found?.get(place.topic);
     return this.#desk.topics.known(place.topic) ?? (topic?.ok === true ? topic.value : undefined);
   }
 
-  #locate(place: Place, found: ReadonlyMap<TopicId, Result<Topic>>): Result<PartitionId> {
+  #locate(place: Place, found: Entry['found']): Result<PartitionId> {
     const known = this.#desk.topics.known(place.topic);
     if (known !== undefined) return partitionAt(known, place);
-    const topic = found.get(place.topic);
+    const topic = found?.get(place.topic);
     if (topic === undefined) return { ok: false, fault: fault('UNAVAILABLE', `topic ${place.topic} has just changed`) };
     return topic.ok ? partitionAt(topic.value, place) : topic;
   }

@@ -93,10 +93,13 @@ export function buildFrame(
 ): readonly Uint8Array[] {
   let rawBytes = 0;
   for (const part of raw) rawBytes += part.length;
-  const head = new Uint8Array(HEADER_BYTES + fields.length);
+  // From Node's pool: an array of its own would have to be registered with the collector, which costs more than all else.
+  const head = Buffer.allocUnsafe(HEADER_BYTES + fields.length);
   putU32(head, 0, COUNTED_HEADER_BYTES + fields.length + rawBytes);
   head[4] = FRAME_VERSION;
   head[5] = kind;
+  head[6] = 0;
+  head[7] = 0;
   putU32(head, 8, correlation);
   putU32(head, 12, fields.length);
   head.set(fields, HEADER_BYTES);
