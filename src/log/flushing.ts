@@ -20,7 +20,7 @@ const UNLISTED_BYTES_MAX = 8 * MIB;
  * What the journal has gets to its segment in pieces: nobody waits for it, and a long write would keep those waiting who wait
  * for the journal.
  */
-const PIECE_BYTES_MAX = MIB;
+const PIECE_BYTES_MAX = MIB / 2;
 
 export type Work =
   /** Write whole blocks at `position` of the segment file; `durable`: so that they are, once it is answered. */
