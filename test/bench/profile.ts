@@ -14,7 +14,7 @@ import { allSeries, type Series } from './series.ts';
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: 'produce 16 KiB of 1 KiB, 8 → 8, fsync' },
-    shards: { type: 'string', default: '2' },
+    shards: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '6' },
     interval: { type: 'string', default: '500' },
     svg: { type: 'string' },
