@@ -186,8 +186,7 @@ class Connection implements Actor<Inbox>, Writer {
   /** What the journal alone has is held in memory, and nobody need write who would find that it is short. */
   #awaitMemory(): void {
     this.#context.whenLeasable({ type: 'leasable' });
-    const { node, shard } = this.#context;
-    this.#context.send(journalAddress(node, shard), { type: 'hurry' });
+    this.#context.send(journalAddress(this.#context.node, this.#context.shard), { type: 'hurry' });
   }
 
   /** The room tells when there is some; asking makes it shed who holds it without need. */
