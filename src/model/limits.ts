@@ -22,7 +22,7 @@ export const INLINE_BYTES_MAX = 4 * KIB;
 /** Kafka's default for one batch. */
 export const BATCH_BYTES_DEFAULT = MIB;
 /** Records of a batch once it is opened: as many as one that is not compressed may have. A small batch must not fill memory. */
-export const OPENED_BATCH_BYTES_MAX = FRAME_BYTES_MAX;
+export const OPENED_BATCH_BYTES_MAX = 8 * MIB;
 /** Topic and group names: Kafka's bound, so that file names with a suffix still fit. */
 export const NAME_CHARS_MAX = 249;
 /** Client, member and instance ids. */
