@@ -107,7 +107,10 @@ export class Post {
 
   #replyHere(cell: Cell | undefined, to: Address, message: Message, from: Address): void {
     if (cell === undefined || !takes(cell, to)) {
-      this.deadLetter(message, to, from, 'gone');
+      const kind = this.#parts.places.find(to.name)?.kind;
+      // It has finished because the node stops: an answer that comes now is nobody's loss.
+      if (kind !== undefined && !this.#parts.starts(kind)) message.lease?.release();
+      else this.deadLetter(message, to, from, 'gone');
       return;
     }
     if (message.lease !== undefined) held(message.lease).moveTo(null);
@@ -154,9 +157,6 @@ export class Post {
     message.lease?.release();
     // Answers of the machine to an actor that is gone, and the kernel's own notices, are nobody's loss.
     if (to.name === from.name || message.type === 'down') return;
-    // Nor are those to an actor that has finished because the node stops.
-    const kind = this.#parts.places.find(to.name)?.kind;
-    if (kind !== undefined && !this.#parts.starts(kind)) return;
     this.#parts.counters.add('dead_letters', 1);
     const cell = this.cells.get(deadLettersAddress(this.#parts.node, this.#parts.shard).name);
     if (cell === undefined || cell.mailbox.full || to.name.startsWith(DEAD_LETTERS)) return;
