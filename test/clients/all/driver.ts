@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import type { Message, Stored } from '../kafka/message.ts';
 
-const ANSWER_MS_MAX = 280_000;
+const ANSWER_MS_MAX = 560_000;
 
 /** What drivers are asked; each kind of answer stands beside it. */
 export interface Jobs {

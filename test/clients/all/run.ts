@@ -30,7 +30,7 @@ const { values } = parseArgs({
   },
 });
 
-const SCENARIO_MS_MAX = 300_000;
+const SCENARIO_MS_MAX = 600_000;
 
 const say = (text: string): void => void process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
 const isAsked = (name: string, texts: readonly string[]): boolean =>
