@@ -174,6 +174,7 @@ export const bugs: readonly PlantedBug[] = [
     old: 'isPlain(batch) && !isAborted(batch, piece.aborted) ? OpenBatch',
     planted: 'isPlain(batch) ? OpenBatch',
     why: 'compaction takes the last committed value of a key, and what replaced it was taken back',
+    test: 'test/log/compaction.test.ts',
   },
   {
     name: 'compacted segment not fsynced',
@@ -183,19 +184,12 @@ export const bugs: readonly PlantedBug[] = [
     why: 'a power cut takes the only copy of what was compacted',
   },
   {
-    name: 'replaced segments removed before the manifest',
-    file: 'actors/partition/writer.ts',
-    old: '      else\n        disk.replace(manifestPath',
-    planted:
-      '      else if (work.remove.every((segment) => this.#remove(segment) === undefined))\n        disk.replace(manifestPath',
-    why: 'a crash leaves a manifest that names segments which are gone',
-  },
-  {
     name: 'tombstone gone too early',
     file: 'src/log/compacting.ts',
     old: '<= now;\n    this.#isOver',
     planted: '<= now + 3_600_000;\n    this.#isOver',
     why: 'a reader who had its time has not seen that a key was taken out',
+    test: 'test/actors/partition/compaction.test.ts',
   },
   {
     name: 'tombstone gone before what it takes out',
@@ -211,6 +205,7 @@ export const bugs: readonly PlantedBug[] = [
     old: 'this.#durably = this.#allDurable && this',
     planted: 'this.#durably = (this.#allDurable || !this.#allDurable) && this',
     why: 'what was promised for later and written before is lost with the power, and leaves a hole',
+    test: 'test/log/journal.test.ts',
   },
   {
     name: 'transactions open for ever',
