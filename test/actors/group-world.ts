@@ -46,7 +46,7 @@ export class GroupWorld extends StateWorld {
       this.asker.ask(`partition/${topic.partitions[partition]}`, { ...request, bytes: smallBatch(records) });
   }
   override restart(options: StateWorldOptions = {}): GroupWorld {
-    return new GroupWorld(options, this.logs);
+    return new GroupWorld({ drawn: this.world.drawn, ...options }, this.logs);
   }
 }
 

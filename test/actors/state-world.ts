@@ -94,6 +94,7 @@ export const coordinatorName = (group: string): string => coordinatorAddress(NOD
 export interface StateWorldOptions {
   readonly shards?: number;
   readonly autoCreate?: boolean;
+  readonly drawn?: number;
 }
 
 export class StateWorld {
@@ -104,7 +105,7 @@ export class StateWorld {
   /** @param logs of an earlier world: this one is its restart. */
   constructor(options: StateWorldOptions = {}, logs = new Map<number, FakeLog>()) {
     this.logs = logs;
-    const { shards = 1, autoCreate = true } = options;
+    const { shards = 1, autoCreate = true, drawn = 0 } = options;
     const contexts: Context[] = [];
     const heard: ((message: Message) => void)[] = [];
     const asker = kind(
@@ -114,7 +115,7 @@ export class StateWorld {
         contexts[context.shard] = context;
       },
     );
-    this.world = new World({ ...this.#tree(autoCreate), asker }, { shards });
+    this.world = new World({ ...this.#tree(autoCreate), asker }, { shards, drawn });
     for (let shard = 0; shard < shards; shard++) {
       const each = new Asker(() => contexts[shard] as Context, this.world);
       heard[shard] = (message): void => void each.heard.push(message as Answer);
@@ -149,7 +150,7 @@ export class StateWorld {
 
   /** The same disks, everything else new. */
   restart(options: StateWorldOptions = {}): StateWorld {
-    return new StateWorld(options, this.logs);
+    return new StateWorld({ drawn: this.world.drawn, ...options }, this.logs);
   }
 
   #tree(autoCreate: boolean): Tree {

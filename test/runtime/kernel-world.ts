@@ -189,10 +189,13 @@ export interface WorldOptions {
   readonly shards?: number;
   readonly arenaBytes?: number;
   readonly pipeBytes?: number;
+  /** What an earlier life has drawn of chance is not drawn again. */
+  readonly drawn?: number;
 }
 
 export class World {
-  #drawn = 0;
+  /** How often chance was asked. */
+  drawn: number;
   readonly clock = new TestClock();
   readonly disk = new HeldDisk();
   readonly network = new TestNetwork();
@@ -203,6 +206,7 @@ export class World {
   readonly shards: InProcessShards;
 
   constructor(tree: Tree, options: WorldOptions = {}) {
+    this.drawn = options.drawn ?? 0;
     this.shards = new InProcessShards({
       node: NODE,
       shards: options.shards ?? 1,
@@ -240,7 +244,7 @@ export class World {
     return {
       clock,
       // No two ids are the same.
-      random: { next: () => 0.5, below: () => 0, bytes: (length) => new Uint8Array(length).fill(++this.#drawn) },
+      random: { next: () => 0.5, below: () => 0, bytes: (length) => new Uint8Array(length).fill(++this.drawn) },
       disk: this.disk.port,
       network: {
         listen: (options, accept, done) => network.listen(options, accept, done, clock),
