@@ -138,9 +138,12 @@ async function deafReader(on: Target, topic: number): Promise<Hostile> {
   return hostile;
 }
 
+/** The topic that is written, an answer for each, and what is read ahead of them. */
+const UNREAD_MIB = 208;
+
 test.serial(
   'clients that never read their answers hold what one answer takes and not what they asked for',
-  attacks(target, { peakMib: 160, leftMib: 160 }, async (t, on) => {
+  attacks(target, { peakMib: UNREAD_MIB, leftMib: UNREAD_MIB }, async (t, on) => {
     const maker = await Hostile.greeted(on.port);
     const topic = await fill(maker, 'unread', 24 * MIB);
     const deaf = await Promise.all(Array.from({ length: sized(10, 40) }, () => deafReader(on, topic)));

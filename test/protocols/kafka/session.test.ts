@@ -135,13 +135,15 @@ test('a topic that is gone is looked up anew', (t) => {
   t.deepEqual(told(kafka.take(produceFrame(), 2)), ['2 asks resolve']);
 });
 
-test('a node that refuses is answered by the call, not by silence', (t) => {
+test('a node that refuses is told by the call, or by the end of the connection where it cannot tell; never by silence', (t) => {
   const kafka = session();
   const refused: Reply = { call: 'refused', fault: fault('SHUTTING_DOWN', 'the node is stopping') };
   kafka.take(produceFrame(), 1);
   t.deepEqual(told(kafka.reply(1, 0, refused)), ['1 answer']);
-  kafka.take(metadataFrame, 2);
+  kafka.take(frame(metadata, 13, { topics: null }), 2);
   t.deepEqual(told(kafka.reply(2, 0, refused)), ['2 answer']);
+  kafka.take(metadataFrame, 3);
+  t.deepEqual(told(kafka.reply(3, 0, refused)), ['3 end'], 'no topics would mean that there are none');
 });
 
 test('a client has begun with its first sound request, and its name moves no cursor', (t) => {

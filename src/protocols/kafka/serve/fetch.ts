@@ -157,8 +157,8 @@ class Answers {
   }
 
   #diverge(one: Wanted, endOffset: Offset): void {
-    const answer = this.#add(one, { errorCode: errors.NONE, highWatermark: endOffset, logStartOffset: -1 });
-    answer.divergingEpoch = { epoch: LEADER_EPOCH, endOffset };
+    const divergingEpoch = { epoch: LEADER_EPOCH, endOffset };
+    this.#add(one, { errorCode: errors.NONE, highWatermark: endOffset, logStartOffset: -1, divergingEpoch });
   }
 
   #begin(one: Wanted, { begin, end, stable = end }: Part) {
@@ -168,7 +168,7 @@ class Answers {
 
   #add(
     one: Wanted,
-    told: Pick<Answer, 'errorCode' | 'highWatermark'> & { readonly logStartOffset: number },
+    told: Pick<Answer, 'errorCode' | 'highWatermark' | 'divergingEpoch'> & { readonly logStartOffset: number },
     lastStableOffset = told.highWatermark,
   ) {
     const aborted: { readonly producerId: number; readonly firstOffset: number }[] = [];
@@ -178,7 +178,6 @@ class Answers {
       lastStableOffset,
       abortedTransactions: this.#committed ? aborted : null,
       records: [] as Uint8Array[],
-      divergingEpoch: { epoch: -1, endOffset: -1 },
       // The same one may reach over several pieces.
       abort(producerId: number, firstOffset: number): void {
         const isKnown = aborted.some((other) => other.producerId === producerId && other.firstOffset === firstOffset);
