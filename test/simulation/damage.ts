@@ -5,11 +5,14 @@
 import { crc32c } from '@node-rs/crc32';
 import type { SimulatedDisk } from '../../runtime/simulated/disk.ts';
 import type { SeededRandom } from '../../runtime/simulated/random.ts';
+import { ENTRY_BYTES, readEntry } from '../../src/log/entry.ts';
 import { groupBytes } from '../../src/log/group.ts';
 import { FileScan, type FoundGroup } from '../../src/log/journal-scan.ts';
 import { JOURNAL_FOLDER, PARTITIONS_FOLDER, parseJournalName } from '../../src/log/paths.ts';
 import { FIRST_USER_PARTITION } from '../../src/model/ids.ts';
 import type { Checker } from './checker.ts';
+
+const NO_ENTRIES = new Uint8Array(0);
 
 export interface DamageEvents {
   /** A bit was flipped. */
@@ -29,7 +32,10 @@ export class Damage {
     this.#events = events;
   }
 
-  /** In what a partition has: segments and sidecars, manifest, producers. What no sidecar names yet is in the journal, too. */
+  /**
+   * In what a partition has: segments as far as their sidecars name batches, sidecars, manifest, producers. A large batch
+   * behind that is in its segment alone: if it was the last thing that was written, nobody could tell it from a torn tail.
+   */
   flipInPartition(): void {
     const disk = this.#disk();
     disk.list(PARTITIONS_FOLDER, (_error, folders = []) => {
@@ -39,7 +45,8 @@ export class Damage {
       disk.list(`${PARTITIONS_FOLDER}/${folder.name}`, (_failure, entries = []) => {
         const file = this.#pick(entries.filter(({ name }) => isKept(name, partition)));
         const path = `${PARTITIONS_FOLDER}/${folder.name}/${file?.name}`;
-        const length = file === undefined ? 0 : disk.peek(path).length;
+        const names = new Set(entries.map(({ name }) => name));
+        const length = file === undefined ? 0 : judged(disk, path, names);
         if (file === undefined || length === 0) return;
         if (partition < FIRST_USER_PARTITION) this.#checker.ownFlipped();
         else this.#checker.flipped(partition, file.name === 'producers');
@@ -77,6 +84,17 @@ export class Damage {
 function isKept(name: string, partition: number): boolean {
   const own = partition < FIRST_USER_PARTITION;
   return own ? /\.log$|^manifest$/.test(name) : /\.(log|entries)$|^(manifest|producers)$/.test(name);
+}
+
+/** Bytes at the beginning of a file that can be judged: of a segment those that its sidecar names, where it has one. */
+function judged(disk: SimulatedDisk, path: string, names: ReadonlySet<string>): number {
+  if (!path.endsWith('.log')) return disk.peek(path).length;
+  const sidecar = path.replace(/log$/, 'entries');
+  const entries = names.has(sidecar.slice(sidecar.lastIndexOf('/') + 1)) ? disk.peek(sidecar) : NO_ENTRIES;
+  const last = Math.floor(entries.length / ENTRY_BYTES) - 1;
+  if (last < 0) return 0;
+  const { position, length } = readEntry(entries, last * ENTRY_BYTES);
+  return Math.min(position + length, disk.peek(path).length);
 }
 
 /** Groups below a durable mark whose own group is below another: at least two later ones vouch for each. */
