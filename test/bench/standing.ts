@@ -78,9 +78,12 @@ async function startUp({ candidate, runs }: StandingOptions, note: Progress['not
   ];
 }
 
-/** Of a later start: the first one of a clone keeps the memory that it compiled its sources in. */
+/** Of the start after a clean stop: the first one of a clone keeps the memory that it compiled its sources in. */
 async function rest({ candidate }: StandingOptions): Promise<Row[]> {
-  await withBroker(candidate, () => pause(SETTLE_SECONDS));
+  const first = new Process('broker', candidate);
+  await first.start();
+  await pause(SETTLE_SECONDS);
+  await first.dispose('SIGTERM');
   return withBroker(candidate, async (broker) => {
     await pause(SETTLE_SECONDS);
     const cpu = broker.cpuSeconds();
