@@ -43,9 +43,12 @@ async function remove(by: Wire, name: string): Promise<number | undefined> {
   return answer?.responses[0]?.errorCode;
 }
 
+/** Every call is decoded for the first time: its code comes on top. */
+const FIRST = { peakMib: 96, leftMib: 96 };
+
 test.serial(
   'a count or a length of any field that the bytes behind it cannot hold ends the connection',
-  attacks(target, SMALL, async (t, on) => {
+  attacks(target, FIRST, async (t, on) => {
     const asked = await Wire.connect(on.node.kafkaPort);
     const listed = await asked.ask(apiVersions, 0, {});
     asked.end();

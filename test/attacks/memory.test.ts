@@ -97,7 +97,7 @@ async function largeBatches(t: ExecutionContext, on: Target): Promise<void> {
 
 test.serial(
   'large batches from many connections take the arenas and no more',
-  attacks(target, { peakMib: 200, leftMib: 200 }, largeBatches),
+  attacks(target, { peakMib: 232, leftMib: 232 }, largeBatches),
 );
 
 test.serial(
