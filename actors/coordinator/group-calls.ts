@@ -7,14 +7,14 @@ import { beat, expel, JOIN, nudge, settle, type Who } from '../../src/group/beat
 import { expire } from '../../src/group/expiry.ts';
 import type { Group } from '../../src/group/group.ts';
 import { Groups } from '../../src/group/groups.ts';
-import { type CommitDecision, commit, forgetTopics, mayAsk } from '../../src/group/offsets.ts';
+import { commit, forgetTopics, mayAsk } from '../../src/group/offsets.ts';
 import { type PlaceKey, partitionOf, placeKey, topicOf } from '../../src/group/places.ts';
 import { wants } from '../../src/group/reconcile.ts';
 import type { GroupRecord } from '../../src/group/record.ts';
 import { commitAsSaid, dropOffsets, type Moment } from '../../src/group/seeking.ts';
 import { overdue, touch } from '../../src/group/timeouts.ts';
 import { unreachable } from '../../src/model/assert.ts';
-import { type Fault, fault, type Result } from '../../src/model/faults.ts';
+import { type Fault, fault } from '../../src/model/faults.ts';
 import type { TopicId } from '../../src/model/ids.ts';
 import type { Topic } from '../../src/model/topic.ts';
 import type {
@@ -125,10 +125,14 @@ export class GroupCalls {
         this.#classicCall({ request, ask, from }, { client, host });
         break;
       case 'commitOffsets':
-        this.#decided({ request, from }, 'commitOffsets', commitAsSaid(this.#groups, this.topics, ask, this.#moment));
+        this.#log.decided(
+          { request, from },
+          'commitOffsets',
+          commitAsSaid(this.#groups, this.topics, ask, this.#moment),
+        );
         break;
       case 'dropOffsets':
-        this.#decided({ request, from }, 'dropOffsets', dropOffsets(this.#groups, this.topics, ask));
+        this.#log.decided({ request, from }, 'dropOffsets', dropOffsets(this.#groups, this.topics, ask));
         break;
       case 'commitInTransaction':
         this.#transactions.commit({ request, ask, from });
@@ -330,23 +334,7 @@ export class GroupCalls {
   // ---- offsets
 
   #commit({ ask, ...asked }: Asked<CommitRequest>): void {
-    this.#decided(asked, 'commit', commit(this.#groups, this.topics, ask, this.#context.now()));
-  }
-
-  /** A change of committed offsets: its record, then the answer by partition. */
-  #decided(
-    asked: Pick<Asked<never>, 'request' | 'from'>,
-    call: 'commit' | 'commitOffsets' | 'dropOffsets',
-    decision: Result<CommitDecision>,
-  ): void {
-    if (!decision.ok) {
-      this.#log.refuse(asked, decision.fault);
-      return;
-    }
-    const { record, parts } = decision.value;
-    const refused = record === null ? null : this.#log.carryOut([record]);
-    if (refused !== null) this.#log.refuse(asked, refused);
-    else this.#log.answer(asked, { call, parts });
+    this.#log.decided(asked, 'commit', commit(this.#groups, this.topics, ask, this.#context.now()));
   }
 
   #committed(asked: Asked<CommittedRequest>): void {

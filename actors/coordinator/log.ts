@@ -4,8 +4,9 @@
  */
 import type { Context } from '../../runtime/actor.ts';
 import type { Steps } from '../../src/group/beat.ts';
+import type { CommitDecision } from '../../src/group/offsets.ts';
 import type { GroupRecord } from '../../src/group/record.ts';
-import type { Fault } from '../../src/model/faults.ts';
+import type { Fault, Result } from '../../src/model/faults.ts';
 import type { StateLog } from '../state/log.ts';
 import type { CoordinatorAnswer, GroupReply } from './contract.ts';
 import type { Asked } from './heartbeats.ts';
@@ -34,6 +35,22 @@ export class GroupLog {
       if (refusal !== null) return refusal;
       this.#log.propose(next.value);
     }
+  }
+
+  /** A change of committed offsets: its record, then the answer by partition. */
+  decided(
+    asked: Pick<Asked<never>, 'request' | 'from'>,
+    call: 'commit' | 'commitInTransaction' | 'commitOffsets' | 'dropOffsets',
+    decision: Result<CommitDecision>,
+  ): void {
+    if (!decision.ok) {
+      this.refuse(asked, decision.fault);
+      return;
+    }
+    const { record, parts } = decision.value;
+    const refused = record === null ? null : this.carryOut([record]);
+    if (refused !== null) this.refuse(asked, refused);
+    else this.answer(asked, { call, parts });
   }
 
   answer(asked: Pick<Asked<never>, 'request' | 'from'>, reply: GroupReply): void {

@@ -70,14 +70,7 @@ export class GroupTransactions {
       now: this.#context.monotonic(),
       at: this.#context.now(),
     });
-    if (!decision.ok) {
-      this.#log.refuse(asked, decision.fault);
-      return;
-    }
-    const { record, parts } = decision.value;
-    const refused = record === null ? null : this.#log.carryOut([record]);
-    if (refused !== null) this.#log.refuse(asked, refused);
-    else this.#log.answer(asked, { call: 'commitInTransaction', parts });
+    this.#log.decided(asked, 'commitInTransaction', decision);
   }
 
   /** How the transaction ended: from its coordinator. */
