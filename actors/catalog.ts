@@ -17,7 +17,6 @@ import { type CatalogRecord, decodeCatalogRecord } from '../src/catalog/record.t
 import { unreachable } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import { CATALOG_PARTITION, id } from '../src/model/ids.ts';
-import type { QuotaKind } from '../src/model/quota.ts';
 import type { CatalogAnswer, CatalogRequest } from './catalog/contract.ts';
 import { Publisher } from './catalog/publisher.ts';
 import { StateLog, type StateLogMessage, type StateMachine } from './state/log.ts';
@@ -151,12 +150,14 @@ class CatalogActor implements Actor<Inbox>, StateMachine<CatalogRecord> {
         this.#allocate(message, from);
         break;
       case 'limits': {
-        const bounds = (kind: QuotaKind): boolean => quotas.rateOf(message.client, kind) !== undefined;
-        this.#answer(from, { type: 'limits', request, produce: bounds('produce'), fetch: bounds('fetch') });
+        const { client } = message;
+        const [produce, fetch] = [quotas.rateOf(client, 'produce'), quotas.rateOf(client, 'fetch')];
+        const limits = { produce, fetch, request: quotas.rateOf(client, 'request') };
+        this.#answer(from, { type: 'limits', request, limits });
         break;
       }
       case 'charge': {
-        const throttleMs = quotas.charge(message.client, message.kind, message.sizeBytes, this.#context.monotonic());
+        const throttleMs = quotas.charge(message.client, message.kind, message.amount, this.#context.monotonic());
         this.#answer(from, { type: 'charged', request, throttleMs });
         break;
       }

@@ -13,6 +13,7 @@ import { NumberMap } from '../src/model/number-map.ts';
 import type { Conversation, Move } from '../src/protocols/conversation.ts';
 import type { Reply } from '../src/protocols/request.ts';
 import type { FrameRoom } from './connection/frame-room.ts';
+import { FrameWatch } from './connection/frame-watch.ts';
 import { Intake, type IntakeMessage } from './connection/intake.ts';
 import { Outbox, type Writer } from './connection/outbox.ts';
 import { CONNECTION_BYTES } from './heap-room.ts';
@@ -90,8 +91,7 @@ class Connection implements Actor<Inbox>, Writer {
   #framesSeen = 0;
   /** As of the last look nothing was under way, and what could be made anew was given back. */
   #resting = false;
-  #frameAt = NEVER;
-  #frameNumber = 0;
+  readonly #frameWatch = new FrameWatch();
   #writeAt = NEVER;
   #endAt = NEVER;
   /** Until then nothing is taken from the client. */
@@ -110,6 +110,11 @@ class Connection implements Actor<Inbox>, Writer {
   }
 
   receive(message: Inbox): void {
+    if (this.#requests?.counted === true) this.#requests.timed(() => this.#receive(message));
+    else this.#receive(message);
+  }
+
+  #receive(message: Inbox): void {
     switch (message.type) {
       case 'frame':
         this.#frame(message.bytes, message.lease);
@@ -118,7 +123,7 @@ class Connection implements Actor<Inbox>, Writer {
         this.#lastWords(message.fault, this.#conversation.refuse(Uint8Array.from(message.head), message.fault));
         break;
       case 'unfinished':
-        this.#watchFrame();
+        this.#frameWatch.begin(this.#intake, this.#context.monotonic());
         break;
       case 'starved':
         if (message.of === 'memory') this.#awaitMemory();
@@ -205,7 +210,7 @@ class Connection implements Actor<Inbox>, Writer {
     const number = ++this.#lastFrame;
     this.#exchanges ??= new NumberMap();
     this.#exchanges.set(number, { frameBytes: bytes.length, lease, holds: NO_HOLDS });
-    this.#follow(this.#conversation.take(bytes, number));
+    this.#follow(this.#conversation.take(bytes, number, this.#requests?.counted === true));
   }
 
   #follow(moves: readonly Move[]): void {
@@ -230,6 +235,7 @@ class Connection implements Actor<Inbox>, Writer {
     if (move.type === 'end') this.#lastWords(move.fault, move.views);
     else if (move.views.length > 0) this.#outbox.send(move.views, exchange.holds);
     else assert(exchange.holds.length === 0, 'nothing is held for no answer');
+    if (!this.#conversation.tellsThrottle) this.#requests?.settle();
   }
 
   #ask(exchange: Exchange, { frame, ask, request, last }: Move & { readonly type: 'ask' }): void {
@@ -243,7 +249,7 @@ class Connection implements Actor<Inbox>, Writer {
       reply({ call: 'refused', fault: fault('SHUTTING_DOWN', 'the node is stopping') }, NO_HOLDS);
       return;
     }
-    this.#context.count('requests', 1);
+    if (request.call !== 'throttle') this.#context.count('requests', 1);
     const lease = last ? exchange.lease : undefined;
     if (last) exchange.lease = undefined;
     this.#requests ??= this.#makeRequests();
@@ -343,21 +349,8 @@ class Connection implements Actor<Inbox>, Writer {
 
   #checkClient(now: number): void {
     if (now >= this.#writeAt) this.#close(`the client has not read for ${WRITE_MS_MAX} ms`);
-    else if (now >= this.#frameAt) this.#checkFrame();
+    else if (this.#frameWatch.isLate(this.#intake, now)) this.#close(`a frame was not whole after ${FRAME_MS_MAX} ms`);
     else if (now >= this.#lookAt) this.#look(now);
-  }
-
-  #watchFrame(): void {
-    this.#frameAt = this.#context.monotonic() + FRAME_MS_MAX;
-    this.#frameNumber = this.#intake.framesTaken;
-  }
-
-  #checkFrame(): void {
-    this.#frameAt = NEVER;
-    if (!this.#intake.clientOwesBytes) this.#intake.unwatchFrame();
-    else if (this.#intake.framesTaken === this.#frameNumber)
-      this.#close(`a frame was not whole after ${FRAME_MS_MAX} ms`);
-    else this.#watchFrame();
   }
 
   /** Who is quiet rests first, and is closed when it goes on. */
@@ -385,7 +378,7 @@ class Connection implements Actor<Inbox>, Writer {
   /** One timer, for whatever comes first. */
   #arm(): void {
     const answersAt = this.#requests?.nextDeadline ?? NEVER;
-    const next = Math.min(answersAt, this.#lookAt, this.#frameAt, this.#writeAt, this.#endAt, this.#muteEndsAt);
+    const next = Math.min(answersAt, this.#lookAt, this.#frameWatch.at, this.#writeAt, this.#endAt, this.#muteEndsAt);
     if (next >= this.#wakesAt) return;
     this.#timer?.cancel();
     this.#wakesAt = next;

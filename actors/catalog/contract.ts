@@ -2,7 +2,7 @@
 import type { Address } from '../../runtime/actor.ts';
 import type { Fault } from '../../src/model/faults.ts';
 import type { ProducerEpoch, ProducerId, TopicId } from '../../src/model/ids.ts';
-import type { Quota, QuotaChange, QuotaKind } from '../../src/model/quota.ts';
+import type { Quota, QuotaChange, QuotaKind, QuotaLimits } from '../../src/model/quota.ts';
 import type { Topic, TopicSettings } from '../../src/model/topic.ts';
 
 /** Answered once the change is committed and every shard's directory has applied it, so that it can be used at once. */
@@ -28,13 +28,13 @@ export type CatalogRequest =
   | { readonly type: 'producer'; readonly request: number }
   /** → `limits`: which quotas hold for a client */
   | { readonly type: 'limits'; readonly request: number; readonly client: string }
-  /** A client has used so many bytes → `charged` */
+  /** A client has used so much, bytes or ms → `charged` */
   | {
       readonly type: 'charge';
       readonly request: number;
       readonly client: string;
       readonly kind: QuotaKind;
-      readonly sizeBytes: number;
+      readonly amount: number;
     }
   /** → `quotas`, all that there are */
   | { readonly type: 'quotas'; readonly request: number }
@@ -58,7 +58,7 @@ export type CatalogAnswer =
       readonly producerId: ProducerId;
       readonly epoch: ProducerEpoch;
     }
-  | { readonly type: 'limits'; readonly request: number; readonly produce: boolean; readonly fetch: boolean }
+  | { readonly type: 'limits'; readonly request: number; readonly limits: QuotaLimits }
   /** For so long the client is to be quiet. */
   | { readonly type: 'charged'; readonly request: number; readonly throttleMs: number }
   | { readonly type: 'quotas'; readonly request: number; readonly quotas: readonly Quota[] }

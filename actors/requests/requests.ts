@@ -15,7 +15,7 @@ import { type PartitionAnswer, REFUSALS_ONLY } from '../partition/contract.ts';
 import type { TransactionsAnswer } from '../transactions/contract.ts';
 import { Asker, type AskerMessage } from './asker.ts';
 import { changeTopic, deleteRecords, describeTopic, offsets, producer, resolve, topics } from './catalog.ts';
-import type { Desk, Done, NodeFacts } from './desk.ts';
+import { type Desk, type Done, NO_HOLDS, type NodeFacts } from './desk.ts';
 import { Fetches } from './fetches.ts';
 import { groupCall, groups } from './groups.ts';
 import { type JobDone, Jobs } from './jobs.ts';
@@ -47,6 +47,8 @@ export class Requests {
   readonly #produces: ProduceLine;
   readonly #fetches: Fetches;
   readonly #quotas: ClientQuotas;
+  /** The connection waits for nothing any more. */
+  #hurried = false;
 
   /** @param asked how many questions another one has asked before, in the same actor. */
   constructor(
@@ -87,6 +89,7 @@ export class Requests {
 
   /** Carries out one request; `lease` holds the frame that its batches lie in, and is taken over. */
   start(request: Request, lease: Lease | undefined, done: Done): void {
+    this.#quotas.lookUp();
     if (request.call === 'produce') {
       this.#produces.start(request, lease, this.#charged(request, done));
       return;
@@ -95,17 +98,53 @@ export class Requests {
     this.#forward(request, done);
   }
 
-  /** Where the client has a quota, the answer waits for the count of what it used, and says how long it is to be quiet. */
-  #charged(request: ProduceRequest | FetchRequest, done: Done): Done {
-    const kind = request.call;
-    if (!this.#quotas.limits(kind)) return done;
-    const sent = request.call === 'produce' ? sentBy(request) : 0;
+  /** The time that requests take is counted. */
+  get counted(): boolean {
+    return this.#quotas.limits.request !== null;
+  }
+
+  /** Something for the client's requests. */
+  timed(run: () => void): void {
+    this.#quotas.timed(run);
+  }
+
+  /** The client has its answer, which could not say for how long it is to be quiet. */
+  settle(): void {
+    if (this.counted) this.#quotas.settle(() => undefined);
+  }
+
+  /** Where the client has a quota, the answer waits for the count of what it sent, and says how long it is to be quiet. */
+  #charged(request: ProduceRequest, done: Done): Done {
+    if (this.#quotas.limits.produce === null) return done;
+    const sent = sentBy(request);
     return (reply, holds) => {
-      this.#quotas.charge(kind, kind === 'produce' ? sent : givenBy(reply), (throttleMs) => {
-        const tells = reply?.call === 'produce' || reply?.call === 'fetch';
-        done(tells && throttleMs > 0 ? { ...reply, throttleMs } : reply, holds);
+      this.#quotas.charge('produce', sent, (throttleMs) => {
+        done(reply?.call === 'produce' && throttleMs > 0 ? { ...reply, throttleMs } : reply, holds);
       });
     };
+  }
+
+  /** Who is ahead of its quota is given nothing, at once; what it wants to follow is taken in all the same. */
+  #fetch(request: FetchRequest, done: Done): void {
+    const { fetch, request: time } = this.#quotas.limits;
+    if (fetch === null && time === null) {
+      this.#fetches.start(request, done);
+      return;
+    }
+    this.#quotas.admit((throttleMs) => {
+      if (throttleMs > 0)
+        this.#fetches.start({ ...request, bytesMax: 0, waitMs: 0 }, (reply, holds) =>
+          done(reply?.call === 'fetch' ? { ...reply, throttleMs } : reply, holds),
+        );
+      else {
+        const bytesMax = Math.min(request.bytesMax, this.#quotas.fetchBytesMax);
+        const waitMs = this.#hurried ? 0 : request.waitMs;
+        this.#fetches.start({ ...request, bytesMax, waitMs }, (reply, holds) => {
+          this.#quotas.gave(givenBy(reply));
+          done(reply, holds);
+        });
+      }
+    });
   }
 
   receive(message: RequestsMessage): void {
@@ -138,6 +177,7 @@ export class Requests {
 
   /** Answers at once what waits for something to happen, and follows nothing any more. */
   giveUpWaiting(): void {
+    this.#hurried = true;
     this.#fetches.closeAll();
     const why = fault('SHUTTING_DOWN', 'the connection is being closed');
     for (const request of [...this.#desk.longPolls]) this.#desk.asker.giveUp(request, why);
@@ -171,7 +211,7 @@ export class Requests {
     const desk = this.#desk;
     switch (request.call) {
       case 'fetch':
-        this.#fetches.start(request, this.#charged(request, done));
+        this.#fetch(request, done);
         break;
       case 'offsets':
         offsets(desk, request, done);
@@ -213,6 +253,9 @@ export class Requests {
         break;
       case 'alterQuota':
         alterQuota(desk, request, done);
+        break;
+      case 'throttle':
+        this.#quotas.settle((throttleMs) => done({ call: 'throttle', throttleMs }, NO_HOLDS));
         break;
       case 'node':
         node(desk, done);

@@ -72,18 +72,12 @@ export function decideQuota({ quotas }: Catalog, change: QuotaChange): Result<Ca
       'INVALID_REQUEST',
       `there are ${QUOTAS_MAX} quotas, and no more may be; a default one is for all clients`,
     );
-  const produceRate = after(before?.produceRate, change.produceRate);
-  const fetchRate = after(before?.fetchRate, change.fetchRate);
-  const quota: Quota = {
-    client,
-    ...(produceRate === undefined ? {} : { produceRate }),
-    ...(fetchRate === undefined ? {} : { fetchRate }),
-  };
+  const quota: { -readonly [K in keyof Quota]: Quota[K] } = { client };
+  for (const name of ['produceRate', 'fetchRate', 'requestPercentage'] as const) {
+    const value = change[name] === undefined ? before?.[name] : change[name];
+    if (typeof value === 'number') quota[name] = value;
+  }
   return ok({ type: 'quota', quota });
-}
-
-function after(before: number | undefined, change: number | null | undefined): number | undefined {
-  return change === undefined ? before : (change ?? undefined);
 }
 
 /** The record for a new block of producer ids. */

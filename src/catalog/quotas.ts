@@ -2,12 +2,14 @@
  * Quotas by client, and how far each client is ahead of its rate. The quotas are state, changed by `put` alone; what
  * clients have used is memory. Sees no clock: the time comes with each charge.
  */
-import { QUOTAS_MAX, type Quota, type QuotaKind } from '../model/quota.ts';
+import { QUOTAS_MAX, type Quota, type QuotaKind, THROTTLE_MS_MAX } from '../model/quota.ts';
 
 /** A client that was quiet may be ahead by what its rate gives in this time, ms. */
 const BURST_MS = 250;
-/** Nobody is made to wait longer, and no debt is longer than this, ms. */
-export const THROTTLE_MS_MAX = 10_000;
+/** Whose requests take too long waits no longer at a time, as a Kafka broker has it; the debt stays, ms. */
+const REQUEST_THROTTLE_MS_MAX = 1_000;
+/** Ms of a second that are one percent of it. */
+const PERCENT_MS = 10;
 /** Clients whose use is remembered; the longest quiet is forgotten first. */
 const USERS_MAX = 10_000;
 
@@ -16,6 +18,8 @@ interface Use {
   readonly roomMs: number;
   readonly at: number;
 }
+
+const names = { produce: 'produceRate', fetch: 'fetchRate', request: 'requestPercentage' } as const;
 
 export class Quotas {
   readonly #quotas = new Map<string | null, Quota>();
@@ -33,28 +37,32 @@ export class Quotas {
     return this.#quotas.get(client);
   }
 
-  /** In place of what the client had; one without rates is none. */
+  /** In place of what the client had; one that bounds nothing is none. */
   put(quota: Quota): void {
-    if (quota.produceRate === undefined && quota.fetchRate === undefined) this.#quotas.delete(quota.client);
-    else this.#quotas.set(quota.client, quota);
+    const { client, ...bounds } = quota;
+    if (Object.keys(bounds).length === 0) this.#quotas.delete(client);
+    else this.#quotas.set(client, quota);
   }
 
-  /** Bytes a second; undefined: as many as it likes. */
-  rateOf(client: string, kind: QuotaKind): number | undefined {
-    const name = kind === 'produce' ? 'produceRate' : 'fetchRate';
-    return this.#quotas.get(client)?.[name] ?? this.#quotas.get(null)?.[name];
+  /** What it may use in a second, bytes or ms; null: as much as it likes. */
+  rateOf(client: string, kind: QuotaKind): number | null {
+    const name = names[kind];
+    const quota = this.#quotas.get(client)?.[name] ?? this.#quotas.get(null)?.[name];
+    if (quota === undefined) return null;
+    return kind === 'request' ? quota * PERCENT_MS : quota;
   }
 
-  /** The client has used so many bytes. @returns for how long it is to be quiet, whole ms. */
-  charge(client: string, kind: QuotaKind, bytes: number, now: number): number {
+  /** The client has used so much. @returns for how long it is to be quiet, whole ms. */
+  charge(client: string, kind: QuotaKind, amount: number, now: number): number {
     const rate = this.rateOf(client, kind);
-    if (rate === undefined) return 0;
+    if (rate === null) return 0;
     const key = `${kind} ${client}`;
     const before = this.#uses.get(key) ?? { roomMs: BURST_MS, at: now };
     const gained = Math.min(BURST_MS, before.roomMs + now - before.at);
-    const roomMs = Math.max(-THROTTLE_MS_MAX, gained - (bytes / rate) * 1_000);
+    const roomMs = Math.max(-THROTTLE_MS_MAX, gained - (amount / rate) * 1_000);
     this.#remember(key, { roomMs, at: now });
-    return Math.ceil(Math.max(0, -roomMs));
+    const throttleMs = Math.ceil(Math.max(0, -roomMs));
+    return kind === 'request' ? Math.min(throttleMs, REQUEST_THROTTLE_MS_MAX) : throttleMs;
   }
 
   /** The newest last. */

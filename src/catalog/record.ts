@@ -12,7 +12,7 @@ export type CatalogRecord =
   | { readonly type: 'topicGone'; readonly id: TopicId }
   /** First ids never given out so far, in snapshots: they outlive the topics that had the last ones. */
   | { readonly type: 'ids'; readonly topic: number; readonly partition: number }
-  /** What a client may use from now on; without rates: nothing bounds it. */
+  /** What a client may use from now on; with its name alone: nothing bounds it. */
   | { readonly type: 'quota'; readonly quota: Quota }
   /** First producer id that is not in a block given out. */
   | { readonly type: 'producers'; readonly next: number };

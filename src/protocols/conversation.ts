@@ -29,12 +29,17 @@ export interface Conversation {
   readonly headBytes: number;
   /** Client id, for people. */
   readonly client: string;
+  /** Answers have room to say for how long the client is to be quiet. */
+  readonly tellsThrottle: boolean;
   /** The client has shown that it speaks the dialect, and may be silent for longer from here on. */
   readonly begun: boolean;
   /** How long the frame is that starts with `head`; 0 while that is not known. A fault ends the conversation. */
   measure(head: Uint8Array): Result<number>;
-  /** A whole frame, whose bytes stay in place until its business is over or its last request was asked. */
-  take(frame: Uint8Array, number: number): readonly Move[];
+  /**
+   * A whole frame, whose bytes stay in place until its business is over or its last request was asked. `counted`: the time
+   * that the client's requests take is, and a dialect that tells of it asks `throttle` before it answers.
+   */
+  take(frame: Uint8Array, number: number, counted: boolean): readonly Move[];
   /** What came of a request: null where it was said that nobody wants to know. Its views stay in place until the frame's answer is written. */
   reply(frame: number, ask: number, reply: Reply | null): readonly Move[];
   /** Nothing is under way and nothing has come for a while: what can be made anew is given back. */

@@ -98,7 +98,7 @@ export interface FetchRequest {
 }
 export interface FetchReply {
   readonly call: 'fetch';
-  /** For so long the client is to be quiet: it is ahead of its quota. Absent: it need not. */
+  /** For so long the client is to be quiet: it is ahead of its quota, and is given nothing. Absent: it need not. */
   readonly throttleMs?: number;
   readonly session: number;
   /** Only partitions with records or with a fault, and with `ends` others too. The session goes on behind the last batch given. */
@@ -244,6 +244,15 @@ export interface AlterQuotaRequest {
 export interface AlterQuotaReply {
   readonly call: 'alterQuota';
 }
+/** Before an answer: the time that the client's requests took is charged. */
+export interface ThrottleRequest {
+  readonly call: 'throttle';
+}
+export interface ThrottleReply {
+  readonly call: 'throttle';
+  /** For so long the client is to be quiet; 0: it need not. */
+  readonly throttleMs: number;
+}
 
 // ---- node
 
@@ -292,6 +301,7 @@ export type Request =
   | ProducerRequest
   | QuotasRequest
   | AlterQuotaRequest
+  | ThrottleRequest
   | HeartbeatRequest
   | CommitRequest
   | CommittedRequest
@@ -318,6 +328,7 @@ export type Reply =
   | ProducerReply
   | QuotasReply
   | AlterQuotaReply
+  | ThrottleReply
   | HeartbeatReply
   | CommitReply
   | CommittedReply
@@ -342,6 +353,7 @@ export type NativeCallName = Exclude<
   | 'deleteRecords'
   | 'quotas'
   | 'alterQuota'
+  | 'throttle'
 >;
 export type RequestOf<C extends CallName> = Extract<Request, { readonly call: C }>;
 /** What answers a call when it is not refused. */

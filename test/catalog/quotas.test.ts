@@ -2,8 +2,8 @@
 import test from 'ava';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { decideQuota } from '../../src/catalog/decide.ts';
-import { Quotas, THROTTLE_MS_MAX } from '../../src/catalog/quotas.ts';
-import { QUOTAS_MAX, type QuotaChange } from '../../src/model/quota.ts';
+import { Quotas } from '../../src/catalog/quotas.ts';
+import { QUOTAS_MAX, type QuotaChange, THROTTLE_MS_MAX } from '../../src/model/quota.ts';
 
 test("a client's own quota counts, else that of all others, each kind by itself", (t) => {
   const quotas = new Quotas();
@@ -13,7 +13,7 @@ test("a client's own quota counts, else that of all others, each kind by itself"
   t.is(quotas.rateOf('__proto__', 'fetch'), 20);
   t.is(quotas.rateOf('constructor', 'produce'), 10);
   quotas.put({ client: null });
-  t.is(quotas.rateOf('constructor', 'produce'), undefined);
+  t.is(quotas.rateOf('constructor', 'produce'), null);
   t.is(quotas.charge('constructor', 'produce', 1e9, 0), 0);
 });
 
@@ -29,6 +29,22 @@ test('a client that waits as it is told uses what it may, however large its piec
     }
     t.true(sent > 900_000 && sent < 1_100_000, `${sent} in pieces of ${piece}`);
   }
+});
+
+test('time is counted in percent of a thread; who took too much waits for a second at most, again and again', (t) => {
+  const quotas = new Quotas();
+  quotas.put({ client: 'a', requestPercentage: 0.5 });
+  t.is(quotas.rateOf('a', 'request'), 5);
+  t.is(quotas.charge('a', 'request', 1, 0), 0, '1 ms is what it gets in 200');
+  let now = 0;
+  let spent = 0;
+  while (now < 100_000) {
+    now += 1 + quotas.charge('a', 'request', 2, now);
+    spent += 2;
+  }
+  t.true(spent > 450 && spent < 560, `${spent} ms of 100,000`);
+  t.is(quotas.charge('a', 'request', 1_000, now), 1_000);
+  t.is(quotas.charge('a', 'request', 0, now + 1_000), 1_000);
 });
 
 test('clients that share an id share its quota; no wait and no debt is longer than the bound', (t) => {
@@ -59,6 +75,9 @@ test('a change leaves what it does not name, and quotas are bounded and survive 
   const replayed = new Catalog();
   for (const record of catalog.snapshot()) replayed.apply(record);
   t.deepEqual([...replayed.quotas.all()], [...catalog.quotas.all()]);
+  change({ client: 'a', requestPercentage: 0.5 });
   change({ client: 'a', fetchRate: null });
+  t.deepEqual(catalog.quotas.get('a'), { client: 'a', requestPercentage: 0.5 });
+  change({ client: 'a', requestPercentage: null });
   t.is(catalog.quotas.get('a'), undefined);
 });

@@ -18,6 +18,17 @@ export function clientOf(entity: readonly Entity[]): Result<string | null> {
 }
 
 /** Kafka's keys that are kept and enforced. */
-export const quotaKeys = { producer_byte_rate: 'produceRate', consumer_byte_rate: 'fetchRate' } as const;
+export const quotaKeys = {
+  producer_byte_rate: 'produceRate',
+  consumer_byte_rate: 'fetchRate',
+  request_percentage: 'requestPercentage',
+} as const;
 
 export const isQuotaKey = (key: string): key is keyof typeof quotaKeys => Object.hasOwn(quotaKeys, key);
+
+/** What is wrong with a value; null: nothing. */
+export function judgeQuota(key: keyof typeof quotaKeys, value: number): string | null {
+  if (key === 'request_percentage') return Number.isFinite(value) && value > 0 ? null : `${key} is a number above 0`;
+  const isSound = Number.isSafeInteger(value) && value >= 1;
+  return isSound ? null : `${key} is a whole number of bytes a second, at least 1`;
+}

@@ -10,6 +10,7 @@ import type { Conversation, Move } from '../conversation.ts';
 import type { Reply, Request } from '../request.ts';
 import type { Steps } from './asking.ts';
 import { apiVersions } from './calls/api-versions.ts';
+import { fetch } from './calls/fetch.ts';
 import { Follower } from './follower.ts';
 import { buildResponse, HEAD_BYTES, type Head, measure, openRequest, readHead } from './frame.ts';
 import { serviceOf, tooNew } from './serve/index.ts';
@@ -25,10 +26,20 @@ interface Running {
   readonly call: { readonly service: Service; readonly serving: Steps } | undefined;
   replies: (Reply | undefined)[];
   missing: number;
+  /** The client is to hear in the answer for how long it has to be quiet. */
+  readonly counted: boolean;
+  /** The answer, while it waits for that. */
+  value: unknown;
   /** Nothing more will be asked: the next call may begin. */
   handedOver: boolean;
   /** Once it is known; waits for those before it. */
   outcome: Outcome | undefined;
+}
+/** A frame before its turn. */
+interface Waiting {
+  readonly frame: number;
+  readonly bytes: Uint8Array;
+  readonly counted: boolean;
 }
 type Outcome =
   | { readonly type: 'answer'; readonly views: readonly Uint8Array[] }
@@ -37,15 +48,17 @@ type Outcome =
 const NOTHING: readonly Uint8Array[] = [];
 /** Stands for the reply that a client without acks does not want. */
 const NO_REPLY: Reply = { call: 'produce', parts: [] };
+const THROTTLE: Request = { call: 'throttle' };
 const CONTROL_CHARACTERS = /\p{Cc}/gu;
 
 export class KafkaSession implements Conversation {
   readonly headBytes = HEAD_BYTES;
+  readonly tellsThrottle = true;
   readonly #frameBytesMax: number;
   readonly #writing = new Writing();
   readonly #peer: ConnectedPeer;
   /** Frames whose calls have not begun. */
-  readonly #waiting: { readonly frame: number; readonly bytes: Uint8Array }[] = [];
+  readonly #waiting: Waiting[] = [];
   /** Calls that have begun and are not answered, in order. */
   readonly #running: Running[] = [];
   #begun = false;
@@ -76,8 +89,8 @@ export class KafkaSession implements Conversation {
     this.#writing.rest();
   }
 
-  take(bytes: Uint8Array, frame: number): readonly Move[] {
-    this.#waiting.push({ frame, bytes });
+  take(bytes: Uint8Array, frame: number, counted = false): readonly Move[] {
+    this.#waiting.push({ frame, bytes, counted });
     const moves: Move[] = [];
     this.#goOn(moves);
     return moves;
@@ -89,7 +102,8 @@ export class KafkaSession implements Conversation {
     running.replies[index] = reply ?? NO_REPLY;
     if (--running.missing > 0) return [];
     const moves: Move[] = [];
-    this.#step(running, moves);
+    if (running.value === undefined) this.#step(running, moves);
+    else this.#settled(running, reply);
     this.#goOn(moves);
     return moves;
   }
@@ -101,7 +115,7 @@ export class KafkaSession implements Conversation {
       if (this.#running.at(-1)?.handedOver === false) return;
       const next = this.#waiting.shift();
       if (next === undefined) return;
-      this.#begin(next.frame, next.bytes, moves);
+      this.#begin(next, moves);
     }
   }
 
@@ -114,16 +128,17 @@ export class KafkaSession implements Conversation {
     }
   }
 
-  #begin(frame: number, bytes: Uint8Array, moves: Move[]): void {
-    const head = readHead(bytes);
+  #begin(next: Waiting, moves: Move[]): void {
+    const { frame } = next;
+    const head = readHead(next.bytes);
     const service = serviceOf(head.key);
     if (service === undefined) this.#end(frame, head, fault('UNKNOWN_CALL', `call ${head.key} is not served`));
     else if (head.version < service.versions[0] || head.version > service.versions[1])
       this.#wrongVersion(frame, head, service);
-    else this.#open(frame, head, service, bytes, moves);
+    else this.#open(next, head, service, moves);
   }
 
-  #open(frame: number, head: Head, service: Service, bytes: Uint8Array, moves: Move[]): void {
+  #open({ frame, bytes, counted }: Waiting, head: Head, service: Service, moves: Move[]): void {
     const opened = openRequest(service.call, head.version, bytes);
     if (!opened.ok) {
       this.#end(frame, head, opened.fault);
@@ -132,7 +147,9 @@ export class KafkaSession implements Conversation {
     this.#begun = true;
     this.#introduce(opened.value.client);
     const serving = service.serve(opened.value.request, this.#peer, head.version);
-    this.#step(this.#push({ frame, head, call: { service, serving }, outcome: undefined }), moves);
+    // A fetch is charged before it is served: who is ahead is given nothing.
+    const tells = counted && service.call !== fetch;
+    this.#step(this.#push({ frame, head, call: { service, serving }, outcome: undefined }, tells), moves);
   }
 
   /** Who asks for versions is too new, and learns which there are; others end. */
@@ -150,37 +167,56 @@ export class KafkaSession implements Conversation {
     this.#push({ frame, head, call: undefined, outcome: { type: 'end', fault: why } });
   }
 
-  #push(begun: Pick<Running, 'frame' | 'head' | 'call' | 'outcome'>): Running {
-    const running: Running = { ...begun, replies: [], missing: 0, handedOver: true };
+  #push(begun: Pick<Running, 'frame' | 'head' | 'call' | 'outcome'>, counted = false): Running {
+    const running: Running = { ...begun, counted, value: undefined, replies: [], missing: 0, handedOver: true };
     this.#running.push(running);
     return running;
   }
 
   /** From one set of requests to the next, or to the answer. */
   #step(running: Running, moves: Move[]): void {
-    const { frame, call, head } = running;
+    const { call } = running;
     assert(call !== undefined, 'what has no call asks for nothing');
     let step = call.serving.next(running.replies as readonly Reply[]);
     while (step.done !== true && step.value.length === 0) step = call.serving.next([]);
-    if (step.done === true) {
-      running.handedOver = true;
-      const { value } = step;
-      if (value instanceof Ending) {
-        running.outcome = { type: 'end', fault: value.fault };
-        return;
-      }
-      const views = value === null ? NOTHING : buildResponse(this.#writing, call.service.call, head, value as never);
-      running.outcome = { type: 'answer', views };
-      return;
-    }
-    const requests = step.value;
+    if (step.done === true) this.#served(running, step.value, moves);
+    else this.#ask(running, step.value, call.service, moves);
+  }
+
+  #ask(running: Running, requests: readonly Request[], service: Service, moves: Move[]): void {
     running.replies = new Array<Reply | undefined>(requests.length);
     running.missing = requests.length;
     running.handedOver = requests.some(isProduce);
-    const last = running.handedOver || !call.service.readsFrame;
+    const last = running.handedOver || !service.readsFrame;
     requests.forEach((request, index) => {
-      moves.push({ type: 'ask', frame, ask: index, request, last });
+      moves.push({ type: 'ask', frame: running.frame, ask: index, request, last });
     });
+  }
+
+  #served(running: Running, value: unknown, moves: Move[]): void {
+    running.handedOver = true;
+    if (value instanceof Ending) running.outcome = { type: 'end', fault: value.fault };
+    else if (!running.counted) this.#conclude(running, value);
+    else {
+      running.value = value;
+      running.missing = 1;
+      moves.push({ type: 'ask', frame: running.frame, ask: 0, request: THROTTLE, last: true });
+    }
+  }
+
+  /** The longer time holds: of the bytes that it sent, or of the time that its requests took. */
+  #settled(running: Running, reply: Reply | null): void {
+    const value = running.value as { readonly throttleTimeMs?: number } | null;
+    const throttleMs = reply?.call === 'throttle' ? reply.throttleMs : 0;
+    const throttleTimeMs = Math.max(value?.throttleTimeMs ?? 0, throttleMs);
+    this.#conclude(running, value === null ? null : { ...value, throttleTimeMs });
+  }
+
+  #conclude(running: Running, value: unknown): void {
+    const { call, head } = running;
+    assert(call !== undefined, 'what has no call has its answer already');
+    const views = value === null ? NOTHING : buildResponse(this.#writing, call.service.call, head, value as never);
+    running.outcome = { type: 'answer', views };
   }
 
   /** Shown to people: bounded, and without what moves a terminal's cursor. */

@@ -23,6 +23,7 @@ export type About = Omit<HelloAnswer, 'version'>;
 
 export class NativeSession implements Conversation {
   readonly headBytes = HEADER_BYTES;
+  readonly tellsThrottle = false;
   readonly #codec: FieldsCodec;
   readonly #about: About;
   /** As its hello says. */

@@ -105,10 +105,13 @@ test.serial('platformatic: quotas are set, told and taken away', async (t) => {
     const components = [{ entityType, matchType: ClientQuotaMatchTypes.EXACT, match: 'heavy' }];
     return (await admin.describeClientQuotas({ components }))[0]?.values;
   };
-  const op = { key: 'producer_byte_rate', value: 1_000_000 } as const;
-  await admin.alterClientQuotas({ entries: [{ entities, ops: [{ ...op, remove: false }] }] });
-  t.deepEqual(await told(), [op]);
-  await admin.alterClientQuotas({ entries: [{ entities, ops: [{ ...op, remove: true }] }] });
+  const ops = [
+    { key: 'producer_byte_rate', value: 1_000_000 },
+    { key: 'request_percentage', value: 12.5 },
+  ] as const;
+  await admin.alterClientQuotas({ entries: [{ entities, ops: ops.map((op) => ({ ...op, remove: false })) }] });
+  t.deepEqual(await told(), [...ops]);
+  await admin.alterClientQuotas({ entries: [{ entities, ops: ops.map((op) => ({ ...op, remove: true })) }] });
   t.is(await told(), undefined);
 });
 

@@ -6,6 +6,7 @@ import { TOPIC_DEFAULTS, type Topic } from '../../../src/model/topic.ts';
 import type { Move } from '../../../src/protocols/conversation.ts';
 import type { AnyCall } from '../../../src/protocols/kafka/call.ts';
 import { apiVersions } from '../../../src/protocols/kafka/calls/api-versions.ts';
+import { fetch } from '../../../src/protocols/kafka/calls/fetch.ts';
 import { metadata } from '../../../src/protocols/kafka/calls/metadata.ts';
 import { produce } from '../../../src/protocols/kafka/calls/produce.ts';
 import { NO_UUID } from '../../../src/protocols/kafka/reading.ts';
@@ -153,4 +154,27 @@ test('a client has begun with its first sound request, and its name moves no cur
   t.true(kafka.begun);
   t.true(kafka.client.startsWith('evil?[2J'));
   t.is(kafka.client.length, 255);
+});
+
+test('where the time of requests is counted, an answer waits for what it says about it; a fetch is none the wiser', (t) => {
+  const kafka = session();
+  const throttled: Reply = { call: 'throttle', throttleMs: 250 };
+  const listing = frame(metadata, 12, { topics: [] });
+  t.deepEqual(
+    told(kafka.take(frame(apiVersions, 4, { clientSoftwareName: 'a', clientSoftwareVersion: '1' }), 1, true)),
+    ['1 asks throttle, last'],
+  );
+  const [answer] = kafka.reply(1, 0, throttled);
+  t.is(answer?.type, 'answer');
+  const bytes = Buffer.concat(answer?.type === 'answer' ? answer.views : []);
+  t.true(bytes.includes(Buffer.from([0, 0, 0, 250])));
+  t.deepEqual(told(kafka.take(listing, 2, true)), ['2 asks throttle, last']);
+  t.deepEqual(told(kafka.take(listing, 3, false)), [], 'in order');
+  t.deepEqual(told(kafka.reply(2, 0, { call: 'refused', fault: fault('TIMED_OUT', 'the catalog is down') })), [
+    '2 answer',
+    '3 answer',
+  ]);
+  const whole = { maxWaitMs: 0, minBytes: 1, maxBytes: 1, isolationLevel: 0, topics: [] };
+  t.deepEqual(told(kafka.take(frame(fetch, 12, whole), 4, true)), ['4 asks fetch, last']);
+  t.deepEqual(told(kafka.reply(4, 0, { call: 'fetch', session: 1, parts: [], throttleMs: 9 })), ['4 answer']);
 });

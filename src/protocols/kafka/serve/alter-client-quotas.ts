@@ -1,10 +1,10 @@
-/** AlterClientQuotas: byte rates of clients by their id. Other quotas are refused: nothing would enforce them. */
+/** AlterClientQuotas: what clients may send, fetch and take of the node's time, by their id. Other quotas are refused: nothing would enforce them. */
 import { failed, ok, type Result } from '../../../model/faults.ts';
 import type { QuotaChange } from '../../../model/quota.ts';
 import { resultOf } from '../asking.ts';
 import { type AlterClientQuotasRequest, alterClientQuotas } from '../calls/alter-client-quotas.ts';
 import { errorOf, errors } from '../faults.ts';
-import { clientOf, isQuotaKey, quotaKeys } from '../quota-entities.ts';
+import { clientOf, isQuotaKey, judgeQuota, quotaKeys } from '../quota-entities.ts';
 import { service } from '../service.ts';
 
 type Entry = AlterClientQuotasRequest['entries'][number];
@@ -31,11 +31,11 @@ function changeOf({ entity, ops }: Entry): Result<QuotaChange> {
   const change: { -readonly [K in keyof QuotaChange]: QuotaChange[K] } = { client: client.value };
   for (const { key, value, remove } of ops) {
     if (!isQuotaKey(key))
-      return failed('INVALID_REQUEST', `${key} is not enforced; ${Object.keys(quotaKeys).join(' and ')} are`);
+      return failed('INVALID_REQUEST', `${key} is not enforced; ${Object.keys(quotaKeys).join(', ')} are`);
     const name = quotaKeys[key];
     if (change[name] !== undefined) return failed('INVALID_REQUEST', `${key} stands there twice`);
-    if (!remove && !(Number.isSafeInteger(value) && value >= 1))
-      return failed('INVALID_REQUEST', `${key} is a whole number of bytes a second, at least 1`);
+    const wrong = remove ? null : judgeQuota(key, value);
+    if (wrong !== null) return failed('INVALID_REQUEST', wrong);
     change[name] = remove ? null : value;
   }
   return ok(change);

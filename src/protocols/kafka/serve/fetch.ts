@@ -39,15 +39,22 @@ export const serveFetch = service(fetch, function* (request, peer, version) {
     if (close !== undefined) yield [close];
     return refuse(errorOf(fetched.fault.code));
   }
+  if (fetched.value.throttleMs !== undefined) return throttled(fetched.value, follower, whole);
   const answers = new Answers(peer, byId, request.isolationLevel === READ_COMMITTED);
   for (const [one, error] of refused) answers.refuse(one, error);
   const ends = yield* divergingEnds(follower, fetched.value.parts);
   for (const part of fetched.value.parts) answers.give(part, ends);
   if (whole) for (const one of follower.wanted) answers.mention(one);
   follower.answered(fetched.value);
-  const throttleTimeMs = fetched.value.throttleMs ?? 0;
-  return { throttleTimeMs, errorCode: errors.NONE, sessionId: follower.session, responses: answers.responses };
+  return { errorCode: errors.NONE, sessionId: follower.session, responses: answers.responses };
 });
+
+/** Who is ahead of its quota is given nothing, and no session is opened for it (KIP-219): it asks again the same way. */
+function throttled(reply: FetchReply, follower: Follower, whole: boolean): FetchResponse {
+  follower.answered(reply);
+  const sessionId = whole ? 0 : follower.session;
+  return { throttleTimeMs: reply.throttleMs ?? 0, errorCode: errors.NONE, sessionId, responses: [] };
+}
 
 /**
  * Where the log ends for those who say of which epoch their last record was, and are beyond the end: another log had that
