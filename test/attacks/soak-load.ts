@@ -1,13 +1,14 @@
 /**
  * A mixed load that could go on for ever: producers of all sizes and promises, a group whose members come and go, a slow
- * reader, topics that are made and deleted, connections that come and go, and bytes that no client should send. What is
- * refused while the node is busy is tried again later; what it counts is for people.
+ * reader, topics that are made and deleted, connections that come and go, and bytes that no client should send. What it
+ * counts is for people.
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Client, connect } from '../../src/edges/client/index.ts';
 import { KIB, MIB } from '../../src/model/limits.ts';
 import { Hostile } from './hostile.ts';
+import { SoakRounds } from './soak-rounds.ts';
 
 const VALUE_BYTES = [20, KIB, 8 * KIB, 100 * KIB] as const;
 const TOPICS = ['mixed', 'mixed-interval', 'mixed-memory'] as const;
@@ -16,11 +17,11 @@ const MEMBERS = 3;
 const STAY = 2_000;
 
 export class SoakLoad {
-  readonly counts = { sent: 0, read: 0, topics: 0, connections: 0, hostile: 0, refused: 0 };
+  readonly counts = { sent: 0, read: 0, topics: 0, connections: 0, hostile: 0 };
+  readonly rounds = new SoakRounds();
   readonly #server: string;
   readonly #port: number;
-  #stopping = false;
-  #work: Promise<void>[] = [];
+  #client: Client | null = null;
 
   constructor(port: number) {
     this.#server = `127.0.0.1:${port}`;
@@ -34,34 +35,24 @@ export class SoakLoad {
     await admin.createTopic('mixed', { partitions: 4, settings: kept });
     await admin.createTopic('mixed-interval', { partitions: 4, settings: { ...kept, durability: 'interval' } });
     await admin.createTopic('mixed-memory', { partitions: 2, settings: { engine: 'memory', retentionBytes: 4 * MIB } });
-    this.#work = [
-      ...TOPICS.map((topic) => this.#again(20, () => this.#produce(client, topic))),
-      ...Array.from({ length: MEMBERS }, () => this.#again(100, () => this.#consume(client))),
-      this.#again(50, () => this.#readSlowly(client)),
-      this.#again(1_000, () => this.#makeAndDelete(client)),
-      this.#again(200, () => this.#comeAndGo()),
-      this.#again(200, () => this.#attack()),
-    ];
-    this.#work.push(Promise.all(this.#work).then(() => client.close()));
+    for (const topic of TOPICS) this.rounds.again(20, () => this.#produce(client, topic));
+    for (let member = 0; member < MEMBERS; member++) this.rounds.again(100, () => this.#consume(client));
+    this.rounds.again(50, () => this.#readSlowly(client));
+    this.rounds.again(1_000, () => this.#makeAndDelete(client));
+    this.rounds.again(200, () => this.#comeAndGo());
+    this.rounds.again(200, () => this.#attack());
+    this.#client = client;
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true;
-    await Promise.all(this.#work);
-  }
-
-  async #again(pauseMs: number, act: () => Promise<void>): Promise<void> {
-    while (!this.#stopping) {
-      const [outcome] = await Promise.allSettled([act()]);
-      if (outcome.status === 'rejected') this.counts.refused++;
-      await pause(pauseMs * (0.5 + Math.random()));
-    }
+    await this.rounds.stop();
+    await this.#client?.close();
   }
 
   async #produce(client: Client, topic: string): Promise<void> {
     const producer = client.producer({ lingerMs: 1 });
     const bursts = 200;
-    for (let burst = 0; burst < bursts && !this.#stopping; burst++) {
+    for (let burst = 0; burst < bursts && !this.rounds.stopping; burst++) {
       const sends = Array.from({ length: 10 }, async () => {
         // Mostly small ones: each size brings about as many bytes as the others.
         const size = VALUE_BYTES[Math.floor(4 * Math.random() ** 3)] ?? 20;
@@ -80,14 +71,14 @@ export class SoakLoad {
     for await (const _message of consumer) {
       this.counts.read++;
       left -= 1;
-      if (left <= 0 || this.#stopping) break;
+      if (left <= 0 || this.rounds.stopping) break;
     }
     await consumer.close();
   }
 
   async #readSlowly(client: Client): Promise<void> {
     const reader = client.reader({ topic: 'mixed', from: 'begin' });
-    for (let polls = 0; polls < 100 && !this.#stopping; polls++) {
+    for (let polls = 0; polls < 100 && !this.rounds.stopping; polls++) {
       this.counts.read += (await reader.poll({ max: 20, waitMs: 500 })).length;
       await pause(100);
     }

@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { MIB } from '../../src/model/limits.ts';
 import { freePort } from '../node/harness.ts';
+import { KafkaSoak } from './soak-kafka.ts';
 import { SoakLoad } from './soak-load.ts';
 import { Honest } from './target.ts';
 
@@ -62,13 +63,14 @@ function judge(samples: readonly Sample[], memoryMib: number): string[] {
 async function soak(minutes: number, memoryMib: number): Promise<string[]> {
   const data = await mkdtemp(join(tmpdir(), 'callboard-soak-'));
   const port = await freePort();
+  const kafkaPort = await freePort();
   const settings = {
     data,
     shards: 2,
     memory: memoryMib * MIB,
     'native.port': port,
     'admin.port': 0,
-    'kafka.port': 0,
+    'kafka.port': kafkaPort,
     'log.level': 'error',
   };
   const child = fork(fileURLToPath(new URL('./soak-node.ts', import.meta.url)), [JSON.stringify(settings)], {
@@ -78,7 +80,9 @@ async function soak(minutes: number, memoryMib: number): Promise<string[]> {
     await once(child, 'message');
     const honest = await Honest.start(`127.0.0.1:${port}`);
     const load = new SoakLoad(port);
+    const kafka = new KafkaSoak(kafkaPort);
     await load.begin();
+    await kafka.begin();
     const samples: Sample[] = [];
     const wrong: string[] = [];
     for (const end = Date.now() + minutes * 60_000; Date.now() < end && honest.failure === null; ) {
@@ -87,11 +91,11 @@ async function soak(minutes: number, memoryMib: number): Promise<string[]> {
       samples.push(one);
       console.log(
         `${samples.length * (SAMPLE_MS / 1_000)} s: heap ${one.heapMib.toFixed(0)}, resident ${one.rssMib.toFixed(0)} MiB, ` +
-          `${one.descriptors} descriptors; honest rounds ${honest.rounds}, slowest ${honest.slowestMs.toFixed(0)} ms; ${JSON.stringify(load.counts)}`,
+          `${one.descriptors} descriptors; honest rounds ${honest.rounds}, slowest ${honest.slowestMs.toFixed(0)} ms; ${JSON.stringify(load.counts)}, by Kafka's protocol ${JSON.stringify(kafka.counts)}, refused ${load.rounds.refused + kafka.rounds.refused} ${kafka.rounds.refusal || load.rounds.refusal}`,
       );
     }
     if (honest.failure !== null) wrong.push(`the honest client was not served: ${honest.failure.message}`);
-    await load.stop();
+    await Promise.all([load.stop(), kafka.rounds.stop()]);
     await honest.stop();
     wrong.push(...judge(samples, memoryMib));
     child.send('stop');
