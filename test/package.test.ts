@@ -26,10 +26,8 @@ interface Runtime {
 
 const test = anyTest as TestFn<Installed>;
 const run = promisify(execFile);
-const LONG_MS = 300_000;
 
 test.before(async (t) => {
-  t.timeout(LONG_MS);
   const folder = mkdtempSync(join(tmpdir(), 'callboard-package-'));
   t.context = { folder, nodes: await runtimes() };
   await npm(['pack', '--pack-destination', folder], root);
@@ -100,7 +98,6 @@ function exampleOf(specifier: string): string {
 }
 
 test.serial('start, pub and sub run as installed, and the example of the README on every Node', async (t) => {
-  t.timeout(LONG_MS);
   const { folder, nodes } = t.context;
   const bin = join(folder, 'node_modules', 'callboard', 'bin', 'callboard.js');
   writeFileSync(join(folder, 'example.js'), exampleOf('callboard'));
@@ -127,7 +124,6 @@ test.serial('start, pub and sub run as installed, and the example of the README 
 });
 
 test.serial('a node is embedded as installed', async (t) => {
-  t.timeout(LONG_MS);
   const { folder, nodes } = t.context;
   writeFileSync(join(folder, 'embedded.js'), exampleOf('callboard/node'));
   for (const node of nodes.filter((one) => one.broker)) {
@@ -137,7 +133,6 @@ test.serial('a node is embedded as installed', async (t) => {
 });
 
 test.serial('an old Node is told what the broker needs', async (t) => {
-  t.timeout(LONG_MS);
   const { folder, nodes } = t.context;
   const bin = join(folder, 'node_modules', 'callboard', 'bin', 'callboard.js');
   const old = nodes.filter((node) => !node.broker);
@@ -154,7 +149,6 @@ test.serial('an old Node is told what the broker needs', async (t) => {
 });
 
 test.serial('the package carries types that a strict program compiles against', async (t) => {
-  t.timeout(LONG_MS);
   const { folder } = t.context;
   writeFileSync(
     join(folder, 'typed.ts'),

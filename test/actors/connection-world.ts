@@ -348,7 +348,7 @@ export class Client {
     return this.replies.find((one) => one.correlation === correlation)?.reply as Reply;
   }
 
-  async until(condition: () => boolean, ms = 5_000): Promise<void> {
+  async until(condition: () => boolean, ms = 60_000): Promise<void> {
     const end = Date.now() + ms;
     while (!condition()) {
       if (Date.now() > end) throw new Error('waited too long');

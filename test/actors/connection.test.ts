@@ -27,7 +27,7 @@ const produce = (
 ): ProduceRequest => ({
   call: 'produce',
   acks: 'all',
-  timeoutMs: 5_000,
+  timeoutMs: 60_000,
   parts: parts.map(([partition, batch, topic]) => ({ ...place(partition, topic), batch })),
 });
 const fetchOf = (fields: Partial<FetchRequest>): FetchRequest => ({
@@ -37,7 +37,7 @@ const fetchOf = (fields: Partial<FetchRequest>): FetchRequest => ({
   drop: [],
   bytesMin: 1,
   bytesMax: 8 << 20,
-  waitMs: 5_000,
+  waitMs: 60_000,
   ...fields,
 });
 const add = (partition: number, offset = 0) => ({ ...place(partition), offset: id<never>(offset), bytesMax: 8 << 20 });
@@ -45,7 +45,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 async function eventually(condition: () => boolean): Promise<void> {
   for (let tries = 0; !condition(); tries++) {
-    if (tries === 200) throw new Error(`not in time: ${condition}`);
+    if (tries === 3_000) throw new Error(`not in time: ${condition}`);
     await pause(20);
   }
 }
@@ -250,7 +250,7 @@ test('drain: what waits is answered, what is in flight is answered, then the con
     const written = client.send(produce([1, batchOf(1)]));
     await client.until(() => world.asked.length === 1 && world.logOf(65).appends === 1);
     let drained = false;
-    world.shards.shard(0).drain(1, 5_000, () => {
+    world.shards.shard(0).drain(1, 60_000, () => {
       drained = true;
     });
     t.like(await client.reply(fetch), { call: 'fetch', parts: { length: 0 } });
@@ -304,7 +304,7 @@ test('more connections than allowed are refused by name', async (t) => {
       t.like(refused.replies[0]?.reply, { call: 'refused', fault: { code: 'OVERLOADED' } });
       await honest.ask({ call: 'topics' });
       honest.socket.destroy();
-      await pause(100);
+      await eventually(() => world.connections() === 0);
       await world.client();
     },
     { connectionsMax: 1 },
@@ -348,13 +348,14 @@ test('a client that does not read its answers is not served beyond the bound', a
       client.socket.pause();
       for (let n = 0; n < 16; n++) client.send(fetchOf({ add: [{ ...add(0), bytesMax: 1 }], bytesMax: 1, waitMs: 0 }));
       for (let n = 0; n < 8; n++) client.send(fetchOf({ session: 1 + (n % 16), add: [add(0)], waitMs: 0 }));
-      await pause(500);
       const name = world.connectionNames()[0] ?? '';
-      const { unsentBytes } = world.inspect(name) as { unsentBytes: number };
-      t.true(unsentBytes > 0 && unsentBytes < OUTBOX_BYTES_MAX + (16 << 20), `${unsentBytes}`);
+      const unsent = (): number => (world.inspect(name) as { unsentBytes: number }).unsentBytes;
+      await eventually(() => unsent() > 0);
+      await pause(500);
+      t.true(unsent() > 0 && unsent() < OUTBOX_BYTES_MAX + (16 << 20), `${unsent()}`);
       client.socket.resume();
-      await client.until(() => client.replies.length === 8 + 24, 20_000);
-      await eventually(() => (world.inspect(name) as { unsentBytes: number }).unsentBytes === 0);
+      await client.until(() => client.replies.length === 8 + 24);
+      await eventually(() => unsent() === 0);
     },
     { arenaBytes: 256 << 20 },
   );

@@ -20,7 +20,7 @@ const add = (partition: number) => ({ ...place(partition), offset: id<never>(0),
 
 async function eventually(condition: () => boolean): Promise<void> {
   for (let tries = 0; !condition(); tries++) {
-    if (tries === 200) throw new Error(`not in time: ${condition}`);
+    if (tries === 3_000) throw new Error(`not in time: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

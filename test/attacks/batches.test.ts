@@ -18,7 +18,7 @@ async function honestTopic(hostile: Hostile): Promise<number> {
 
 function produce(hostile: Hostile, topic: number, batch: Uint8Array, length = batch.length): Promise<Answer> {
   const parts = [{ topic, partition: 0, length }];
-  return hostile.ask('produce', { acks: 'all', timeoutMs: 5_000, parts }, batch);
+  return hostile.ask('produce', { acks: 'all', timeoutMs: 60_000, parts }, batch);
 }
 
 /** A batch with some bytes changed, and its checksum made right again. */
@@ -112,7 +112,7 @@ test.serial(
 const part = (topic: number, length: unknown): Fields => ({ topic, partition: 0, length });
 const one = (topic: number, length: unknown): Fields => ({
   acks: 'all',
-  timeoutMs: 1_000,
+  timeoutMs: 60_000,
   parts: [part(topic, length)],
 });
 
@@ -132,7 +132,7 @@ test.serial(
       length: batch.length,
     }));
     const raw = Buffer.concat(parts.map(() => batch));
-    const many = await hostile.ask('produce', { acks: 'all', timeoutMs: 1_000, parts }, raw);
+    const many = await hostile.ask('produce', { acks: 'all', timeoutMs: 60_000, parts }, raw);
     const codes = new Set<FaultCode | ''>(partsOf(many).map(codeOf));
     t.deepEqual([partsOf(many).length, ...codes], [9_000, 'UNKNOWN_TOPIC']);
     await hostile.close();

@@ -98,12 +98,12 @@ function batchOf({ codec, body }: Bomb): Uint8Array {
 async function makeTopic(by: Wire, name: string, settings: Readonly<Record<string, string>>): Promise<void> {
   const configs = Object.entries(settings).map(([key, value]) => ({ name: key, value }));
   const asked = { name, numPartitions: 1, replicationFactor: -1, assignments: [], configs };
-  const made = await by.ask(createTopics, 7, { topics: [asked], timeoutMs: 5_000, validateOnly: false });
+  const made = await by.ask(createTopics, 7, { topics: [asked], timeoutMs: 60_000, validateOnly: false });
   if (made?.topics[0]?.errorCode !== errors.NONE) throw new Error(`${name}: ${made?.topics[0]?.errorMessage}`);
 }
 
 async function remove(by: Wire, name: string): Promise<number | undefined> {
-  const answer = await by.ask(deleteTopics, 6, { topics: [{ name, topicId: NO_UUID }], timeoutMs: 5_000 });
+  const answer = await by.ask(deleteTopics, 6, { topics: [{ name, topicId: NO_UUID }], timeoutMs: 60_000 });
   return answer?.responses[0]?.errorCode;
 }
 

@@ -39,7 +39,7 @@ async function withWire(on: Target, run: (wire: Wire) => Promise<void>): Promise
 }
 
 async function remove(by: Wire, name: string): Promise<number | undefined> {
-  const answer = await by.ask(deleteTopics, 6, { topics: [{ name, topicId: NO_UUID }], timeoutMs: 5_000 });
+  const answer = await by.ask(deleteTopics, 6, { topics: [{ name, topicId: NO_UUID }], timeoutMs: 60_000 });
   return answer?.responses[0]?.errorCode;
 }
 

@@ -183,7 +183,7 @@ test.serial(
     for (const name of ['constructor', 'toString', 'hasOwnProperty', 'CON']) {
       await newTopic(wire, 1, name);
       t.is((await append(wire, name, smallBatch(1)))?.errorCode, errors.NONE, name);
-      const deleted = await wire.ask(deleteTopics, 6, { topics: [{ name, topicId: NO_UUID }], timeoutMs: 5_000 });
+      const deleted = await wire.ask(deleteTopics, 6, { topics: [{ name, topicId: NO_UUID }], timeoutMs: 60_000 });
       t.is(deleted?.responses[0]?.errorCode, errors.NONE, name);
     }
     for (const name of ['', '.', '..', '../../x', 'a/b', 'a\0b', '__proto__', 'ä', 'x'.repeat(10_000)]) {
@@ -193,7 +193,7 @@ test.serial(
     for (const config of ['__proto__', 'constructor', 'toString', 'log.dirs', 'sasl.jaas.config']) {
       const configs = [{ name: config, value: 'file:///etc/passwd' }];
       const topic = { name: 'made', numPartitions: -1, replicationFactor: -1, assignments: [], configs };
-      const made = await wire.ask(createTopics, 7, { topics: [topic], timeoutMs: 1_000, validateOnly: false });
+      const made = await wire.ask(createTopics, 7, { topics: [topic], timeoutMs: 60_000, validateOnly: false });
       t.is(made?.topics[0]?.errorCode, errors.INVALID_CONFIG, config);
       const resources = [{ resourceType: 2, resourceName: 'honest', configurationKeys: [config] }];
       const described = await wire.ask(describeConfigs, 4, { resources, includeSynonyms: true });
@@ -223,7 +223,7 @@ test.serial(
     }
     await honest.advance(20);
     const topics = [{ name, topicId: NO_UUID }];
-    t.is((await writer.ask(deleteTopics, 6, { topics, timeoutMs: 5_000 }))?.responses[0]?.errorCode, errors.NONE);
+    t.is((await writer.ask(deleteTopics, 6, { topics, timeoutMs: 60_000 }))?.responses[0]?.errorCode, errors.NONE);
   }),
 );
 

@@ -36,12 +36,13 @@ export class Side {
   }
 }
 
-function listen(
+async function listen(
   world: PortsWorld,
   accept: (socket: Socket) => SocketHandlers,
   options: Partial<ListenOptions> = {},
 ): Promise<Listening> {
-  const all = { host: world.host === 'here' ? '0.0.0.0' : world.host, port: 0, shared: false, ...options };
+  const host = world.host === 'here' ? '0.0.0.0' : world.host;
+  const all = { host, port: await world.port(), shared: false, ...options };
   return ask<Listening>(world, (done) => world.network.listen(all, accept, done));
 }
 

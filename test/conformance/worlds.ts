@@ -16,6 +16,7 @@ import { ThreadPool } from '../../runtime/pool.ts';
 import type { Clock, Disk, DiskError, DoneWith, Network, Pool, Random } from '../../runtime/ports.ts';
 import { NodeRandom } from '../../runtime/random.ts';
 import { World } from '../../runtime/simulated/world.ts';
+import { freePort } from '../node/harness.ts';
 import * as jobs from './jobs.ts';
 
 export interface PortsWorld {
@@ -27,6 +28,8 @@ export interface PortsWorld {
   readonly pool: Pool;
   /** Where {@link network} is reached from itself. */
   readonly host: string;
+  /** One to listen on that nobody else takes, also when it is free again; 0 for any. */
+  port(): Promise<number>;
   /** Lets the world go on until `ready`, or fails. */
   until(ready: () => boolean): Promise<void>;
   /** Lets at least `ms` pass. */
@@ -35,7 +38,7 @@ export interface PortsWorld {
 }
 
 const JOBS_URL = new URL('./jobs.ts', import.meta.url).href;
-const WAIT_MS_MAX = 10_000;
+const WAIT_MS_MAX = 60_000;
 
 export function realWorld(): PortsWorld {
   const folder = mkdtempSync(join(tmpdir(), 'callboard-conformance-'));
@@ -50,6 +53,7 @@ export function realWorld(): PortsWorld {
       throw new Error(reason);
     }),
     host: '127.0.0.1',
+    port: freePort,
     async until(ready) {
       const start = performance.now();
       while (!ready()) {
@@ -58,7 +62,10 @@ export function realWorld(): PortsWorld {
       }
     },
     async pass(ms) {
-      await sleep(ms + 1);
+      // A turn that stood still before it has asked for a timer gets it too early.
+      const end = performance.now() + ms;
+      do await sleep(ms + 1);
+      while (performance.now() < end);
     },
     end() {
       pool.close(() => {});
@@ -73,6 +80,7 @@ export function simulatedWorld(seed = 1): PortsWorld {
   return {
     ...ports,
     host: 'here',
+    port: async () => 0,
     async until(ready) {
       assert(world.clock.advanceUntil(ready, WAIT_MS_MAX), 'no answer');
     },

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { resolveSettings } from '../../src/config.ts';
 import { type Client, connect } from '../../src/edges/client/index.ts';
 import type { Link } from '../../src/edges/client/link.ts';
@@ -37,8 +37,7 @@ interface Case {
   again(): Promise<Live>;
 }
 
-async function withNode(t: ExecutionContext, run: (world: Case) => Promise<void>): Promise<void> {
-  t.timeout(600_000);
+async function withNode(run: (world: Case) => Promise<void>): Promise<void> {
   const data = await mkdtemp(join(tmpdir(), 'callboard-disk-'));
   const trouble = new Trouble();
   let live = await start(data);
@@ -89,7 +88,7 @@ async function refusal({ link }: Live, bytes: number): Promise<string | null> {
   const builder = new BatchBuilder();
   builder.add(Date.now(), null, 'x'.repeat(bytes));
   const part = { topic, partition: id<PartitionIndex>(0), batch: builder.finish(crc32c) };
-  const { parts } = await link.call({ call: 'produce', acks: 'all', timeoutMs: 5_000, parts: [part] });
+  const { parts } = await link.call({ call: 'produce', acks: 'all', timeoutMs: 60_000, parts: [part] });
   const [answer] = parts;
   if (answer === undefined) throw new Error('a part is answered');
   return 'fault' in answer ? answer.fault.code : null;
@@ -99,7 +98,7 @@ async function refusal({ link }: Live, bytes: number): Promise<string | null> {
 async function readRefusal({ client, link }: Live): Promise<string | null> {
   const { topic } = await client.admin().describeTopic('flow');
   const place = { topic: topic.id, partition: id<PartitionIndex>(0), offset: id<Offset>(0), bytesMax: MIB };
-  const sizes = { bytesMin: 1, bytesMax: MIB, waitMs: 3_000 };
+  const sizes = { bytesMin: 1, bytesMax: MIB, waitMs: 60_000 };
   const { parts } = await link.call({ call: 'fetch', session: 0, add: [place], drop: [], ...sizes });
   return parts[0]?.fault?.code ?? null;
 }
@@ -109,7 +108,7 @@ async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
 }
 
 test.serial('a full disk refuses writes by name, reads go on, and room is used again by itself', async (t) => {
-  await withNode(t, async ({ live, trouble, again }) => {
+  await withNode(async ({ live, trouble, again }) => {
     const { client } = live;
     await client.admin().createTopic('flow', { partitions: PARTITIONS });
     await client.admin().createTopic('lone', { partitions: 1 });
@@ -120,7 +119,7 @@ test.serial('a full disk refuses writes by name, reads go on, and room is used a
       await until(async () => (await refusal(live, 100)) !== null);
       for (const bytes of [100, 100_000]) t.is(await refusal(live, bytes), 'DISK_FULL');
       const reader = client.reader({ topic: 'flow', from: 'begin' });
-      t.true((await reader.poll({ max: 100, waitMs: 5_000 })).length > 0, 'reads go on');
+      t.true((await reader.poll({ max: 100, waitMs: 60_000 })).length > 0, 'reads go on');
       await reader.close();
       trouble.allow(null);
       await untilGrown({ acked, failures }, 50);
@@ -134,7 +133,7 @@ test.serial('a full disk refuses writes by name, reads go on, and room is used a
 
 for (const operation of ['write', 'sync'] as const) {
   test.serial(`a disk whose ${operation} answers EIO is named, and nothing acknowledged is lost`, async (t) => {
-    await withNode(t, async ({ live, trouble, again }) => {
+    await withNode(async ({ live, trouble, again }) => {
       const { client } = live;
       await client.admin().createTopic('flow', { partitions: PARTITIONS });
       await client.admin().createTopic('lone', { partitions: 1 });
@@ -157,7 +156,7 @@ for (const operation of ['write', 'sync'] as const) {
 }
 
 test.serial('a disk whose reads answer EIO is named to readers, and read again when it can be', async (t) => {
-  await withNode(t, async ({ live, trouble, again }) => {
+  await withNode(async ({ live, trouble, again }) => {
     const { client } = live;
     await client.admin().createTopic('flow', { partitions: PARTITIONS });
     const { acked, failures, stop } = flow(client, 'flow', PARTITIONS, sizeOf);

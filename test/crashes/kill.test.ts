@@ -92,7 +92,6 @@ function commits(link: Link, topic: TopicId): { readonly last: () => number; sto
 }
 
 test(`nothing that was acknowledged is lost over ${KILLS} kills`, async (t) => {
-  t.timeout(1_800_000);
   const data = await mkdtemp(join(tmpdir(), 'callboard-kills-'));
   const port = await freePort();
   const mortal = new Mortal({ data, 'native.port': port, 'kafka.port': 0, 'admin.port': 0, 'log.level': 'error' });

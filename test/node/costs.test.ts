@@ -23,7 +23,6 @@ function timesOf({ produced, by }: Copies): Record<string, number> {
 }
 
 test('a produced byte is copied twice, three times through the journal, and only by the functions named for it', async (t) => {
-  t.timeout(300_000);
   const { copies } = await measure('copies');
   for (const [kib, groups] of [
     [16, 1],
@@ -41,7 +40,6 @@ test('a produced byte is copied twice, three times through the journal, and only
 });
 
 test('what is allocated for a batch does not grow with its records', async (t) => {
-  t.timeout(300_000);
   const { heap } = await measure('heap');
   const one = heap?.[1] ?? Number.NaN;
   const thousand = heap?.[1_000] ?? Number.NaN;

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { type Client, connect } from '../../src/edges/client/index.ts';
 import { callboard, TestNode } from './harness.ts';
 
 async function startNode(t: ExecutionContext): Promise<TestNode> {
@@ -37,6 +38,12 @@ function filesOf(folder: string): string[] {
   );
 }
 
+/** How many messages are stored. */
+async function storedBy(admin: ReturnType<Client['admin']>): Promise<number> {
+  const ends = await admin.offsets('orders', 'end');
+  return ends.reduce((sum, { offset }) => sum + offset, 0);
+}
+
 test('a node that was stopped leaves a folder without damage, whose records are all shown', async (t) => {
   const node = await startNode(t);
   const count = await publish(node);
@@ -57,9 +64,12 @@ test('a node that was killed while it wrote leaves nothing that verify calls dam
   const node = await startNode(t);
   for (let round = 0; round < 3; round++) {
     await publish(node);
+    const client = await connect({ server: node.server });
+    const before = await storedBy(client.admin());
     const late = callboard(['pub', 'orders'], { input: lines(50_000, 200), server: node.server });
-    await new Promise((resolve) => setTimeout(resolve, 300 + 100 * round));
+    while ((await storedBy(client.admin())) < before + 1 + 3_000 * round);
     await node.kill();
+    await client.close();
     const verified = await callboard(['log', 'verify', node.data]);
     t.is(verified.code, 0, verified.stdout);
     await node.startAgain();

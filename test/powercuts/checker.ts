@@ -12,9 +12,9 @@ import { type History, type Lane, valueAt } from './history.ts';
 import { store } from './load.ts';
 import { startOn } from './node.ts';
 
-const READ_MS_MAX = 10_000;
+const READ_MS_MAX = 30_000;
 /** A partition that cannot come back does not answer. */
-const ANSWER_MS_MAX = 5_000;
+const ANSWER_MS_MAX = 15_000;
 /** Sent again although they were acked: within what a node remembers of a producer. */
 const ACKED_AGAIN = 2;
 

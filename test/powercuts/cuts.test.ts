@@ -94,7 +94,6 @@ function momentsOf(count: number): number[] {
 }
 
 test.serial(`nothing that was told is lost at ${CUTS} power cuts`, async (t) => {
-  t.timeout(3_600_000);
   let acked = 0;
   await cutAt(momentsOf(CUTS), {}, async (build, moment, index) => {
     const verdict = await judgeAwake(build, moment, 1 + (index % 2));

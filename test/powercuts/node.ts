@@ -44,8 +44,8 @@ export function bareLink(server: ServerAddress): Link {
     world: { transport: tcp, clock: systemClock, random: systemRandom },
     servers: [server],
     clientId: 'judge',
-    connectTimeoutMs: 10_000,
-    requestTimeoutMs: 10_000,
+    connectTimeoutMs: 60_000,
+    requestTimeoutMs: 60_000,
     backoff: {},
   });
 }

@@ -186,7 +186,6 @@ for (const [capacity, bytesMax, pauseEvery] of [
   [1 << 20, 64, 250_007],
 ] as const) {
   test.serial(`between two threads every record comes whole and in order, ring of ${capacity} bytes`, async (t) => {
-    t.timeout(sized(120_000, 3_600_000));
     const count = capacity === 256 ? Math.ceil(records / 10) : records;
     const data = {
       ring: createRing(capacity),

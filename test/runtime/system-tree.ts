@@ -1,6 +1,6 @@
 /**
  * Actors for tests of shards as threads: pingers on every shard talk to counters on every shard, inline and by lease, and
- * a saboteur on the last shard (of three: on the last two) kills its thread in the way it is told, so many times.
+ * a saboteur on the last shard (of three: on the last two) kills its thread in the way it is told, when it is told.
  */
 import type { Actor, Address, Context, Message, Tree } from '../../runtime/actor.ts';
 import { deadLetters } from '../../runtime/dead-letters.ts';
@@ -9,7 +9,7 @@ import type { Composition } from '../../runtime/shard-host.ts';
 export type Sabotage = 'exit' | 'uncaught' | 'memory' | 'escalate' | 'crash' | 'hang' | 'none';
 export interface TestInit {
   readonly sabotage: Sabotage;
-  /** Word 0: sabotages so far. Word 1: a bound on them. Shared by all shards and their replacements. */
+  /** Word 0: sabotages so far. Then one for each shard: those that are ordered of it. Shared by all shards and their replacements. */
   readonly words: SharedArrayBuffer;
 }
 
@@ -108,9 +108,13 @@ class Pinger implements Actor<PingerInbox> {
 
 function sabotage(context: Context, { sabotage, words }: TestInit): Actor {
   const counts = new Int32Array(words);
-  if (sabotage !== 'none' && Atomics.load(counts, 0) < Atomics.load(counts, 1)) context.after(150, { type: 'now' });
+  const own = 1 + context.shard;
+  context.after(TICK_MS, { type: 'look' });
   return {
     receive() {
+      context.after(TICK_MS, { type: 'look' });
+      if (Atomics.load(counts, own) === 0) return;
+      Atomics.sub(counts, own, 1);
       Atomics.add(counts, 0, 1);
       if (sabotage === 'exit') process.exit(3);
       if (sabotage === 'uncaught')

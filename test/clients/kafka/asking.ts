@@ -22,7 +22,7 @@ export function batch({ values = ['value'], time = Date.now(), producer }: Batch
 export const produced = (name: string, records: Uint8Array | null, index = 0, acks = -1) => ({
   transactionalId: null,
   acks,
-  timeoutMs: 10_000,
+  timeoutMs: 60_000,
   topicData: [{ name, topicId: NO_UUID, partitionData: [{ index, records }] }],
 });
 
@@ -36,7 +36,7 @@ let topics = 0;
 export const newName = (): string => `topic-${++topics}`;
 export async function newTopic(by: Wire, numPartitions = 1, name = newName()): Promise<string> {
   const asked = { name, numPartitions, replicationFactor: -1, assignments: [], configs: [] };
-  const made = await by.ask(createTopics, 7, { topics: [asked], timeoutMs: 1_000, validateOnly: false });
+  const made = await by.ask(createTopics, 7, { topics: [asked], timeoutMs: 60_000, validateOnly: false });
   if (made?.topics[0]?.errorCode !== 0) throw new Error(`${name} was not made`);
   return name;
 }

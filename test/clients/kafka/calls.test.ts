@@ -171,9 +171,9 @@ test('a topic that was deleted and made anew is another one, also for a connecti
   const name = await newTopic(client);
   await append(client, name, batch());
   const again = await wire(t);
-  await again.ask(deleteTopics, 6, { topics: [{ name, topicId: NO_UUID }], timeoutMs: 1_000 });
+  await again.ask(deleteTopics, 6, { topics: [{ name, topicId: NO_UUID }], timeoutMs: 60_000 });
   const asked = { name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] };
-  await again.ask(createTopics, 7, { topics: [asked], timeoutMs: 1_000, validateOnly: false });
+  await again.ask(createTopics, 7, { topics: [asked], timeoutMs: 60_000, validateOnly: false });
   // The first may hear that the topic is gone; clients try that again.
   const first = await append(client, name, batch());
   const second = first?.errorCode === errors.NONE ? first : await append(client, name, batch());
@@ -301,7 +301,7 @@ test('topics are described and deleted by id', async (t) => {
     ],
   );
   const asked = [never, topicId, stranger].map((one) => ({ topicId: one, name: null }));
-  const gone = await client.ask(deleteTopics, 6, { topics: asked, timeoutMs: 1_000 });
+  const gone = await client.ask(deleteTopics, 6, { topics: asked, timeoutMs: 60_000 });
   t.deepEqual(
     gone?.responses.map((one) => [one.errorCode, one.name]),
     [
@@ -318,7 +318,7 @@ test('records before an offset are deleted, never those that are not there yet',
   for (let count = 0; count < 3; count++) await append(client, name, batch({ values: ['a', 'b'] }));
   const upTo = async (offset: number, partitionIndex = 0) => {
     const topics = [{ name, partitions: [{ partitionIndex, offset }] }];
-    const answer = await client.ask(deleteRecords, 2, { topics, timeoutMs: 1_000 });
+    const answer = await client.ask(deleteRecords, 2, { topics, timeoutMs: 60_000 });
     const { errorCode, lowWatermark } = answer?.topics[0]?.partitions[0] ?? {};
     return [errorCode, lowWatermark];
   };

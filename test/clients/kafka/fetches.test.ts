@@ -78,11 +78,11 @@ test('a fetch waits for as many bytes as it wants, and no longer than it says', 
   t.true(Date.now() - begin >= 290);
   t.deepEqual(told(empty.parts), [[0, 0]]);
   const size = batch().length;
-  const waiting = fetched(client, name, [{ partition: 0, fetchOffset: 0 }], { maxWaitMs: 15_000, minBytes: 2 * size });
+  const waiting = fetched(client, name, [{ partition: 0, fetchOffset: 0 }], { maxWaitMs: 60_000, minBytes: 2 * size });
   await append(other, name, batch());
   await append(other, name, batch());
   t.deepEqual(told((await waiting).parts), [[0, 2 * size]]);
-  t.true(Date.now() - begin < 10_000);
+  t.true(Date.now() - begin < 55_000, 'woken');
 });
 
 test('a fetch from where nothing is says so', async (t) => {

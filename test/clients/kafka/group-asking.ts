@@ -23,7 +23,7 @@ export interface Joining {
   readonly sessionTimeoutMs?: number;
 }
 export const joining = (groupId: string, topic: string, { protocols = ['range'], ...more }: Joining = {}) => ({
-  ...{ groupId, sessionTimeoutMs: 6_000, rebalanceTimeoutMs: 10_000, memberId: '', protocolType: 'consumer', ...more },
+  ...{ groupId, sessionTimeoutMs: 60_000, rebalanceTimeoutMs: 60_000, memberId: '', protocolType: 'consumer', ...more },
   protocols: protocols.map((name) => ({ name, metadata: subscription(topic) })),
 });
 export const assigned = (groupId: string, memberId: string, generationId: number) => ({

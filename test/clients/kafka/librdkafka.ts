@@ -17,7 +17,7 @@ if (librdkafka === undefined && process.env.REQUIRE_LIBRDKAFKA !== undefined) th
 
 /** Runs a job to its end and answers what it printed. */
 export async function runLibrdkafka(job: object): Promise<unknown[]> {
-  const child = spawn('python3', [SCRIPT], { stdio: ['pipe', 'pipe', 'pipe'], timeout: 60_000 });
+  const child = spawn('python3', [SCRIPT], { stdio: ['pipe', 'pipe', 'pipe'], timeout: 600_000 });
   const out: Buffer[] = [];
   const errors: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));

@@ -43,7 +43,8 @@ test('what is advertised and cannot be reached is warned of, and what can is not
     const node = await TestNode.start({ flags: ['--kafka-advertised', advertised, '--log-level', 'warn'] });
     t.teardown(() => node.dispose());
     const tells = (): boolean => node.output.includes('cannot be reached from here');
-    for (let tries = 0; tries < 40 && tells() !== warned; tries++) await new Promise((later) => setTimeout(later, 100));
+    for (let tries = 0; tries < 600 && tells() !== warned; tries++)
+      await new Promise((later) => setTimeout(later, 100));
     if (!warned) await new Promise((later) => setTimeout(later, 500));
     t.is(tells(), warned, advertised);
   }

@@ -87,7 +87,7 @@ export class LibrdkafkaMember implements GroupMember {
   readonly read: string[] = [];
 
   constructor(job: object) {
-    this.#child = spawn('python3', [SCRIPT], { stdio: ['pipe', 'pipe', 'inherit'], timeout: 90_000 });
+    this.#child = spawn('python3', [SCRIPT], { stdio: ['pipe', 'pipe', 'inherit'], timeout: 600_000 });
     this.#child.stdin?.write(`${JSON.stringify({ do: 'member', ...job })}\n`);
     this.#ended = new Promise((resolve) => this.#child.on('close', () => resolve()));
     if (this.#child.stdout !== null)

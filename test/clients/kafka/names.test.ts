@@ -65,7 +65,7 @@ test.serial('no setting has such a name', async (t) => {
           configs: [{ name, value: '1' }],
         },
       ],
-      timeoutMs: 1_000,
+      timeoutMs: 60_000,
       validateOnly: false,
     });
     t.is(made?.topics[0]?.errorCode, errors.INVALID_CONFIG, name);

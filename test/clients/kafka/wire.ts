@@ -9,7 +9,7 @@ import { Reading } from '../../../src/protocols/kafka/reading.ts';
 import type { Codec, Members, ReadOf, WriteOf } from '../../../src/protocols/kafka/schema.ts';
 import { Writing } from '../../../src/protocols/kafka/writing.ts';
 
-const ANSWER_MS_MAX = 20_000;
+const ANSWER_MS_MAX = 100_000;
 
 export class Wire {
   readonly #socket: Socket;

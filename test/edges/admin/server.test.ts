@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { type Admin, type Metric, type NodeView, startAdmin } from '../../../src/edges/admin/server.ts';
+import { freePort } from '../../node/harness.ts';
 
 interface Bench {
   readonly admin: Admin;
@@ -10,10 +11,10 @@ interface Bench {
   metrics: readonly Metric[];
 }
 
-async function bench(t: ExecutionContext): Promise<Bench> {
+async function bench(t: ExecutionContext, port = 0): Promise<Bench> {
   const state = { reason: null as string | null, metrics: [] as readonly Metric[] };
   const view: NodeView = { unready: () => state.reason, metrics: () => state.metrics };
-  const admin = await startAdmin({ host: '127.0.0.1', port: 0, view });
+  const admin = await startAdmin({ host: '127.0.0.1', port, view });
   t.teardown(() => admin.close());
   return Object.assign(state, { admin, url: `http://127.0.0.1:${admin.port}` });
 }
@@ -111,11 +112,11 @@ test('a request that never ends is ended', async (t) => {
   const started = performance.now();
   const answer = await raw(admin.port, 'GET /metrics HTTP/1.1\r\nhost: x\r\n');
   t.regex(answer, /^HTTP\/1\.1 408 /);
-  t.true(performance.now() - started < 12_000);
+  t.true(performance.now() - started < 45_000, 'Node alone would wait for a minute');
 });
 
 test('a taken port is named, and close frees it', async (t) => {
-  const { admin } = await bench(t);
+  const { admin } = await bench(t, await freePort());
   const view: NodeView = { unready: () => null, metrics: () => [] };
   const taken = await t.throwsAsync(startAdmin({ host: '127.0.0.1', port: admin.port, view }));
   t.regex(taken?.message ?? '', new RegExp(`cannot listen on 127\\.0\\.0\\.1:${admin.port}: another process listens`));

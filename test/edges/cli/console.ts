@@ -6,6 +6,8 @@ export interface TestConsole extends Console {
   readonly out: () => string;
   readonly err: () => string;
   readonly exits: number[];
+  /** Would somebody hear it? */
+  readonly interruptible: () => boolean;
   interrupt(): void;
 }
 
@@ -25,6 +27,7 @@ export function testConsole(input = '', environment: Record<string, string> = {}
     },
     exit: (code) => void exits.push(code),
     exits,
+    interruptible: () => interrupts.size > 0,
     interrupt: () => {
       for (const run of interrupts) run();
     },

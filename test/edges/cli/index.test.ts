@@ -1,22 +1,22 @@
 /** Judges the command line as a program: what it prints where, and which exit code it ends with. */
-import { createServer, type Server } from 'node:net';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { type Console, cli } from '../../../src/edges/cli/index.ts';
+import { freePort } from '../../node/harness.ts';
 import { fakeNode, testConsole, testDoors } from './console.ts';
 
 /** A port on which nothing listens. */
 async function deadServer(): Promise<string> {
-  const server: Server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? `127.0.0.1:${address.port}` : '';
+  return `127.0.0.1:${await freePort()}`;
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 200 && !condition(); tries++) await sleep(10);
+  // Looks are counted, not time: a machine that stands still meanwhile is nobody's fault.
+  for (let looks = 0; !condition(); looks++) {
+    if (looks > 6_000) throw new Error(`not so: ${condition}`);
+    await sleep(10);
+  }
 }
 
 test('help teaches: commands, examples, exit codes, shared options', async (t) => {
@@ -89,7 +89,7 @@ test('an interrupt ends a command that waits', async (t) => {
   const server = await deadServer();
   const console = testConsole('one\n', { CALLBOARD_SERVER: server });
   const running = cli(['pub', 'orders'], testDoors(), console);
-  await sleep(50);
+  await until(console.interruptible);
   console.interrupt();
   t.is(await running, 130);
   t.deepEqual(console.exits, []);
