@@ -117,6 +117,7 @@ class PartitionActor implements Actor<Inbox> {
   stopped(): void {
     this.#parts?.upkeep.compaction.ended();
     this.#parts?.answers.reader.ended();
+    this.#parts?.flushing.ended();
   }
 
   inspect(): unknown {
@@ -176,7 +177,7 @@ class PartitionActor implements Actor<Inbox> {
   #ready(log: PartitionLog, manifest: Manifest | null, producers: Producers): void {
     this.#recovery = null;
     this.#state = 'listing';
-    const flushing = new Flushing(log, manifest);
+    const flushing = new Flushing(log, manifest, this.#init.unlisted);
     flushing.want(log.bareTo);
     const appends = new PartitionAppends(this.#context, log, this.#known, producers, {
       prefixNeeded: () => this.#readPrefix(log),

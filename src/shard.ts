@@ -14,6 +14,7 @@ import { Rereads } from '../actors/partition/rereads.ts';
 import { decodeValue, encodeValue, fieldsCodec } from '../runtime/envelope.ts';
 import { PORTS_CAN_BE_SHARED } from '../runtime/listener.ts';
 import type { Compose, Composition } from '../runtime/shard-host.ts';
+import { UnlistedRoom } from './log/unlisted.ts';
 import type { Timestamp } from './model/ids.ts';
 import { type NetworkPlace, parsePlace } from './model/place.ts';
 import { type Settings, topicDefaults } from './settings.ts';
@@ -77,6 +78,7 @@ export const compose: Compose = (init, { shards }): Composition => {
     freeBytesMin: settings['disk.freeBytesMin'],
     freeRatioMin: settings['disk.freeRatioMin'],
     compactions: new CompactionRoom(),
+    unlisted: new UnlistedRoom(plan.arenaBytes),
     readAhead: readAheadRoom(plan.arenaBytes),
     rereads: new Rereads(plan.rereadBytes),
     listeners,

@@ -1,6 +1,7 @@
 /** What everybody may ask of a shard's journal, and what it answers: the contract between actors/journal.ts and the rest. */
 import type { Address, Lease } from '../../runtime/actor.ts';
 import type { TailBatch } from '../../src/log/replay.ts';
+import type { UnlistedRoom } from '../../src/log/unlisted.ts';
 import type { Crc32c } from '../../src/model/crc.ts';
 import type { Fault } from '../../src/model/faults.ts';
 import type { Offset, PartitionId } from '../../src/model/ids.ts';
@@ -60,6 +61,7 @@ export interface StorageInit {
   readonly freeRatioMin: number;
   /** For the partitions of a shard. */
   readonly compactions: CompactionRoom;
+  readonly unlisted: UnlistedRoom;
   /** What partitions may hold that they have read ahead. */
   readonly readAhead: ReadAheadRoom;
   /** What of theirs is read by way of the operating system's cache. */

@@ -12,9 +12,7 @@ import { ENTRY_BYTES } from './entry.ts';
 import { encodeManifest, type Manifest, type SegmentRecord } from './manifest.ts';
 import type { PartitionLog } from './partition-log.ts';
 import { isSealed, type Segment, toRecord } from './segment.ts';
-
-/** Large batches lie in their segment long before the journal wants them flushed: name them after so many bytes at the latest. */
-const UNLISTED_BYTES_MAX = 8 * MIB;
+import type { UnlistedRoom } from './unlisted.ts';
 
 /**
  * What the journal has gets to its segment in pieces: nobody waits for it, and a long write would keep those waiting who wait
@@ -64,6 +62,7 @@ export type Work =
 
 export class Flushing {
   readonly #log: PartitionLog;
+  readonly #room: UnlistedRoom;
   /** Everything committed below this is wanted in the segments. */
   #wanted = 0;
   #manifestDue = false;
@@ -82,8 +81,9 @@ export class Flushing {
   /** The manifest seals the failed segment: the partition is to be started anew. */
   over = false;
 
-  constructor(log: PartitionLog, manifest: Manifest | null) {
+  constructor(log: PartitionLog, manifest: Manifest | null, room: UnlistedRoom) {
     this.#log = log;
+    this.#room = room;
     this.#cleanOnDisk = manifest?.clean ?? false;
     this.#beginOnDisk = manifest?.begin ?? 0;
   }
@@ -213,7 +213,17 @@ export class Flushing {
   }
 
   #isOverdue(segment: Segment): boolean {
-    return segment.rolled || segment.written - this.#positionOf(segment, segment.listedTo) >= UNLISTED_BYTES_MAX;
+    return segment.rolled || !this.#room.admits(this.#unlistedOf(segment));
+  }
+
+  /** Large batches lie in their segment long before the journal wants them flushed. */
+  #unlistedOf(segment: Segment): number {
+    return Math.max(0, segment.written - this.#positionOf(segment, segment.listedTo));
+  }
+
+  /** The partition's life ends: others may have the memory. */
+  ended(): void {
+    this.#room.note(this, 0);
   }
 
   #isWanted(segment: Segment): boolean {
@@ -337,6 +347,13 @@ export class Flushing {
 
   /** The work was done and is durable. */
   done(work: Work): void {
+    this.#take(work);
+    if (work.kind !== 'segment' && work.kind !== 'sidecar') return;
+    const unlisted = this.#log.unsealed().reduce((sum, segment) => sum + this.#unlistedOf(segment), 0);
+    this.#room.note(this, unlisted);
+  }
+
+  #take(work: Work): void {
     switch (work.kind) {
       case 'segment':
         if (!this.#counts(work)) return;

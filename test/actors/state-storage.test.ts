@@ -18,6 +18,7 @@ import { deadLetters } from '../../runtime/dead-letters.ts';
 import { InProcessShards } from '../../runtime/in-process.ts';
 import { World } from '../../runtime/simulated/world.ts';
 import { coordinatorOf } from '../../src/group/hash.ts';
+import { UnlistedRoom } from '../../src/log/unlisted.ts';
 import { id } from '../../src/model/ids.ts';
 import { MIB } from '../../src/model/limits.ts';
 import { TOPIC_DEFAULTS, type Topic } from '../../src/model/topic.ts';
@@ -63,6 +64,7 @@ class Node {
         freeBytesMin: 0,
         freeRatioMin: 0,
         compactions: new CompactionRoom(),
+        unlisted: new UnlistedRoom(64 * MIB),
         rereads: new Rereads(0),
       },
       arenaBytes: 64 * MIB,

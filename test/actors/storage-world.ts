@@ -19,6 +19,7 @@ import type { Logger } from '../../runtime/ports.ts';
 import type { CrashKind, SimulatedDisk } from '../../runtime/simulated/disk.ts';
 import { World } from '../../runtime/simulated/world.ts';
 import { filterSegment, findTime, noteSegmentKeys, scanSegment } from '../../src/jobs.ts';
+import { UnlistedRoom } from '../../src/log/unlisted.ts';
 import { batchesIn, readBaseOffset, readNextOffset } from '../../src/model/batch.ts';
 import { BatchBuilder, type BatchOptions } from '../../src/model/batch-builder.ts';
 import { id, type NodeId, type Offset, type PartitionId } from '../../src/model/ids.ts';
@@ -155,6 +156,7 @@ export class StorageWorld {
       freeBytesMin: 0,
       freeRatioMin: 0,
       compactions: new CompactionRoom(),
+      unlisted: new UnlistedRoom(64 * MIB),
       rereads: new Rereads(64 * MIB),
       readAhead: new ReadAheadRoom(8),
     };

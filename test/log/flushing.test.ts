@@ -5,6 +5,7 @@ import type { Memory } from '../../src/log/chunk.ts';
 import { Flushing, type Work } from '../../src/log/flushing.ts';
 import { decodeManifest } from '../../src/log/manifest.ts';
 import { PartitionLog } from '../../src/log/partition-log.ts';
+import { UnlistedRoom } from '../../src/log/unlisted.ts';
 import { id, type Offset, type PartitionId } from '../../src/model/ids.ts';
 import { MIB } from '../../src/model/limits.ts';
 import { TOPIC_DEFAULTS } from '../../src/model/topic.ts';
@@ -31,7 +32,7 @@ test('large batches that never pause are named and their memory is let go', (t) 
   const memory = countedMemory();
   const settings = { ...TOPIC_DEFAULTS, segmentBytes: 64 * MIB };
   const log = new PartitionLog(id<PartitionId>(100), settings, { crc32c, lease: memory.lease });
-  const flushing = new Flushing(log, null);
+  const flushing = new Flushing(log, null, new UnlistedRoom(0));
   const batch = batchOf([{ timestamp: 1, key: null, value: new Uint8Array(500_000), headers: [] }]);
   const append = (): void => {
     const placed = log.append(batch, 1);
@@ -56,7 +57,7 @@ test('large batches that never pause are named and their memory is let go', (t) 
 test('when a segment fails before the one below it is named to its end, the manifest leaves no gap between them', (t) => {
   const settings = { ...TOPIC_DEFAULTS, segmentBytes: 1_000 };
   const log = new PartitionLog(id<PartitionId>(100), settings, { crc32c, lease: countedMemory().lease });
-  const flushing = new Flushing(log, null);
+  const flushing = new Flushing(log, null, new UnlistedRoom(0));
   const batch = batchOf([{ timestamp: 1, key: null, value: 'v'.repeat(400), headers: [] }]);
   const append = (): void => {
     log.append(batch, 1);
