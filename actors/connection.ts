@@ -68,6 +68,7 @@ class Connection implements Actor<Inbox>, Writer {
   readonly #socket: Socket;
   readonly #conversation: Conversation;
   readonly #services: RequestServices;
+  readonly #openedAt: number;
   /** Made with the first request after a rest: many a connection idles. */
   #requests: Requests | null = null;
   /** By those that were: an answer that comes late must meet no later question. */
@@ -103,6 +104,7 @@ class Connection implements Actor<Inbox>, Writer {
     this.#conversation = conversation;
     this.#outbox = new Outbox(this);
     this.#services = services;
+    this.#openedAt = context.now();
     this.#lookAt = context.monotonic() + HELLO_MS_MAX;
     this.#intake = new Intake(context, socket, conversation, frameRoom, this.#outbox);
     context.network.attach(socket, this.#intake);
@@ -259,6 +261,7 @@ class Connection implements Actor<Inbox>, Writer {
   #makeRequests(): Requests {
     return new Requests(this.#context, this.#questionsAsked, this.#services, {
       host: this.#socket.remote.replace(/:\d+$/, ''),
+      openedAt: this.#openedAt,
       client: () => this.#conversation.client,
       unsentBytes: () => this.#outbox.bytes,
       mute: (ms) => this.#mute(ms),

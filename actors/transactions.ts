@@ -12,7 +12,6 @@ import { type Fault, failed, fault, type Result } from '../src/model/faults.ts';
 import { id, type PartitionId } from '../src/model/ids.ts';
 import {
   type Decision,
-  type End,
   end,
   expired,
   join,
@@ -24,14 +23,19 @@ import {
 import { decodeTransactionRecord, type TransactionRecord } from '../src/transaction/record.ts';
 import type { Transaction } from '../src/transaction/transaction.ts';
 import { Transactions } from '../src/transaction/transactions.ts';
+import { Voices } from '../src/transaction/voices.ts';
 import { type CatalogAnswer, catalogAddress } from './catalog/contract.ts';
 import type { CoordinatorAnswer } from './coordinator/contract.ts';
-import type { PartitionAnswer } from './partition/contract.ts';
 import { StateLog, type StateLogMessage, type StateLogWake, type StateMachine } from './state/log.ts';
 import type { StateCodec } from './state/record.ts';
-import type { TransactionsAnswer, TransactionsReply, TransactionsRequest } from './transactions/contract.ts';
+import type {
+  TransactionsAnswer,
+  TransactionsAsk,
+  TransactionsReply,
+  TransactionsRequest,
+} from './transactions/contract.ts';
 import { TransactionMarks } from './transactions/marks.ts';
-import { reportOf, summaryOf } from './transactions/report.ts';
+import { listOf, reportOf } from './transactions/report.ts';
 
 export interface TransactionsInit {
   readonly codec: StateCodec;
@@ -43,6 +47,8 @@ export interface TransactionsInit {
 
 type Wake = { readonly type: 'wake' };
 type Inbox = TransactionsRequest | CatalogAnswer | CoordinatorAnswer | StateLogMessage | Down | Drain | Wake;
+type Join = Extract<TransactionsAsk, { readonly call: 'join' }>;
+type End = Extract<TransactionsAsk, { readonly call: 'end' }>;
 interface Asked {
   readonly message: TransactionsRequest;
   readonly from: Address;
@@ -63,6 +69,8 @@ const WAIT_MS_MAX = 10_000;
 /** Requests that wait for the replay, and those that wait for something else. */
 const WAITING_MAX = 10_000;
 
+const COME_AGAIN = 'the producer was heard on a newer connection: it is to ask again';
+
 export function makeTransactions(context: Context<Inbox>, key: string, init: unknown): Actor<Inbox> {
   return new TransactionsActor(context, id<PartitionId>(Number(key)), init as TransactionsInit);
 }
@@ -73,6 +81,7 @@ class TransactionsActor implements Actor<Inbox>, StateMachine<TransactionRecord>
   readonly #log: StateLog<TransactionRecord>;
   readonly #marks: TransactionMarks;
   #transactions = new Transactions();
+  readonly #voices = new Voices();
   #begun = false;
   #draining = false;
   #early: Asked[] = [];
@@ -175,12 +184,8 @@ class TransactionsActor implements Actor<Inbox>, StateMachine<TransactionRecord>
       case 'down':
         break;
       default:
-        this.#stray(message);
+        throw new Error(`a coordinator of transactions never asks for ${message.type}`);
     }
-  }
-
-  #stray(message: CatalogAnswer | CoordinatorAnswer | PartitionAnswer): void {
-    throw new Error(`a coordinator of transactions never asks for ${message.type}`);
   }
 
   #admit(message: TransactionsRequest, from: Address): void {
@@ -202,14 +207,17 @@ class TransactionsActor implements Actor<Inbox>, StateMachine<TransactionRecord>
     const { ask } = asked.message;
     switch (ask.call) {
       case 'open':
-        this.#carryOut(asked, open(this.#transactions, ask, this.#world), (writer) => ({ call: 'open', ...writer }));
+        this.#carryOut(asked, open(this.#transactions, ask, this.#world), (writer) => {
+          this.#voices.hear(this.#transactions.get(ask.transaction), ask.openedAt);
+          return { call: 'open', ...writer };
+        });
         break;
-      case 'join':
-        this.#carryOut(asked, join(this.#transactions, ask, this.#context.now()), (joined) => ({
-          call: 'join',
-          ...joined,
-        }));
+      case 'join': {
+        const decision = join(this.#transactions, ask, this.#context.now());
+        if (this.#doubts(asked, ask, decision)) this.#refuse(asked, fault('CONCURRENT_TRANSACTIONS', COME_AGAIN));
+        else this.#carryOut(asked, decision, (joined) => ({ call: 'join', ...joined }));
         break;
+      }
       case 'end':
         this.#end(asked, ask);
         break;
@@ -217,10 +225,7 @@ class TransactionsActor implements Actor<Inbox>, StateMachine<TransactionRecord>
         this.#inspect(asked, ask.transaction);
         break;
       case 'list':
-        this.#reply(asked, {
-          call: 'list',
-          transactions: [...this.#transactions.all()].map((one) => summaryOf(one, this.#context.now())),
-        });
+        this.#reply(asked, listOf(this.#transactions, this.#context.now()));
         break;
       default:
         unreachable(ask);
@@ -236,8 +241,15 @@ class TransactionsActor implements Actor<Inbox>, StateMachine<TransactionRecord>
   #end(asked: Asked, ask: End): void {
     const decision = end(this.#transactions, ask, this.#world);
     const replyOf = (writer: Writer): TransactionsReply => ({ call: 'end', ...writer });
-    if (decision.kind !== 'done') this.#carryOut(asked, decision, replyOf);
+    if (ask.protocol === 1 && this.#doubts(asked, ask, decision)) this.#refuse(asked, fault('OVERLOADED', COME_AGAIN));
+    else if (decision.kind !== 'done') this.#carryOut(asked, decision, replyOf);
     else this.#answer(asked.message, asked.from, { ok: true, value: replyOf(decision.reply) });
+  }
+
+  /** With protocol 1 it may be of a transaction that has ended. */
+  #doubts({ from }: Asked, { transaction, openedAt }: Join | End, decision: Decision<unknown>): boolean {
+    const one = this.#transactions.get(transaction);
+    return openedAt !== undefined && this.#voices.doubts(one, { name: from.name, openedAt }, decision);
   }
 
   #carryOut<R>(asked: Asked, decision: Decision<R>, replyOf: (reply: R) => TransactionsReply): void {

@@ -36,6 +36,8 @@ export interface Desk {
   mute(ms: number): void;
   /** Ends the connection: what it was not to be told of has failed. */
   end(why: Fault): void;
+  /** When the connection was opened, ms since 1970. */
+  readonly openedAt: number;
   /** Where the client is, for people. */
   readonly host: string;
   /** Client id of the connection. */

@@ -55,7 +55,7 @@ export class Requests {
     context: Context<AskerMessage | JobDone>,
     asked: number,
     services: RequestServices,
-    connection: Pick<Desk, 'host' | 'client' | 'unsentBytes' | 'mute' | 'end'>,
+    connection: Pick<Desk, 'host' | 'openedAt' | 'client' | 'unsentBytes' | 'mute' | 'end'>,
   ) {
     const asker = new Asker(context, asked);
     const monotonic = (): number => context.monotonic();

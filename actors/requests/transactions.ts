@@ -33,10 +33,11 @@ type Appended = Extract<PartitionAnswer, { readonly type: 'appended' }>;
 type Producers = Extract<PartitionAnswer, { readonly type: 'producers' }>;
 
 export function transactionCall(desk: Desk, request: TransactionRequest, done: Done): void {
+  const { openedAt } = desk;
   switch (request.call) {
     case 'openProducer': {
       const { call: _, ...asked } = request;
-      ask(desk, transactionsOf(asked.transaction), { ...asked, call: 'open' }, (result) => {
+      ask(desk, transactionsOf(asked.transaction), { ...asked, call: 'open', openedAt }, (result) => {
         if (!result.ok) refuse(done, result.fault);
         else if (result.value.call === 'open') done({ ...result.value, call: 'openProducer' }, NO_HOLDS);
       });
@@ -44,7 +45,7 @@ export function transactionCall(desk: Desk, request: TransactionRequest, done: D
     }
     case 'endTransaction': {
       const { call: _, ...asked } = request;
-      ask(desk, transactionsOf(asked.transaction), { ...asked, call: 'end' }, (result) => {
+      ask(desk, transactionsOf(asked.transaction), { ...asked, call: 'end', openedAt }, (result) => {
         if (!result.ok) refuse(done, result.fault);
         else if (result.value.call === 'end') done({ ...result.value, call: 'endTransaction' }, NO_HOLDS);
       });
@@ -116,6 +117,7 @@ function transactions(desk: Desk, text: string, done: Done): void {
 /** What is not there keeps the others out, too: a transaction that lacks a part is not the one that was asked for. */
 function joinTransaction(desk: Desk, request: JoinTransactionRequest, done: Done): void {
   const { call: _, places, ...asked } = request;
+  const { openedAt } = desk;
   locate(desk, places, (found) => {
     const lost = found.some((where) => !where.ok);
     const packed = places.flatMap(({ topic, partition }, index): PackedPlace[] => {
@@ -126,7 +128,7 @@ function joinTransaction(desk: Desk, request: JoinTransactionRequest, done: Done
       answerJoin(places, found, () => failed('TRANSACTION_ABORTABLE', 'another partition does not exist').fault, done);
       return;
     }
-    ask(desk, transactionsOf(asked.transaction), { ...asked, call: 'join', places: packed }, (result) => {
+    ask(desk, transactionsOf(asked.transaction), { ...asked, call: 'join', places: packed, openedAt }, (result) => {
       if (!result.ok) refuse(done, result.fault);
       else if (result.value.call === 'join') {
         const { all } = result.value;

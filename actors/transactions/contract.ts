@@ -6,12 +6,16 @@ import type { End, Join, Joined, Open, Writer } from '../../src/transaction/deci
 
 /** `list` is asked of every coordinator; all else of the one that `transactionsOf` names. */
 export type TransactionsAsk =
-  | ({ readonly call: 'open' } & Open)
-  /** From connections, and from partitions and groups before a transaction begins there. */
-  | ({ readonly call: 'join' } & Join)
-  | ({ readonly call: 'end' } & End)
+  | ({ readonly call: 'open' } & Open & Spoken)
+  /** By the producer itself (protocol 1), and from partitions and groups before a transaction begins there. */
+  | ({ readonly call: 'join' } & Join & Partial<Spoken>)
+  | ({ readonly call: 'end' } & End & Spoken)
   | { readonly call: 'inspect'; readonly transaction: string }
   | { readonly call: 'list' };
+/** When the connection was opened that says it, ms since 1970. */
+interface Spoken {
+  readonly openedAt: number;
+}
 export type TransactionsReply =
   | ({ readonly call: 'open' | 'end' } & Writer)
   | ({ readonly call: 'join' } & Joined)

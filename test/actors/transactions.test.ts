@@ -18,7 +18,8 @@ type Result<T> =
 class TransactionWorld extends StateWorld {
   /** Sends, and does not wait. */
   start(ask: Record<string, unknown>): number {
-    return this.asker.send(`transactions/${KEY}`, { type: 'transact', ask: { transaction: ID, ...ask } });
+    const asked = { transaction: ID, openedAt: 1, ...ask };
+    return this.asker.send(`transactions/${KEY}`, { type: 'transact', ask: asked });
   }
 
   result<T>(request: number): Result<T> | undefined {

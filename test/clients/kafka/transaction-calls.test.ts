@@ -37,6 +37,12 @@ async function wire(t: { teardown(run: () => void): void }): Promise<Wire> {
   return opened;
 }
 
+/** Not in the same millisecond as those before. */
+async function laterWire(t: Parameters<typeof wire>[0]): Promise<Wire> {
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  return wire(t);
+}
+
 let ids = 0;
 const newId = (): string => `tx ${++ids}`;
 
@@ -140,6 +146,27 @@ test('with the first protocol partitions join before they are written to, in eve
     });
     end += 3;
   }
+});
+
+test('with the first protocol what comes late, on a connection given up, joins and ends nothing', async (t) => {
+  const old = await wire(t);
+  const topic = await newTopic(old, 2);
+  const who = await open(old);
+  t.deepEqual(await join(old, topic, who), [errors.NONE]);
+  t.is(await write(old, topic, who, 0, ['one'], 11), errors.NONE);
+  const client = await laterWire(t);
+  t.is((await finish(client, who, true, 4))?.errorCode, errors.NONE, 'the client that has a new one is not held up');
+  t.deepEqual(await join(old, topic, who, 3, [1]), [errors.CONCURRENT_TRANSACTIONS], 'it would begin the next one');
+  t.deepEqual(await join(client, topic, who), [errors.NONE]);
+  t.is(await write(client, topic, who, 1, ['two'], 11), errors.NONE);
+  const late = await laterWire(t);
+  t.deepEqual(await join(late, topic, who, 3, [1]), [errors.NONE], 'a newer one is the client');
+  t.is((await finish(client, who, true, 4))?.errorCode, errors.COORDINATOR_LOAD_IN_PROGRESS);
+  t.like(await read(late, topic, 1), { offsets: [0, 1], stable: 2 });
+  t.is((await finish(client, who, true, 4))?.errorCode, errors.NONE, 'who comes again is alive');
+  t.like(await read(client, topic, 1), { offsets: [0, 1, 2, 3], stable: 4 });
+  t.deepEqual(await join(late, topic, who), [errors.NONE]);
+  t.is((await finish(client, who, false, 4))?.errorCode, errors.NONE, 'and speaks on several');
 });
 
 test('with the second protocol partitions join by what is written to them, and each end takes an epoch', async (t) => {
