@@ -100,7 +100,7 @@ export class ProduceLine {
     entry.isPrepared = true;
     for (const part of entry.request.parts) {
       const settings = this.#topic(part, entry.found)?.settings;
-      const demands = settings === undefined ? null : demandsOf(settings, this.#desk.now());
+      const demands = settings === undefined ? null : demandsOf(settings, this.#desk.now(), entry.request.parts.length);
       if (demands === null || checkBatch(part.batch, this.#desk.crc32c) !== null) continue;
       entry.prepared ??= new Map();
       if (!needsJob(part.batch, demands)) {

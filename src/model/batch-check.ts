@@ -132,7 +132,7 @@ function checkRecords(bytes: Uint8Array): Fault | null {
 }
 
 function badRecord(index: number, what: string): Fault {
-  return { ...corrupt(`record ${index}: ${what}`), record: index };
+  return { ...corrupt(`record ${index}: ${what}`), records: { count: 1, named: [{ at: index, why: 'unsound' }] } };
 }
 
 /** Timestamps of records are told as distances from the base; compared so, because a timestamp itself is allocated. */

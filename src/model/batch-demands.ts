@@ -17,8 +17,8 @@ import {
 } from './batch.ts';
 import { writeInt16, writeInt32, writeInt64 } from './bytes.ts';
 import type { Crc32c } from './crc.ts';
-import { type Fault, failed, fault, type Result } from './faults.ts';
-import { OPENED_BATCH_BYTES_MAX } from './limits.ts';
+import { type Fault, failed, fault, type RecordFault, type Result } from './faults.ts';
+import { OPENED_BATCH_BYTES_MAX, RECORD_FAULTS_MAX } from './limits.ts';
 import { type Decompress, skipNullable } from './record.ts';
 import { isCompacted, type TopicSettings } from './topic.ts';
 import { VarintReader } from './varint.ts';
@@ -34,10 +34,15 @@ export interface Demands {
   readonly codec: Codec | null;
   /** Of a batch that is written anew. */
   readonly bytesMax: number;
+  /** So many wrong records are named. */
+  readonly namedMax: number;
 }
 
-/** Null: the topic takes every sound batch as it is. */
-export function demandsOf(settings: TopicSettings, now: number): Demands | null {
+/**
+ * Null: the topic takes every sound batch as it is.
+ * @param batches that the request has; they share what is named of them.
+ */
+export function demandsOf(settings: TopicSettings, now: number, batches: number): Demands | null {
   const { timestamps, timestampBeforeMsMax: before, timestampAfterMsMax: after, compression } = settings;
   const keyed = isCompacted(settings);
   // The node's own time is always near.
@@ -49,6 +54,7 @@ export function demandsOf(settings: TopicSettings, now: number): Demands | null 
     timeMost: bounded && after >= 0 ? now + after : Number.POSITIVE_INFINITY,
     codec: compression === 'producer' ? null : compression,
     bytesMax: settings.batchBytesMax,
+    namedMax: Math.ceil(RECORD_FAULTS_MAX / batches),
   };
 }
 
@@ -63,6 +69,9 @@ export function looksInside({ keyed, timeLeast, timeMost }: Demands): boolean {
   return keyed || Number.isFinite(timeLeast) || Number.isFinite(timeMost);
 }
 
+/** Of a record whose producer gave none. */
+const NO_TIME = -1;
+
 const reader = new VarintReader();
 
 /** @param records of the batch, not compressed. */
@@ -70,6 +79,7 @@ export function checkDemands(batch: Uint8Array, records: Uint8Array, demands: De
   const base = readBaseTimestamp(batch);
   const least = demands.timeLeast - base;
   const most = demands.timeMost - base;
+  const wrong = new WrongRecords(demands);
   reader.over(records, 0, records.length);
   for (let index = 0; index < readRecordCount(batch); index++) {
     const length = reader.varint();
@@ -83,15 +93,46 @@ export function checkDemands(batch: Uint8Array, records: Uint8Array, demands: De
     skipNullable(reader, keyBytes);
     if (reader.failed || reader.position > end) return unreadable;
     reader.position = end;
-    if (demands.keyed && keyBytes < 0)
-      return { ...fault('INVALID_RECORD', `record ${index} has no key, and the topic is compacted`), record: index };
-    if (sinceBase < least || sinceBase > most)
-      return {
-        ...fault('INVALID_TIMESTAMP', `record ${index} is of ${base + sinceBase}, too far from the node's time`),
-        record: index,
-      };
+    if (demands.keyed && keyBytes < 0) wrong.keyless(index);
+    else if ((sinceBase < least || sinceBase > most) && base + sinceBase !== NO_TIME)
+      wrong.late(index, base + sinceBase);
   }
-  return reader.failed || reader.position !== records.length ? unreadable : null;
+  return reader.failed || reader.position !== records.length ? unreadable : wrong.fault;
+}
+
+/** What is wrong with the records of one batch: all are counted, the first are named. */
+class WrongRecords {
+  readonly #demands: Demands;
+  readonly #named: RecordFault[] = [];
+  #count = 0;
+  #ofTime = false;
+
+  constructor(demands: Demands) {
+    this.#demands = demands;
+  }
+
+  keyless(at: number): void {
+    if (++this.#count <= this.#demands.namedMax) this.#named.push({ at, why: 'no key' });
+  }
+
+  late(at: number, timestamp: number): void {
+    this.#ofTime = true;
+    const { namedMax, timeLeast: least, timeMost: most } = this.#demands;
+    if (++this.#count <= namedMax) this.#named.push({ at, why: 'time', timestamp, least, most });
+  }
+
+  /** Null: nothing is. */
+  get fault(): Fault | null {
+    const [first] = this.#named;
+    if (first === undefined) return null;
+    const what =
+      first.why === 'time'
+        ? `record ${first.at} is of ${first.timestamp}, too far from the node's time`
+        : `record ${first.at} has no key, and the topic is compacted`;
+    const others = this.#count === 1 ? '' : `; ${this.#count - 1} more are wrong`;
+    const wrong = fault(this.#ofTime ? 'INVALID_TIMESTAMP' : 'INVALID_RECORD', `${what}${others}`);
+    return { ...wrong, records: { count: this.#count, named: this.#named } };
+  }
 }
 
 const unreadable = fault('CORRUPT_BATCH', 'record batch: its records are not what its header says');

@@ -108,9 +108,22 @@ export interface Fault {
   readonly message: string;
   readonly retryable: boolean;
   readonly hint: string;
-  /** Place of the record in its batch that was wrong, from 0, where it was one. */
-  readonly record?: number;
+  /** Where it was records of a batch that are wrong. */
+  readonly records?: RecordFaults;
 }
+
+export interface RecordFaults {
+  /** So many are wrong. */
+  readonly count: number;
+  /** The first of them, as many as are named. */
+  readonly named: readonly RecordFault[];
+}
+/** `at`: place of the record in its batch, from 0. `unsound`: the message of the fault says why. */
+export type RecordFault = { readonly at: number } & (
+  | { readonly why: 'unsound' | 'no key' }
+  /** Ms since 1970; its bounds may be infinite. */
+  | { readonly why: 'time'; readonly timestamp: number; readonly least: number; readonly most: number }
+);
 
 export const faultCodes = Object.keys(kinds) as readonly FaultCode[];
 

@@ -19,6 +19,8 @@ export const ANSWER_BYTES_MAX = 64 * MIB;
 export const JOURNALED_BATCH_BYTES_MAX = 64 * KIB;
 /** Bytes of a message that a ring record carries itself; longer ones are described by their place in an arena. */
 export const INLINE_BYTES_MAX = 4 * KIB;
+/** Wrong records that are named to who sent them, in one request, beyond one for each batch: so that an answer stays small. */
+export const RECORD_FAULTS_MAX = 1_000;
 /** Kafka's default for one batch. */
 export const BATCH_BYTES_DEFAULT = MIB;
 /** Records of a batch once it is opened: as many as one that is not compressed may have. A small batch must not fill memory. */

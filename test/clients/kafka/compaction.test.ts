@@ -14,8 +14,10 @@ import { openRecords } from '../../../src/model/record.ts';
 import { alterConfigs } from '../../../src/protocols/kafka/calls/alter-configs.ts';
 import { createTopics } from '../../../src/protocols/kafka/calls/create-topics.ts';
 import { describeConfigs } from '../../../src/protocols/kafka/calls/describe-configs.ts';
+import { metadata } from '../../../src/protocols/kafka/calls/metadata.ts';
 import { produce } from '../../../src/protocols/kafka/calls/produce.ts';
 import { errors } from '../../../src/protocols/kafka/faults.ts';
+import { NO_UUID } from '../../../src/protocols/kafka/reading.ts';
 import { callboard, TestNode } from '../../node/harness.ts';
 import { append, fetched, produced } from './asking.ts';
 import type { Message, Stored } from './message.ts';
@@ -77,6 +79,34 @@ test('records without a key are refused by a compacted topic, compressed or not'
     t.is(refused?.recordErrors?.[0]?.batchIndex, 0, CODECS[codec]);
     t.is((await append(wire, 'keyed', batchOf({ key: 'k', codec })))?.errorCode, 0, CODECS[codec]);
   }
+});
+
+test('all records that are wrong are named, in the words of a Kafka broker', async (t) => {
+  t.is(await makeTopic('named', { ...COMPACT, 'message.timestamp.before.max.ms': '60000' }), 0);
+  const now = Date.now();
+  const builder = new BatchBuilder();
+  for (const key of ['k', null, 'k', null, null, null]) builder.add(now, key, 'value');
+  const keyless = 'Compacted topic cannot accept message without key in topic partition named-0';
+  const shown = [1, 3, 4].map((index) => `RecordError(batchIndex=${index}, message='${keyless}')`).join(', ');
+  const refused = await append(wire, 'named', builder.finish(crc32c));
+  t.like(refused, {
+    errorCode: errors.INVALID_RECORD,
+    errorMessage: `One or more records have been rejected due to 4 record errors in total, and only showing the first three errors at most: [${shown}]`,
+    recordErrors: [1, 3, 4, 5].map((batchIndex) => ({ batchIndex, batchIndexErrorMessage: keyless })),
+  });
+  for (const [index, key] of ['k', null, 'k'].entries()) builder.add(now - (index === 2 ? 100_000 : 0), key, 'value');
+  const topicId = (await wire.ask(metadata, 12, { topics: [{ topicId: NO_UUID, name: 'named' }] }))?.topics[0]?.topicId;
+  const request = produced('', builder.finish(crc32c));
+  const topicData = request.topicData.map((one) => ({ ...one, topicId: topicId ?? '' }));
+  const byId = await wire.ask(produce, 13, { ...request, topicData });
+  const part = byId?.responses[0]?.partitionResponses[0];
+  t.is(part?.errorCode, errors.INVALID_TIMESTAMP);
+  t.is(part?.errorMessage, 'One or more records have been rejected due to invalid timestamp');
+  t.deepEqual(part?.recordErrors[0], { batchIndex: 1, batchIndexErrorMessage: keyless });
+  const words = new RegExp(
+    `^Timestamp ${now - 100_000} of message with offset 2 is out of range. The timestamp should be within \\[\\d+, 9223372036854775807\\]$`,
+  );
+  t.regex(part?.recordErrors[1]?.batchIndexErrorMessage ?? '', words);
 });
 
 test('times too far from those of the node are refused', async (t) => {

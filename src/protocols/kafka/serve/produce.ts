@@ -5,13 +5,15 @@
 import { batchEnd, CODEC_MASK, readAttributes, readMagic } from '../../../model/batch.ts';
 import { isTransactional } from '../../../model/control.ts';
 import type { Fault } from '../../../model/faults.ts';
-import type { PartitionIndex } from '../../../model/ids.ts';
+import type { PartitionIndex, TopicId } from '../../../model/ids.ts';
 import { WAIT_MS_MAX } from '../../../model/limits.ts';
 import type { Place } from '../../place.ts';
 import type { Acks, ProduceReply, ProduceRequest } from '../../request.ts';
 import type { Serving } from '../asking.ts';
 import { type ProduceRequest as KafkaProduce, type ProduceResponse, produce } from '../calls/produce.ts';
 import { type ErrorCode, errors } from '../faults.ts';
+import { lookUpIds } from '../look-up.ts';
+import { recordErrorsOf } from '../record-errors.ts';
 import { Ending, type Peer, service } from '../service.ts';
 import { invalid, type Named } from '../topic-names.ts';
 
@@ -44,12 +46,24 @@ export const serveProduce = service(
         { call: 'produce', acks, timeoutMs: clamp(timeoutMs), parts: order.parts, tellRefused: true, ...transaction },
       ];
       if (reply?.call === 'produce') throttleTimeMs = reply.throttleMs ?? 0;
-      order.settle(reply?.call === 'refused' ? reply.fault : (reply as ProduceReply).parts);
+      const outcome = reply?.call === 'refused' ? reply.fault : (reply as ProduceReply).parts;
+      order.settle(outcome, yield* namesOf(outcome));
     }
     return acks === 'none' ? withoutAcks(order) : { responses: order.responses, throttleTimeMs };
   },
   { readsFrame: true },
 );
+
+/** Names of topics that records were refused for: people are told them, also where the request has ids. */
+function* namesOf(outcome: ProduceReply['parts'] | Fault): Serving<ReadonlyMap<TopicId, string>> {
+  const names = new Map<TopicId, string>();
+  if ('code' in outcome) return names;
+  const wrong = outcome.filter((part) => 'fault' in part && part.fault.records !== undefined);
+  if (wrong.length === 0) return names;
+  for (const one of yield* lookUpIds([...new Set(wrong.map(({ topic }) => topic))]))
+    if (one.ok) names.set(one.value.id, one.value.name);
+  return names;
+}
 
 /** Newer clients add no partitions before they write to them (KIP-890). */
 function transactionOf(id: string | null, version: number): Pick<ProduceRequest, 'transaction'> {
@@ -94,17 +108,18 @@ class Order {
     this.parts.push(part);
   }
 
-  settle(outcome: ProduceReply['parts'] | Fault): void {
+  settle(outcome: ProduceReply['parts'] | Fault, names: ReadonlyMap<TopicId, string>): void {
     this.#open.forEach(({ answers, at, topic }, index) => {
       const part = 'code' in outcome ? { fault: outcome } : outcome[index];
       const place = this.parts[index];
       if (part === undefined || place === undefined) return;
-      answers[at] = 'fault' in part ? this.#failed(place, part.fault, topic) : done(part);
+      answers[at] = 'fault' in part ? this.#failed(place, part.fault, topic, names.get(place.topic)) : done(part);
     });
   }
 
-  #failed({ partition }: Place, why: Fault, topic: Named): Answer {
-    if (why.record !== undefined) return badRecord(partition, why, why.record);
+  #failed({ partition }: Place, why: Fault, topic: Named, name = topic.name): Answer {
+    if (why.records !== undefined)
+      return { index: partition, baseOffset: -1, ...recordErrorsOf(why, why.records, `${name}-${partition}`) };
     const code = transactional(why, this.#version) ?? this.#peer.topics.errorOf(why, topic, this.#byId);
     return failure(partition, code, why.message);
   }
@@ -179,13 +194,6 @@ function transactional({ code }: Fault, version: number): ErrorCode | null {
 
 function failure(index: number, errorCode: number, errorMessage: string | null): Answer {
   return { index, errorCode, baseOffset: -1, errorMessage };
-}
-
-/** No other try would help, which CORRUPT_MESSAGE would make clients believe. */
-function badRecord(index: number, { code, message }: Fault, batchIndex: number): Answer {
-  const recordErrors = [{ batchIndex, batchIndexErrorMessage: message }];
-  const errorCode = code === 'INVALID_TIMESTAMP' ? errors.INVALID_TIMESTAMP : errors.INVALID_RECORD;
-  return { ...failure(index, errorCode, message), recordErrors };
 }
 
 function done(part: Exclude<ProduceReply['parts'][number], { readonly fault: Fault }>): Answer {
