@@ -167,7 +167,7 @@ class PartitionActor implements Actor<Inbox> {
     const recovery = new PartitionRecovery(this.#context, this.#log, (manifest) => {
       if (this.#log === null || this.#state !== 'starting') return;
       this.#ready(this.#log, manifest, recovery.producers);
-      if (recovery.rebuilt) this.#parts?.flushing.manifestDue();
+      if (recovery.rebuilt || recovery.producersRebuilt) this.#parts?.flushing.manifestDue();
       if (recovery.producersRebuilt) this.#parts?.writer.snapshot(() => {});
     });
     this.#recovery = recovery;

@@ -74,7 +74,7 @@ export function rebuildManifest(
   }
 }
 
-/** Each ends where the next begins, whatever of its sidecar still says so; the last one is open. */
+/** The log is asked for producers where their file is missing. Each segment ends where the next begins, whatever of its sidecar still says so; the last one is open. */
 function joined(partition: PartitionId, records: readonly SegmentRecord[]): Manifest | null {
   const [first] = records;
   if (first === undefined) return null;
@@ -82,7 +82,7 @@ function joined(partition: PartitionId, records: readonly SegmentRecord[]): Mani
     const next = records[index + 1];
     return next === undefined ? { ...record, sealed: false } : { ...record, end: next.base };
   });
-  return { partition, begin: first.base, clean: false, cleanedTo: id(0), segments };
+  return { partition, begin: first.base, clean: false, cleanedTo: id(0), producers: true, segments };
 }
 
 function must<T>(path: string, error: DiskError | null, value: T | undefined): T {

@@ -1,5 +1,5 @@
 /**
- * A partition whose state of producers does not hold comes back all the same: the headers of its batches and its markers
+ * A partition whose state of producers does not hold, or is missing, comes back all the same: the headers of its batches and its markers
  * say who wrote what, which transactions are open and which were taken back. Reads what sidecars name, a piece at a time;
  * batches that do not match their entries are left out. Only what compaction has taken out is not known again.
  */
@@ -9,8 +9,7 @@ import { mismatch } from '../../src/log/entry.ts';
 import type { PartitionLog } from '../../src/log/partition-log.ts';
 import { Producers } from '../../src/log/producers.ts';
 import { damageAt } from '../../src/log/reading.ts';
-import type { Crc32c } from '../../src/model/crc.ts';
-import type { Offset } from '../../src/model/ids.ts';
+import { id, type Offset } from '../../src/model/ids.ts';
 import { MIB } from '../../src/model/limits.ts';
 import { type Step, step } from '../step.ts';
 import { ReadAheadRoom } from './read-ahead.ts';
@@ -28,11 +27,12 @@ export interface RestoredProducers {
   readonly upTo: Offset;
 }
 
-/** Null where the bytes of the snapshot do not hold. */
-export function restoreProducers(bytes: Uint8Array, crc32c: Crc32c): RestoredProducers | null {
-  const decoded = decodeChecked(bytes, crc32c);
+/** @returns the state by its file, or what is wrong with that. */
+export function restoreProducers(bytes: Uint8Array | undefined, log: PartitionLog): RestoredProducers | string {
+  if (bytes === undefined) return log.keepsProducers ? 'missing' : { producers: new Producers(), upTo: id<Offset>(0) };
+  const decoded = decodeChecked(bytes, log.tools.crc32c);
   const restored = typeof decoded === 'string' ? null : Producers.restore(decoded.value);
-  if (restored?.ok !== true || typeof decoded === 'string') return null;
+  if (restored?.ok !== true || typeof decoded === 'string') return 'damaged';
   return { producers: restored.value, upTo: (decoded.value as { readonly upTo: Offset }).upTo };
 }
 
@@ -49,6 +49,7 @@ export function rebuildProducers(
     const damage = damageAt(log, offset);
     if (segment === undefined) {
       reader.rest();
+      log.keepsProducers = !producers.isEmpty;
       done({ producers, upTo: log.end });
     } else if (damage !== null) goOn(damage[1]);
     else

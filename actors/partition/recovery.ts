@@ -15,7 +15,7 @@ import { Replay, restoreManifest, restoreSidecar, sealLost, type TailBatch } fro
 import type { Segment } from '../../src/log/segment.ts';
 import { Sidecar } from '../../src/log/sidecar.ts';
 import { BATCH_HEADER_BYTES, readBaseOffset, readBatchBytes, readNextOffset } from '../../src/model/batch.ts';
-import { id, type Offset } from '../../src/model/ids.ts';
+import type { Offset } from '../../src/model/ids.ts';
 import { type JournalAnswer, journalAddress } from '../journal/contract.ts';
 import { rewrite } from '../rewrite.ts';
 import { type Step, step } from '../step.ts';
@@ -36,7 +36,7 @@ export class PartitionRecovery {
   producers = new Producers();
   /** The manifest did not hold, and is to be written anew. */
   rebuilt = false;
-  /** The state of producers did not hold, and is to be written anew. */
+  /** The state of producers did not hold or was missing, and is to be written anew. */
   producersRebuilt = false;
   #manifest: Manifest | null = null;
   #replay: Replay | null = null;
@@ -151,13 +151,13 @@ export class PartitionRecovery {
       step(() => {
         if (bytes === undefined && error?.code !== 'ENOENT') this.#fail(path, error);
         this.#replay = new Replay(this.#log);
-        const restored =
-          bytes === undefined
-            ? { producers: this.producers, upTo: id<Offset>(0) }
-            : restoreProducers(bytes, this.#log.tools.crc32c);
-        if (restored !== null) this.#useProducers(restored);
+        const restored = restoreProducers(bytes, this.#log);
+        if (typeof restored !== 'string') this.#useProducers(restored);
         else {
-          this.#context.log.error({ file: path }, 'the state of producers is damaged: it is read from the log anew');
+          this.#context.log.error(
+            { file: path },
+            `the state of producers is ${restored}: it is read from the log anew`,
+          );
           this.producersRebuilt = true;
           rebuildProducers(this.#context, this.#log, (rebuilt) => this.#useProducers(rebuilt));
         }

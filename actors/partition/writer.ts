@@ -321,11 +321,19 @@ export class PartitionWriter {
       else
         this.#context.disk.replace(producersPath(this.#log.partition), bytes, (error) =>
           step(() => {
-            if (error === null) this.#snapshotTo = upTo;
+            if (error === null) this.#kept(upTo);
             done(error === null);
           }),
         );
     });
+  }
+
+  /** From the first one on the manifest says that there is such a file: one that is missing is noticed. */
+  #kept(upTo: number): void {
+    this.#snapshotTo = upTo;
+    if (this.#log.keepsProducers) return;
+    this.#log.keepsProducers = true;
+    this.#flushing.manifestDue();
   }
 
   /** Closes files that are not in use. @returns false when it has to be tried again. */

@@ -309,11 +309,11 @@ export class Flushing {
     this.#manifestInFlight = true;
     const remove = this.#removed;
     this.#removed = [];
-    const { partition, begin, cleanedTo, tools } = this.#log;
+    const { partition, begin, cleanedTo, keepsProducers: producers, tools } = this.#log;
     const segments = this.#named().map((segment) => this.#record(segment));
     return {
       kind: 'manifest',
-      bytes: encodeManifest({ partition, begin, clean, cleanedTo, segments }, tools.crc32c),
+      bytes: encodeManifest({ partition, begin, clean, cleanedTo, producers, segments }, tools.crc32c),
       clean,
       begin,
       remove,

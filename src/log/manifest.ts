@@ -33,6 +33,8 @@ export interface Manifest {
   readonly clean: boolean;
   /** Compaction has seen all keys below. */
   readonly cleanedTo: Offset;
+  /** There is a file of the producers' state. */
+  readonly producers: boolean;
   /** Ascending and without gaps; only the last one may be open. */
   readonly segments: readonly SegmentRecord[];
 }
@@ -46,9 +48,9 @@ export function decodeManifest(bytes: Uint8Array, crc32c: Crc32c): Manifest | st
   const decoded = decodeChecked(bytes, crc32c);
   if (typeof decoded === 'string') return decoded;
   // What the checksum covers was written by encodeManifest.
-  const { version, partition, begin, clean, cleanedTo, segments } = decoded.value as Manifest & {
+  const { version, partition, begin, clean, cleanedTo, producers, segments } = decoded.value as Manifest & {
     readonly version: number;
   };
   if (version !== MANIFEST_VERSION) return `it has version ${version}, this node knows ${MANIFEST_VERSION}`;
-  return { partition, begin, clean, cleanedTo, segments };
+  return { partition, begin, clean, cleanedTo, producers, segments };
 }

@@ -56,6 +56,8 @@ export class PartitionLog {
   begin = 0 as Offset;
   /** Compaction has seen all keys below. */
   cleanedTo = 0 as Offset;
+  /** There is a file of the producers' state. */
+  keepsProducers = false;
   /** Offset of the next record. */
   end = 0 as Offset;
   /** The journal has written, and made durable, everything of this partition below. */

@@ -30,6 +30,7 @@ export function restoreManifest(log: PartitionLog, manifest: Manifest): Segment 
   log.segments = manifest.segments.map(fromRecord);
   log.begin = manifest.begin;
   log.cleanedTo = manifest.cleanedTo;
+  log.keepsProducers = manifest.producers;
   const last = log.segments.at(-1);
   log.end = last?.end ?? manifest.begin;
   return last === undefined || isSealed(last) ? null : last;

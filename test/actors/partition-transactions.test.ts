@@ -177,18 +177,34 @@ for (const kind of ['process', 'power', 'stop', 'actor'] as const) {
   });
 }
 
-for (const kind of ['process', 'stop'] as const) {
-  test(`a damaged state of producers is read from the log anew after the end of the ${kind}`, (t) => {
+/** The file is not there any more. */
+function lose(world: StorageWorld, path: string): void {
+  let error: unknown;
+  world.disk.remove(path, (failure) => {
+    error = failure;
+  });
+  world.run(100);
+  if (error !== null) throw new Error(`${path} was not removed`);
+}
+
+for (const [what, kind] of [
+  ['damaged', 'process'],
+  ['damaged', 'stop'],
+  ['missing', 'process'],
+  ['missing', 'stop'],
+] as const) {
+  test(`a ${what} state of producers is read from the log anew after the end of the ${kind}`, (t) => {
     const world = new StorageWorld(SMALL_FILES);
     const { aborted, end } = fill(t, world, 150);
     if (kind === 'stop') world.stop();
     else world.crash(kind);
-    world.disk.flip(producersPath(id(P)), 40, 3);
+    if (what === 'damaged') world.disk.flip(producersPath(id(P)), 40, 3);
+    else lose(world, producersPath(id(P)));
     const before = world.logged.length;
     world.start();
     world.run(100);
     t.deepEqual(seen(world), { offsets: [], stable: 0, end, aborted: undefined });
-    t.regex(world.logged.slice(before).join(), /read from the log anew/);
+    t.regex(world.logged.slice(before).join(), new RegExp(`is ${what}: it is read from the log anew`));
     t.is(world.written(P, transactional(1, 149, 0, ['x'.repeat(8 * KIB)])), 'PRODUCER_FENCED');
     t.is(world.ask(P, marking(7, 0, false)).type, 'appended');
     t.deepEqual(toldAborted(world, end), texts([[7, 0], ...aborted]));
@@ -200,6 +216,15 @@ for (const kind of ['process', 'stop'] as const) {
     t.deepEqual(world.logged.slice(again), [], 'it was written anew');
   });
 }
+
+test('where no producer has an id there is no state of them, and nothing is read anew', (t) => {
+  const world = new StorageWorld(SMALL_FILES);
+  for (let count = 0; count < 200; count++) t.is(world.written(P, batch([`${'x'.repeat(8 * KIB)}`])), count);
+  world.restart('process');
+  world.run(100);
+  t.is(world.written(P, batch(['more'])), 200);
+  t.deepEqual(world.logged, []);
+});
 
 test('a damaged state of producers beside damaged records: what can be read tells what it knows', (t) => {
   const world = new StorageWorld(SMALL_FILES);

@@ -124,7 +124,14 @@ test('every flipped bit of a group outside its bodies is seen, and none hides an
 
 test('a manifest is read back, and every flipped bit of it is seen', (t) => {
   const sealed = { base: id(0), end: id(9), bytes: 700, entries: 9, maxTimestamp: 5, openedAt: 1, sealed: true };
-  const manifest = { partition: id(64), begin: id(3), clean: false, cleanedTo: id(2), segments: [sealed] } as never;
+  const manifest = {
+    partition: id(64),
+    begin: id(3),
+    clean: false,
+    cleanedTo: id(2),
+    producers: true,
+    segments: [sealed],
+  } as never;
   const bytes = encodeManifest(manifest, crc32c);
   t.deepEqual(decodeManifest(bytes, crc32c), manifest);
   for (let bit = 0; bit < bytes.length * 8; bit++) {

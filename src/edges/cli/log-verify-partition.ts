@@ -52,7 +52,7 @@ class PartitionWalk {
   async run(): Promise<void> {
     this.#verification.count('partitions', 1);
     const manifest = await this.#manifest();
-    await this.#producers();
+    await this.#producers(manifest?.producers ?? false);
     const records = new Map(manifest?.segments.map((record) => [record.base, record]));
     for (const name of this.#segments(manifest))
       if (manifest !== null || name.base >= this.#reachedTo)
@@ -79,11 +79,12 @@ class PartitionWalk {
     return null;
   }
 
-  async #producers(): Promise<void> {
+  async #producers(isNamed: boolean): Promise<void> {
     const file = paths.producersPath(this.#partition);
     const { reader, crc32c, report } = this.#verification;
-    if (!this.#files.has(file)) return;
-    const snapshot = decodeChecked(await reader.whole(file), crc32c);
+    const isThere = this.#files.has(file);
+    if (!isThere && !isNamed) return;
+    const snapshot = isThere ? decodeChecked(await reader.whole(file), crc32c) : 'it is missing';
     if (typeof snapshot !== 'string') return;
     report({
       kind: 'damage',

@@ -125,7 +125,10 @@ export function smallFolder(): MemoryFolder {
   const open = writeSegment(folder, place(RESTING, sealed.end, [3]), false);
   put(
     paths.manifestPath(RESTING),
-    encodeManifest({ partition: RESTING, begin: zero, clean: true, cleanedTo: zero, segments: [sealed, open] }, crc32c),
+    encodeManifest(
+      { partition: RESTING, begin: zero, clean: true, cleanedTo: zero, producers: true, segments: [sealed, open] },
+      crc32c,
+    ),
   );
   put(paths.producersPath(RESTING), encodeChecked(new Producers().snapshot(zero), crc32c));
 
@@ -137,7 +140,10 @@ export function smallFolder(): MemoryFolder {
   const record = writeSegment(folder, listed, false, direct);
   put(
     paths.manifestPath(LIVE),
-    encodeManifest({ partition: LIVE, begin: zero, clean: false, cleanedTo: zero, segments: [record] }, crc32c),
+    encodeManifest(
+      { partition: LIVE, begin: zero, clean: false, cleanedTo: zero, producers: false, segments: [record] },
+      crc32c,
+    ),
   );
   const groups = [
     groupOf(listed, 7, 40, 39),

@@ -51,6 +51,16 @@ test('a sound folder has no findings, and everything in it was counted', async (
   });
 });
 
+test('a state of producers that the manifest speaks of and that is not there is damage', async (t) => {
+  const folder = smallFolder();
+  folder.files.delete(paths.producersPath(RESTING));
+  const { findings } = await verify(folder);
+  t.deepEqual(
+    findings.map(({ kind, file, what }) => [kind, file, what]),
+    [['damage', paths.producersPath(RESTING), 'snapshot of producers: it is missing']],
+  );
+});
+
 /** Bytes of each file that carry something; what is behind has no checksum. */
 function coveredBytes(folder: MemoryFolder): ReadonlyMap<string, number> {
   const endOf = ({ entry }: Placed): number => entry.position + entry.length;
@@ -153,7 +163,10 @@ test('a segment that runs ahead of its sidecar, as a kill leaves it, is sound', 
   const record = { ...writeSegment(folder, listed, false), bytes: 100_000 };
   folder.files.set(
     paths.manifestPath(LIVE),
-    encodeManifest({ partition: LIVE, begin: zero, clean: false, cleanedTo: zero, segments: [record] }, crc32c),
+    encodeManifest(
+      { partition: LIVE, begin: zero, clean: false, cleanedTo: zero, producers: false, segments: [record] },
+      crc32c,
+    ),
   );
   folder.files.delete(JOURNAL_FILE);
   t.deepEqual((await verify(folder)).findings, []);
@@ -167,7 +180,10 @@ test('a batch that was lost before is damage, and what lies in its place is not 
   const record = writeSegment(folder, [first, marked, last], false);
   folder.files.set(
     paths.manifestPath(LIVE),
-    encodeManifest({ partition: LIVE, begin: zero, clean: false, cleanedTo: zero, segments: [record] }, crc32c),
+    encodeManifest(
+      { partition: LIVE, begin: zero, clean: false, cleanedTo: zero, producers: false, segments: [record] },
+      crc32c,
+    ),
   );
   folder.files.delete(JOURNAL_FILE);
   const { findings } = await verify(folder);
@@ -251,7 +267,14 @@ test('entries that a sidecar lost and the journal still has were torn; without t
     const folder = smallFolder();
     const placed = place(LIVE, zero, [2, 1, 1]);
     const record = { ...writeSegment(folder, placed, false), entries: 1, end: id<Offset>(2) };
-    const manifest = { partition: LIVE, begin: zero, clean: false, cleanedTo: zero, segments: [record] };
+    const manifest = {
+      partition: LIVE,
+      begin: zero,
+      clean: false,
+      cleanedTo: zero,
+      producers: false,
+      segments: [record],
+    };
     folder.files.set(paths.manifestPath(LIVE), encodeManifest(manifest, crc32c));
     bytesOf(folder, paths.sidecarPath(LIVE, zero)).fill(0, 64, 128);
     if (journaled) folder.files.set(JOURNAL_FILE, groupOf(placed.slice(1), 7, 40, 39));
@@ -333,7 +356,10 @@ test('offsets that neither a segment nor the journal holds are damage', async (t
   const later = place(LIVE, zero, [1], 10_000, id<Offset>(9));
   folder.files.set(
     paths.manifestPath(LIVE),
-    encodeManifest({ partition: LIVE, begin: zero, clean: false, cleanedTo: zero, segments: [record] }, crc32c),
+    encodeManifest(
+      { partition: LIVE, begin: zero, clean: false, cleanedTo: zero, producers: false, segments: [record] },
+      crc32c,
+    ),
   );
   folder.files.set(JOURNAL_FILE, groupOf(later, 7, 40, 39));
   const { findings } = await verify(folder);
