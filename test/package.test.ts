@@ -67,6 +67,8 @@ async function runtimes(): Promise<Runtime[]> {
 interface Broker {
   readonly server: string;
   readonly child: ChildProcess;
+  /** Its exit code, heard of from the start. */
+  readonly ended: Promise<unknown>;
 }
 
 /** `callboard start` as it was installed, on free ports. */
@@ -77,17 +79,15 @@ async function startBroker(folder: string, node: string, data: string): Promise<
   const bin = join(folder, 'node_modules', 'callboard', 'bin', 'callboard.js');
   const child = spawn(node, [bin, 'start', '--json', ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
   const started = once(child.stdout, 'data');
-  const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`start ended with ${code}`)));
-  await Promise.race([started, ended]);
+  const ended = once(child, 'exit').then(([code]) => code as unknown);
+  await Promise.race([started, ended.then((code) => Promise.reject(new Error(`start ended with ${code}`)))]);
   child.stdout.resume();
-  return { server: `127.0.0.1:${port}`, child };
+  return { server: `127.0.0.1:${port}`, child, ended };
 }
 
-async function stop({ child }: Broker): Promise<unknown> {
-  if (child.exitCode !== null) return child.exitCode;
-  const exit = once(child, 'exit');
+function stop({ child, ended }: Broker): Promise<unknown> {
   child.kill('SIGTERM');
-  return (await exit)[0];
+  return ended;
 }
 
 /** The README's first block of JavaScript that imports `specifier`. */

@@ -29,6 +29,8 @@ const sizeOf = (number: number): number => (number % 30 === 29 ? 90_000 : (numbe
 class Mortal {
   readonly #settings: object;
   #child: ChildProcess | null = null;
+  /** Heard of from the start: a node that ended by itself is not waited for. */
+  #gone: Promise<unknown> = Promise.resolve();
 
   constructor(settings: object) {
     this.#settings = settings;
@@ -42,7 +44,9 @@ class Mortal {
       execArgv: [],
     });
     this.#child = child;
-    await Promise.race([once(child, 'message'), once(child, 'exit').then(() => Promise.reject(new Error('it ended')))]);
+    this.#gone = once(child, 'exit');
+    const ended = this.#gone.then(() => Promise.reject(new Error('it ended')));
+    await Promise.race([once(child, 'message'), ended]);
   }
 
   order(order: Order): void {
@@ -50,20 +54,14 @@ class Mortal {
   }
 
   async kill(): Promise<void> {
-    const child = this.#child;
+    this.#child?.kill('SIGKILL');
+    await this.#gone;
     this.#child = null;
-    if (child === null) return;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
   }
 
   async stop(): Promise<void> {
-    const child = this.#child;
-    if (child === null) return;
-    const gone = once(child, 'exit');
-    child.send('stop');
-    await gone;
+    this.#child?.send('stop');
+    await this.#gone;
     this.#child = null;
   }
 }
