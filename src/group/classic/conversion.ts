@@ -45,14 +45,15 @@ export function* downgrade(group: Group, topics: Topics): Generator<GroupRecord,
   const guests = [...group.members.values()];
   const { name, epoch } = group;
   const protocol = commonOf(guests.map(({ subscription }) => subscription));
+  // Before they are gone: with a member goes what it holds.
+  const held = guests.map(({ assigned, revoking }) => namedPlaces([...assigned, ...revoking], topics));
   for (const { id: member } of guests) yield { group: name, type: 'gone', member };
   yield { group: name, type: 'generation', generation: epoch, protocolType: CONSUMER, protocol, leader: '' };
-  for (const { id: member, subscription, assigned, revoking } of guests) {
+  for (const [index, { id: member, subscription }] of guests.entries()) {
     const { instance, client, host, sessionMs, rebalanceMs, classic } = subscription;
     const metadata = classic?.find((one) => one.name === protocol)?.metadata ?? NO_BYTES;
     const stored = { instance, client, host, sessionMs, rebalanceMs, metadata, topics: subscription.topics };
-    const places = namedPlaces([...assigned, ...revoking], topics);
-    yield { group: name, type: 'assigned', member, ...stored, assignment: NO_BYTES, places };
+    yield { group: name, type: 'assigned', member, ...stored, assignment: NO_BYTES, places: held[index] ?? [] };
   }
 }
 
