@@ -12,7 +12,8 @@ import { HOST, KAFKA_PORT } from './node.ts';
 const HEADER_BYTES = 8;
 
 export interface KafkaClientOptions {
-  readonly network: Network;
+  /** Asked for each connection: the host of the one before may have gone. */
+  readonly network: () => Network;
   readonly clock: Clock;
   /** Every frame that comes. */
   readonly heard: (frame: Uint8Array) => void;
@@ -74,7 +75,7 @@ export class KafkaClient {
         if (current()) this.#ended();
       },
     };
-    this.#options.network.connect(HOST, KAFKA_PORT, handlers, (error, socket) => {
+    this.#options.network().connect(HOST, KAFKA_PORT, handlers, (error, socket) => {
       if (!current()) socket?.destroy();
       else if (socket === undefined || error !== null) this.#ended();
       else {

@@ -40,7 +40,8 @@ export class LedgerReader extends Party {
     this.#pauseMs = pauseMs;
     this.#ledger = ledger;
     const { world, heard } = around;
-    this.#kafka = new KafkaClient({ clock: world.clock, network: world.internet.host(`${name}-kafka`), heard });
+    const network = world.internet.host(`${name}-kafka`);
+    this.#kafka = new KafkaClient({ clock: world.clock, network: () => network, heard });
     this.#cursors = ledger.places.map((place) => ({ place, position: 0, end: Number.POSITIVE_INFINITY }));
   }
 

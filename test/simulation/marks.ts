@@ -27,5 +27,9 @@ export const MARKS: readonly string[] = [
   'crash at a sync of journal',
   'clean restart that left something',
   'the process ended by itself',
+  'group: left assigning to the node',
+  'group: assigns again',
+  'group: a consumer gave up a partition for another one',
+  'group: a consumer was put out',
   'unavailable after damage to its only copy',
 ];

@@ -18,6 +18,8 @@ export interface Surroundings {
   readonly heard: (frame: Uint8Array) => void;
   /** What goes on, for people. */
   readonly trace: (line: string) => void;
+  /** It came to something that is to be met. */
+  readonly mark: (what: string) => void;
 }
 
 export const CALL_MS_MAX = 5_000;
@@ -28,15 +30,17 @@ export abstract class Party {
   readonly random: SeededRandom;
   readonly checker: Checker;
   readonly trace: (line: string) => void;
+  readonly mark: (what: string) => void;
   readonly #world: World;
   /** Told to come to an end: nothing new. */
   ending = false;
 
-  constructor(name: string, { world, checker, heard, trace }: Surroundings) {
+  constructor(name: string, { world, checker, heard, trace, mark }: Surroundings) {
     this.name = name;
     this.#world = world;
     this.checker = checker;
     this.trace = trace;
+    this.mark = mark;
     this.random = world.random.fork();
     const options: ClientOptions = {
       name,

@@ -16,7 +16,7 @@ const HOUR_MS = 3_600_000;
 const PROCESSES_MAX = 2;
 const PROGRESS_MS = 5_000;
 /** A seed takes about a second; this is a loop without end, also on a busy machine that stands still now and then. */
-const SEED_MS_MAX = 600_000;
+const SEED_MS_MAX = 240_000;
 
 /** Worlds are made and dropped by the second: with room for what is young, less of it is copied. */
 const NODE_OPTIONS = [...process.execArgv, '--max-semi-space-size=64'];

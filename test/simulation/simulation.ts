@@ -11,8 +11,10 @@ import { Admin } from './admin.ts';
 import { Checker, PlaceHistory } from './checker.ts';
 import { ClassicMember } from './classic-member.ts';
 import { SimulatedClient } from './client.ts';
+import { ConsumerMember } from './consumer-member.ts';
 import { Digest } from './digest.ts';
 import { Member } from './group.ts';
+import { KafkaMember } from './kafka-member.ts';
 import { KeyedHistory } from './keyed.ts';
 import { KeyedProducer, KeyedReader } from './keyed-parties.ts';
 import { Ledger } from './ledger.ts';
@@ -201,7 +203,7 @@ export class Simulation {
   get #surroundings(): Surroundings {
     const { world, checker } = this;
     const trace = this.#options.trace ?? ((): void => {});
-    return { world, checker, heard: (frame) => this.digest.bytes(frame), trace };
+    return { world, checker, heard: (frame) => this.digest.bytes(frame), trace, mark: (what) => this.mark(what) };
   }
 
   #setUp(): void {
@@ -255,6 +257,9 @@ export class Simulation {
       new Member('m4', around, { group: 'h', owners, places: durable }),
       new ClassicMember('c1', around, { group: 'k', owners, places: durable }),
       new ClassicMember('c2', around, { group: 'k', owners, places: durable }),
+      new ConsumerMember('n1', around, { group: 'n', owners, places: durable }),
+      new ConsumerMember('n2p', around, { group: 'n', owners, places: durable }),
+      ...this.#changing(around, owners, durable),
       new Admin('a1', around),
       new Reader('r1', around, { places, waitMs: 2_000, jump: 0 }),
       new Reader('r2', around, { places: durable, waitMs: 500, jump: 0.05 }),
@@ -271,6 +276,17 @@ export class Simulation {
         new LedgerReader('r3', around, this.#ledger, [200, 5_000]),
       );
     for (const party of this.parties) party.begin();
+  }
+
+  /** A group of both kinds, each of which is away for long: it changes over and back again and again. */
+  #changing(around: Surroundings, owners: Owners, places: readonly PlaceHistory[]): Party[] {
+    const options = { group: 'x', owners, places, awayMsMax: 60_000 };
+    return [
+      new ClassicMember('x1', around, options),
+      new ClassicMember('x2', around, options),
+      new ConsumerMember('x3', around, options),
+      new ConsumerMember('x4', around, options),
+    ];
   }
 
   /** Nobody has a transaction open any more: one reads what all of them came to. */
@@ -306,7 +322,8 @@ export class Simulation {
   /** Nothing goes wrong any more; groups settle, everybody comes to an end, and one reads it all. */
   #heal(): void {
     this.trouble.heal();
-    const members = this.parties.filter((party) => party instanceof Member || party instanceof ClassicMember);
+    const members = this.parties.filter((party) => party instanceof Member || party instanceof KafkaMember);
+    for (const member of members) if (member instanceof KafkaMember) member.stays = true;
     const unsettled = (): string[] => unsettledIn(members, this.checker.places);
     this.#until(
       () => unsettled().length === 0,
@@ -345,7 +362,7 @@ export class Simulation {
 }
 
 /** Partitions of a group's topics that no member of it holds, or more than one. */
-function unsettledIn(members: readonly (Member | ClassicMember)[], places: readonly PlaceHistory[]): string[] {
+function unsettledIn(members: readonly (Member | KafkaMember)[], places: readonly PlaceHistory[]): string[] {
   const wrong: string[] = [];
   for (const group of new Set(members.map((member) => member.group))) {
     const held = members.filter((member) => member.group === group).flatMap((member) => member.held);

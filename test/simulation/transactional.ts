@@ -50,7 +50,8 @@ export class TransactionalProducer extends Party {
     this.#ledger = ledger;
     this.#group = `group-${name}`;
     const { world, heard } = around;
-    this.#kafka = new KafkaClient({ clock: world.clock, network: world.internet.host(`${name}-kafka`), heard });
+    const network = world.internet.host(`${name}-kafka`);
+    this.#kafka = new KafkaClient({ clock: world.clock, network: () => network, heard });
   }
 
   get idle(): boolean {

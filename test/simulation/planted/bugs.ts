@@ -131,6 +131,13 @@ export const bugs: readonly PlantedBug[] = [
     why: 'a partition is given on before its owner has given it up',
   },
   {
+    name: 'what guests hold forgotten',
+    file: 'src/group/classic/conversion.ts',
+    old: 'guests.map((guest) => heldBy(barrier, guest, topics, taken))',
+    planted: 'guests.map(() => [])',
+    why: 'where the node begins to assign, it gives on what those who assigned by themselves still read',
+  },
+  {
     name: 'last stable offset too far',
     file: 'src/log/transactions.ts',
     old: 'return Math.min(first, committed) as Offset;',
