@@ -10,7 +10,7 @@ import { unreachable } from '../src/model/assert.ts';
 import { type Fault, fault } from '../src/model/faults.ts';
 import { id, type PartitionId } from '../src/model/ids.ts';
 import type { CoordinatorAnswer, CoordinatorRequest } from './coordinator/contract.ts';
-import { GroupCalls, type GroupTimes } from './coordinator/group-calls.ts';
+import { GroupCalls, type GroupRules } from './coordinator/group-calls.ts';
 import { GroupTopics } from './coordinator/topics.ts';
 import { type DirectoryAnswer, type DirectoryRequest, directoryAddress } from './directory/contract.ts';
 import type { PartitionAnswer } from './partition/contract.ts';
@@ -22,7 +22,7 @@ import type { TransactionsAnswer } from './transactions/contract.ts';
 type Wake = { readonly type: 'wake'; readonly what: 'tick' | 'expire' | 'follow' };
 type Inbox = TransactionsAnswer | CoordinatorRequest | DirectoryAnswer | StateLogMessage | Down | Drain | Wake;
 
-export interface CoordinatorInit extends GroupTimes {
+export interface CoordinatorInit extends GroupRules {
   readonly codec: StateCodec;
 }
 

@@ -6,6 +6,7 @@
 import type { Actor, Context, Down, Drain } from '../runtime/actor.ts';
 import type { Listening, ListenOptions, Socket } from '../runtime/ports.ts';
 import type { TopicDefaults } from '../src/catalog/decide.ts';
+import type { Migration } from '../src/group/groups.ts';
 import { assert } from '../src/model/assert.ts';
 import { fault } from '../src/model/faults.ts';
 import type { NetworkPlace } from '../src/model/place.ts';
@@ -41,6 +42,7 @@ export interface ListenerInit {
   readonly autoCreate: boolean;
   /** How long committed offsets are kept that nobody needs, ms. */
   readonly offsetRetentionMs: number;
+  readonly migration: Migration;
   readonly requests: RequestServices;
 }
 

@@ -187,6 +187,11 @@ export const rules = {
     whole(0, 60_000),
     500,
   ),
+  'groups.migration': setting(
+    'Which way groups may change while members are in them: upgrade, to the node assigning; downgrade, to members assigning by themselves.',
+    oneOf('bidirectional', 'upgrade', 'downgrade', 'disabled'),
+    'bidirectional',
+  ),
   'groups.offsetRetentionMs': setting(
     'Committed offsets are forgotten when their group had no members, or did not read their topic, for so long, ms.',
     whole(1_000, Number.MAX_SAFE_INTEGER),

@@ -71,6 +71,7 @@ export const compose: Compose = (init, { shards }): Composition => {
     autoCreate: settings['topics.autoCreate'],
     initialRebalanceMs: settings['groups.initialRebalanceMs'],
     offsetRetentionMs: settings['groups.offsetRetentionMs'],
+    migration: settings['groups.migration'],
     transactionMsMax: settings['transactions.timeoutMsMax'],
     transactionalIdMs: settings['transactions.idRetentionMs'],
     crc32c,

@@ -6,7 +6,7 @@ import type { Address, Context } from '../../runtime/actor.ts';
 import { beat, expel, JOIN, nudge, settle, type Who } from '../../src/group/beat.ts';
 import { expire } from '../../src/group/expiry.ts';
 import type { Group } from '../../src/group/group.ts';
-import { Groups } from '../../src/group/groups.ts';
+import { Groups, type Migration } from '../../src/group/groups.ts';
 import { commit, forgetTopics, mayAsk } from '../../src/group/offsets.ts';
 import { type PlaceKey, partitionOf, placeKey, topicOf } from '../../src/group/places.ts';
 import { wants } from '../../src/group/reconcile.ts';
@@ -39,19 +39,19 @@ import { freshUuid } from './uuid.ts';
 
 type ClassicCall = JoinGroupRequest | SyncGroupRequest | KeepAliveRequest | LeaveGroupRequest;
 
-export interface GroupTimes {
+export interface GroupRules {
   /** How long a classic group that was empty waits for more members, ms. */
   readonly initialRebalanceMs: number;
   /** How long committed offsets are kept that nobody needs, ms. */
   readonly offsetRetentionMs: number;
+  readonly migration: Migration;
 }
 
 export class GroupCalls {
   readonly #context: Context<never>;
   readonly #log: GroupLog;
   readonly #classic: ClassicCalls;
-  readonly #initialRebalanceMs: number;
-  readonly #offsetRetentionMs: number;
+  readonly #rules: GroupRules;
   readonly #guests: GuestCalls;
   readonly #administration: GroupAdministration;
   readonly #transactions: GroupTransactions;
@@ -59,17 +59,11 @@ export class GroupCalls {
   #heartbeats = new Heartbeats();
   topics = new GroupTopics([]);
 
-  constructor(
-    context: Context<never>,
-    log: StateLog<GroupRecord>,
-    nextRequest: () => number,
-    { initialRebalanceMs, offsetRetentionMs }: GroupTimes,
-  ) {
+  constructor(context: Context<never>, log: StateLog<GroupRecord>, nextRequest: () => number, rules: GroupRules) {
     this.#context = context;
     this.#log = new GroupLog(context, log);
-    this.#initialRebalanceMs = initialRebalanceMs;
-    this.#offsetRetentionMs = offsetRetentionMs;
-    this.#groups = new Groups(initialRebalanceMs);
+    this.#rules = rules;
+    this.#groups = new Groups(rules.initialRebalanceMs, rules.migration);
     this.#classic = new ClassicCalls(context, this.#log, this);
     this.#guests = new GuestCalls(context, this.#log, this);
     this.#administration = new GroupAdministration(context, this.#log, this, nextRequest);
@@ -100,7 +94,7 @@ export class GroupCalls {
   reset(): void {
     this.refuseHeld(fault('UNAVAILABLE', 'the groups are being read from their log again'));
     this.#heartbeats = new Heartbeats();
-    this.#groups = new Groups(this.#initialRebalanceMs);
+    this.#groups = new Groups(this.#rules.initialRebalanceMs, this.#rules.migration);
     this.#administration.reset();
   }
 
@@ -225,7 +219,7 @@ export class GroupCalls {
   expire(): void {
     if (this.#log.refusal !== null) return;
     for (const group of [...this.#groups.all()])
-      this.#log.carryOut(expire(this.#groups, this.topics, group, this.#context.now(), this.#offsetRetentionMs));
+      this.#log.carryOut(expire(this.#groups, this.topics, group, this.#context.now(), this.#rules.offsetRetentionMs));
   }
 
   tick(): void {

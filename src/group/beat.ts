@@ -73,14 +73,14 @@ export function* expel(groups: Groups, topics: Topics, group: Group, members: re
 
 /**
  * Makes a new target where one is due; forgets a group that nobody would miss; and leaves assigning to the members again,
- * where all who are left could do it themselves.
+ * where all who are left could do it themselves and are allowed to.
  */
 export function* settle(groups: Groups, topics: Topics, name: string): Steps {
   const group = groups.get(name);
   // Groups whose members assign by themselves have no target.
   if (group === undefined || (group.members.size === 0 && groups.barriers.occupied(name))) return null;
   if (groups.forgettable(name)) yield { group: name, type: 'deleted' };
-  else if (group.guestsOnly) yield* downgrade(group, topics);
+  else if (group.guestsOnly && groups.mayDowngrade) yield* downgrade(group, topics);
   else {
     const target = retarget(group, topics);
     if (target !== null) yield target;
@@ -131,6 +131,8 @@ function admits(groups: Groups, { group: name, member, instance }: Beat): Fault 
   const barrier = groups.barriers.occupied(name) ? groups.barriers.get(name) : undefined;
   if (barrier !== undefined && !canUpgrade(barrier))
     return fault('INCONSISTENT_PROTOCOL', `the members of ${name} assign their partitions themselves`);
+  if (barrier !== undefined && !groups.mayUpgrade)
+    return fault('INCONSISTENT_PROTOCOL', `groups.migration keeps ${name} as it is while it has members`);
   if (group === undefined && barrier === undefined && groups.full)
     return fault('INVALID_REQUEST', `there are too many groups beside ${name}; delete some`);
   const holder = instance === undefined ? undefined : group?.holder(instance);

@@ -13,6 +13,9 @@ export const TOO_HEAVY: Fault = fault(
   'members and offsets of the groups here take all the memory they may; delete groups that are not used',
 );
 
+/** Which way groups may change while members are in them. */
+export type Migration = 'bidirectional' | 'upgrade' | 'downgrade' | 'disabled';
+
 export class Groups {
   readonly #groups = new Map<string, Group>();
   #occupied = 0;
@@ -20,9 +23,22 @@ export class Groups {
   /** Memory: who waits for whom in groups whose members assign by themselves. */
   readonly barriers: Barriers;
 
+  readonly #migration: Migration;
+
   /** @param initialRebalanceMs how long a group that was empty waits for more members who assign by themselves. */
-  constructor(initialRebalanceMs = 0) {
+  constructor(initialRebalanceMs = 0, migration: Migration = 'bidirectional') {
     this.barriers = new Barriers(initialRebalanceMs);
+    this.#migration = migration;
+  }
+
+  /** Members who assign by themselves may become guests of the node. */
+  get mayUpgrade(): boolean {
+    return this.#migration === 'bidirectional' || this.#migration === 'upgrade';
+  }
+
+  /** Guests who are left alone may assign by themselves again. */
+  get mayDowngrade(): boolean {
+    return this.#migration === 'bidirectional' || this.#migration === 'downgrade';
   }
 
   get size(): number {

@@ -20,6 +20,7 @@ const init: ListenerInit = {
   defaults: { partitions: 4, settings: TOPIC_DEFAULTS },
   autoCreate: true,
   offsetRetentionMs: 604_800_000,
+  migration: 'bidirectional',
   connectionsMax: 10,
   frameBytesMax: 4 * MIB,
   frameRoomBytes: 32 * 1024,

@@ -90,6 +90,7 @@ export class ConnectionWorld {
       defaults: { partitions: 4, settings: TOPIC_DEFAULTS },
       autoCreate: true,
       offsetRetentionMs: 604_800_000,
+      migration: 'bidirectional',
       connectionsMax: options.connectionsMax ?? 100,
       frameBytesMax: 4 * MIB,
       frameRoomBytes: 64 * 1024 * 1024,

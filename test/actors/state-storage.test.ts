@@ -58,6 +58,7 @@ class Node {
         autoCreate: true,
         initialRebalanceMs: 0,
         offsetRetentionMs: 604_800_000,
+        migration: 'bidirectional',
         defaults: { partitions: 4, settings: TOPIC_DEFAULTS },
         journalFileBytes: 4 * MIB,
         journalFilesMax: 3,

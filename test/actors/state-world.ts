@@ -194,7 +194,9 @@ export class StateWorld {
       coordinator: {
         ...supervised,
         make: (context: never, key: string) =>
-          makeCoordinator(context, key, { codec, initialRebalanceMs: 500, offsetRetentionMs: RETENTION_MS }),
+          makeCoordinator(context, key, {
+            ...{ codec, initialRebalanceMs: 500, offsetRetentionMs: RETENTION_MS, migration: 'bidirectional' },
+          }),
         place: (key, shards) => Number(key) % shards,
         begins: 'demand',
         stops: 3,

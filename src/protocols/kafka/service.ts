@@ -26,6 +26,8 @@ export interface Broker {
   readonly autoCreate: boolean;
   /** How long committed offsets are kept that nobody needs, ms. */
   readonly offsetRetentionMs: number;
+  /** Which way groups may change while members are in them, in Kafka's words, which are the node's. */
+  readonly migration: string;
 }
 
 /** Who asks, and what its connection remembers. */

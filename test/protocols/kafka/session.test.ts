@@ -28,6 +28,7 @@ const session = (): KafkaSession =>
       defaults: settings,
       autoCreate: true,
       offsetRetentionMs: 60_000,
+      migration: 'bidirectional',
     },
     1 << 20,
   );

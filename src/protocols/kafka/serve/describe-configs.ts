@@ -60,9 +60,9 @@ function describeOther({ resourceType, resourceName }: Asked, broker: Broker): D
 }
 
 /** What clients and tools ask of a broker; set in the node's own file. */
-function nodeConfigs({ node, defaults, autoCreate, offsetRetentionMs }: Broker): ShownConfig[] {
+function nodeConfigs({ node, defaults, autoCreate, offsetRetentionMs, migration }: Broker): ShownConfig[] {
   const { settings, partitions } = defaults;
-  const { int, long, boolean } = configTypes;
+  const { int, long, boolean, string } = configTypes;
   const config = (name: string, value: unknown, type: number, about: string): ShownConfig => ({
     name,
     value: String(value),
@@ -78,6 +78,7 @@ function nodeConfigs({ node, defaults, autoCreate, offsetRetentionMs }: Broker):
     config('min.insync.replicas', 1, int, 'There is one node.'),
     config('auto.create.topics.enable', autoCreate, boolean, 'Create a topic when it is first used.'),
     config('offsets.retention.minutes', Math.ceil(offsetRetentionMs / 60_000), int, 'How long offsets are kept.'),
+    config('group.consumer.migration.policy', migration, string, 'Which way groups may change while they run.'),
     config('log.retention.ms', settings.retentionMs, long, 'Age at which records may go.'),
     config('log.retention.bytes', settings.retentionBytes, long, 'Size above which the oldest segments go.'),
     config('log.segment.bytes', settings.segmentBytes, int, 'Size at which a segment is closed.'),
