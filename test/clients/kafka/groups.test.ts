@@ -9,7 +9,7 @@ import { LIBRDKAFKA_MISSING, librdkafka } from './librdkafka.ts';
 import { type GroupMember, type LibrdkafkaMember, type MemberKind, memberKinds } from './members.ts';
 
 const PARTITIONS = 4;
-const LOOKS_MAX = 1_200;
+const LOOKS_MAX = 3_000;
 
 let node: TestNode;
 let client: Client;

@@ -70,20 +70,25 @@ async function committed(kafka: kafkajs.Kafka): Promise<Position> {
 interface Progress {
   /** Messages whose transactions are ended. */
   copied: number;
+  /** No further than this before the next kill: however fast the machine is, there is work left for all of them. */
+  most: number;
   done: boolean;
 }
 
+const PART = MESSAGES / (KILLS + 1);
+
 /** Kills the node once at a random moment in each of `KILLS` equal parts of the work; tells how often it did. */
 async function killAlong(node: TestNode, progress: Progress): Promise<number> {
-  const part = MESSAGES / (KILLS + 1);
   for (let kills = 0; kills < KILLS; kills++) {
-    const at = part * (kills + Math.random());
+    progress.most = PART * (kills + 2);
+    const at = PART * (kills + Math.random());
     while (!progress.done && progress.copied < at) await sleep(5);
     await sleep(Math.random() * 20);
     if (progress.done) return kills;
     await node.kill();
     await node.startAgain();
   }
+  progress.most = MESSAGES;
   return KILLS;
 }
 
@@ -110,6 +115,7 @@ async function copy(node: TestNode, progress: Progress): Promise<void> {
       const send = () =>
         transaction.send({ topic: 'to', messages: messages.map(({ value }) => ({ value: `copy of ${value}` })) });
       progress.copied = copied(at);
+      while (progress.copied >= progress.most) await sleep(5);
       if (round % 5 === 0) {
         await send();
         await transaction.abort();
@@ -144,7 +150,7 @@ test('kafkajs copies in transactions while the node is killed again and again: e
   const node = await TestNode.start({ flags: ['--log-level', 'warn'] });
   t.teardown(() => node.dispose());
   await withTopics(node);
-  const progress: Progress = { copied: 0, done: false };
+  const progress: Progress = { copied: 0, most: PART, done: false };
   const killing = killAlong(node, progress);
   for (let attempts = 0; !progress.done && attempts < 1_000; attempts++)
     await copy(node, progress).then(
