@@ -1,48 +1,9 @@
 /** What everybody may ask of a coordinator of groups, and what it answers. */
 import type { Address } from '../../runtime/actor.ts';
 import type { Fault } from '../../src/model/faults.ts';
-import type { ClassicReply, ClassicRequest } from '../../src/protocols/classic.ts';
-import type {
-  CommitInTransactionReply,
-  CommitInTransactionRequest,
-  CommitReply,
-  CommitRequest,
-  CommittedReply,
-  CommittedRequest,
-  DeleteGroupReply,
-  DeleteGroupRequest,
-  DescribeGroupReply,
-  DescribeGroupRequest,
-  GroupsReply,
-  GroupsRequest,
-  HeartbeatReply,
-  HeartbeatRequest,
-  ResetGroupReply,
-  ResetGroupRequest,
-  SettleOffsetsRequest,
-} from '../../src/protocols/groups.ts';
+import type { GroupReply, GroupRequest, SettleOffsetsRequest } from '../../src/protocols/request.ts';
 
-export type GroupRequest =
-  | ClassicRequest
-  | HeartbeatRequest
-  | CommitInTransactionRequest
-  | CommitRequest
-  | CommittedRequest
-  | GroupsRequest
-  | DescribeGroupRequest
-  | ResetGroupRequest
-  | DeleteGroupRequest;
-
-export type GroupReply =
-  | ClassicReply
-  | HeartbeatReply
-  | CommitInTransactionReply
-  | CommitReply
-  | CommittedReply
-  | GroupsReply
-  | DescribeGroupReply
-  | ResetGroupReply
-  | DeleteGroupReply;
+export type { GroupReply, GroupRequest };
 
 /** `groups` is asked of every coordinator; all else of the one that `coordinatorOf` names. Names were checked at the edge. */
 export type CoordinatorRequest = {

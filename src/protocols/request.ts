@@ -287,6 +287,29 @@ export interface RefusedReply {
   readonly fault: Fault;
 }
 
+/** What the coordinator of a group is asked. */
+export type GroupRequest =
+  | ClassicRequest
+  | HeartbeatRequest
+  | CommitInTransactionRequest
+  | CommitRequest
+  | CommittedRequest
+  | GroupsRequest
+  | DescribeGroupRequest
+  | ResetGroupRequest
+  | DeleteGroupRequest;
+
+export type GroupReply =
+  | ClassicReply
+  | HeartbeatReply
+  | CommitInTransactionReply
+  | CommitReply
+  | CommittedReply
+  | GroupsReply
+  | DescribeGroupReply
+  | ResetGroupReply
+  | DeleteGroupReply;
+
 export type Request =
   | ProduceRequest
   | FetchRequest
@@ -302,15 +325,7 @@ export type Request =
   | QuotasRequest
   | AlterQuotaRequest
   | ThrottleRequest
-  | HeartbeatRequest
-  | CommitRequest
-  | CommittedRequest
-  | GroupsRequest
-  | DescribeGroupRequest
-  | ResetGroupRequest
-  | DeleteGroupRequest
-  | ClassicRequest
-  | CommitInTransactionRequest
+  | GroupRequest
   | TransactionRequest
   | NodeRequest;
 
@@ -329,15 +344,7 @@ export type Reply =
   | QuotasReply
   | AlterQuotaReply
   | ThrottleReply
-  | HeartbeatReply
-  | CommitReply
-  | CommittedReply
-  | GroupsReply
-  | DescribeGroupReply
-  | ResetGroupReply
-  | DeleteGroupReply
-  | ClassicReply
-  | CommitInTransactionReply
+  | GroupReply
   | TransactionReply
   | NodeReply
   | RefusedReply;

@@ -53,14 +53,21 @@ export class NamedPlaces {
   }
 }
 
-interface NamedTopic {
-  readonly name: string;
-}
+type PlaceAnswer = ReturnType<NamedPlaces['add']>[number];
 
-/** Finds the topics of a request by their names, in their order. */
-export function* locateAll(topics: readonly NamedTopic[], peer: Peer): Serving<readonly Result<TopicId>[]> {
-  return yield* peer.topics.locate(
+/** Finds the partitions of a request by their names: an answer for each, in their order. */
+export function* namePlaces(
+  topics: readonly { readonly name: string; readonly partitions: readonly number[] }[],
+  peer: Peer,
+): Serving<{ readonly named: NamedPlaces; readonly answers: { name: string; partitions: PlaceAnswer[] }[] }> {
+  const found = yield* peer.topics.locate(
     topics.map(({ name }) => ({ name, id: '' })),
     false,
   );
+  const named = new NamedPlaces(peer);
+  const answers = topics.map(({ name, partitions }, index) => ({
+    name,
+    partitions: named.add(name, found[index], partitions),
+  }));
+  return { named, answers };
 }

@@ -5,7 +5,6 @@ import test from 'ava';
 import { BATCH_HEADER_BYTES } from '../../../src/model/batch.ts';
 import { BatchBuilder } from '../../../src/model/batch-builder.ts';
 import { id } from '../../../src/model/ids.ts';
-import { type RunningNode, startNode } from '../../../src/node.ts';
 import { apiVersions } from '../../../src/protocols/kafka/calls/api-versions.ts';
 import { createTopics } from '../../../src/protocols/kafka/calls/create-topics.ts';
 import { deleteRecords } from '../../../src/protocols/kafka/calls/delete-records.ts';
@@ -19,19 +18,9 @@ import { produce } from '../../../src/protocols/kafka/calls/produce.ts';
 import { errors } from '../../../src/protocols/kafka/faults.ts';
 import { NO_UUID } from '../../../src/protocols/kafka/reading.ts';
 import { append, asked, batch, fetched, fetching, newTopic, produced, told } from './asking.ts';
-import { Wire } from './wire.ts';
+import { nodeByHand } from './own-node.ts';
 
-let node: RunningNode;
-test.before(async () => {
-  node = await startNode({ engine: 'memory', 'topics.partitions': 2, 'limits.frameBytes': 4 * 1024 * 1024 });
-});
-test.after.always(() => node.stop());
-
-async function wire(t: { teardown(run: () => void): void }): Promise<Wire> {
-  const opened = await Wire.connect(node.kafka?.port ?? 0);
-  t.teardown(() => opened.end());
-  return opened;
-}
+const { wire } = nodeByHand({ 'limits.frameBytes': 4 * 1024 * 1024 });
 
 test('who asks for versions in a version that there is not learns those that there are', async (t) => {
   const client = await wire(t);

@@ -1,6 +1,5 @@
 /** The calls on groups by hand in which the node assigns (KIP-848), and of guests in them, against a node in this process. */
 import test from 'ava';
-import { type RunningNode, startNode } from '../../../src/node.ts';
 import { consumerGroupDescribe } from '../../../src/protocols/kafka/calls/consumer-group-describe.ts';
 import { consumerGroupHeartbeat } from '../../../src/protocols/kafka/calls/consumer-group-heartbeat.ts';
 import { heartbeat } from '../../../src/protocols/kafka/calls/heartbeat.ts';
@@ -14,19 +13,10 @@ import { errors } from '../../../src/protocols/kafka/faults.ts';
 import { readAssignment } from '../../../src/protocols/kafka/subscription.ts';
 import { newTopic } from './asking.ts';
 import { assigned, beating, committing, joining, member, newGroup } from './group-asking.ts';
-import { Wire } from './wire.ts';
+import { nodeByHand } from './own-node.ts';
+import type { Wire } from './wire.ts';
 
-let node: RunningNode;
-test.before(async () => {
-  node = await startNode({ engine: 'memory', 'topics.partitions': 2, 'groups.initialRebalanceMs': 0 });
-});
-test.after.always(() => node.stop());
-
-async function wire(t: { teardown(run: () => void): void }): Promise<Wire> {
-  const opened = await Wire.connect(node.kafka?.port ?? 0);
-  t.teardown(() => opened.end());
-  return opened;
-}
+const { wire } = nodeByHand({ 'groups.initialRebalanceMs': 0 });
 
 test('the node assigns: by names and by pattern, uniform and range, told in both versions', async (t) => {
   const client = await wire(t);

@@ -1,23 +1,12 @@
 /** Fetches by hand: sessions, bounds and waits, against a node in this process. */
 import test from 'ava';
-import { type RunningNode, startNode } from '../../../src/node.ts';
 import { fetch } from '../../../src/protocols/kafka/calls/fetch.ts';
 import { produce } from '../../../src/protocols/kafka/calls/produce.ts';
 import { errors } from '../../../src/protocols/kafka/faults.ts';
 import { append, batch, fetched, fetching, newName, newTopic, produced, told } from './asking.ts';
-import { Wire } from './wire.ts';
+import { nodeByHand } from './own-node.ts';
 
-let node: RunningNode;
-test.before(async () => {
-  node = await startNode({ engine: 'memory', 'topics.partitions': 2, 'limits.frameBytes': 4 * 1024 * 1024 });
-});
-test.after.always(() => node.stop());
-
-async function wire(t: { teardown(run: () => void): void }): Promise<Wire> {
-  const opened = await Wire.connect(node.kafka?.port ?? 0);
-  t.teardown(() => opened.end());
-  return opened;
-}
+const { wire } = nodeByHand({ 'limits.frameBytes': 4 * 1024 * 1024 });
 
 test('a session tells once what there is, then only what is new', async (t) => {
   const client = await wire(t);

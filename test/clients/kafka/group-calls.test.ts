@@ -1,6 +1,5 @@
 /** The calls on groups by hand: every version, errors as Kafka gives them, both kinds of groups, against a node in this process. */
 import test from 'ava';
-import { type RunningNode, startNode } from '../../../src/node.ts';
 import { deleteGroups } from '../../../src/protocols/kafka/calls/delete-groups.ts';
 import { describeGroups } from '../../../src/protocols/kafka/calls/describe-groups.ts';
 import { findCoordinator } from '../../../src/protocols/kafka/calls/find-coordinator.ts';
@@ -17,19 +16,9 @@ import { errors } from '../../../src/protocols/kafka/faults.ts';
 import { NO_UUID } from '../../../src/protocols/kafka/reading.ts';
 import { newTopic } from './asking.ts';
 import { assigned, committing, type Joining, joining, member, newGroup, subscription } from './group-asking.ts';
-import { Wire } from './wire.ts';
+import { nodeByHand } from './own-node.ts';
 
-let node: RunningNode;
-test.before(async () => {
-  node = await startNode({ engine: 'memory', 'topics.partitions': 2, 'groups.initialRebalanceMs': 0 });
-});
-test.after.always(() => node.stop());
-
-async function wire(t: { teardown(run: () => void): void }): Promise<Wire> {
-  const opened = await Wire.connect(node.kafka?.port ?? 0);
-  t.teardown(() => opened.end());
-  return opened;
-}
+const { wire } = nodeByHand({ 'groups.initialRebalanceMs': 0 });
 
 test('a member joins, is assigned, lives and leaves in every version', async (t) => {
   const client = await wire(t);

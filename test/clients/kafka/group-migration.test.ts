@@ -3,31 +3,18 @@
  * one by members that leave it to the node, and the other way round. All is read, and no partition by two at a time.
  */
 import test, { type ExecutionContext } from 'ava';
-import { CallboardError, type Client, connect, type GroupDescription } from '../../../src/edges/client/index.ts';
-import { TestNode } from '../../node/harness.ts';
+import { CallboardError, type GroupDescription } from '../../../src/edges/client/index.ts';
 import { LIBRDKAFKA_MISSING, librdkafka } from './librdkafka.ts';
 import { type GroupMember, type MemberKind, memberKinds } from './members.ts';
+import { LOOKS_MAX, nodeOfGroups, PARTITIONS } from './own-node.ts';
 
-const PARTITIONS = 4;
-/** 25 ms apart. Looks are counted, not time: a machine that stands still meanwhile is nobody's fault. */
-const LOOKS_MAX = 3_000;
-
-let node: TestNode;
-let client: Client;
-test.before(async () => {
-  node = await TestNode.start({ shards: 2, flags: ['--topics-partitions', String(PARTITIONS), '--log-level', 'warn'] });
-  client = await connect({ server: node.server });
-});
-test.after.always(async () => {
-  await client?.close();
-  await node?.dispose();
-});
+const running = nodeOfGroups();
 
 /** Writes all the time, and looks whether all of it has been read. */
 class Traffic {
   readonly #topic: string;
   readonly #sent: string[] = [];
-  readonly #producer = client.producer();
+  readonly #producer = running.client.producer();
 
   constructor(topic: string) {
     this.#topic = topic;
@@ -77,7 +64,7 @@ class Traffic {
 /** Nobody, as long as the first has not come. */
 async function membersOf(group: string): Promise<GroupDescription['members']> {
   try {
-    return (await client.admin().describeGroup(group)).members;
+    return (await running.client.admin().describeGroup(group)).members;
   } catch (error) {
     if (error instanceof CallboardError && error.code === 'UNKNOWN_GROUP') return [];
     throw error;
@@ -96,7 +83,7 @@ async function replaced(t: ExecutionContext, from: MemberKind, to: MemberKind): 
   const group = `migrated-${++groups}`;
   const traffic = new Traffic(group);
   await traffic.send();
-  const join = (kind: MemberKind): Promise<GroupMember> => kind.join(node.kafka, group, group);
+  const join = (kind: MemberKind): Promise<GroupMember> => kind.join(running.node.kafka, group, group);
   const [a, b] = [await join(from), await join(from)];
   const all = [a, b];
   await traffic.until('two of the first kind', group, all, all);
@@ -110,7 +97,7 @@ async function replaced(t: ExecutionContext, from: MemberKind, to: MemberKind): 
   await traffic.until('two of the other kind, and one', group, [b, c, d], all);
   await b.leave();
   await traffic.until('two of the other kind', group, [c, d], all);
-  t.is((await client.admin().describeGroup(group)).members.length, 2);
+  t.is((await running.client.admin().describeGroup(group)).members.length, 2);
   await traffic.end(t, all);
   await Promise.all([c.leave(), d.leave()]);
 }

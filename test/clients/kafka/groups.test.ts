@@ -7,20 +7,9 @@ import { type Client, connect } from '../../../src/edges/client/index.ts';
 import { TestNode } from '../../node/harness.ts';
 import { LIBRDKAFKA_MISSING, librdkafka } from './librdkafka.ts';
 import { type GroupMember, type LibrdkafkaMember, type MemberKind, memberKinds } from './members.ts';
+import { LOOKS_MAX, nodeOfGroups, PARTITIONS } from './own-node.ts';
 
-const PARTITIONS = 4;
-const LOOKS_MAX = 3_000;
-
-let node: TestNode;
-let client: Client;
-test.before(async () => {
-  node = await TestNode.start({ shards: 2, flags: ['--topics-partitions', String(PARTITIONS), '--log-level', 'warn'] });
-  client = await connect({ server: node.server });
-});
-test.after.always(async () => {
-  await client?.close();
-  await node?.dispose();
-});
+const running = nodeOfGroups();
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   // Looks are counted, not time: a machine that stands still meanwhile is nobody's fault.
@@ -70,25 +59,25 @@ function fresh(): { readonly group: string; readonly topic: string } {
 async function comeAndGo(t: ExecutionContext, kind: MemberKind): Promise<void> {
   const { topic } = fresh();
   const group = topic;
-  const values = await send(client, topic, 'first');
-  const first = await kind.join(node.kafka, group, topic);
+  const values = await send(running.client, topic, 'first');
+  const first = await kind.join(running.node.kafka, group, topic);
   await until('the first reads all', readAll([first], values));
-  const second = await kind.join(node.kafka, group, topic);
+  const second = await kind.join(running.node.kafka, group, topic);
   await until('both have a share', shared([first, second]));
-  values.push(...(await send(client, topic, 'second')));
+  values.push(...(await send(running.client, topic, 'second')));
   await until('both read all', readAll([first, second], values));
   await first.leave();
   await until('the second has all', shared([second]));
-  values.push(...(await send(client, topic, 'third')));
+  values.push(...(await send(running.client, topic, 'third')));
   await until('all is read', readAll([first, second], values));
   await second.leave();
-  t.true(await committedAll(client, group, values.length)(), 'what was read was committed at the end');
-  const third = await kind.join(node.kafka, group, topic);
-  const more = await send(client, topic, 'fourth');
+  t.true(await committedAll(running.client, group, values.length)(), 'what was read was committed at the end');
+  const third = await kind.join(running.node.kafka, group, topic);
+  const more = await send(running.client, topic, 'fourth');
   await until('the third goes on', readAll([third], more));
   t.deepEqual([...third.read].sort(), [...more].sort(), 'and reads nothing again');
   await third.leave();
-  await client.admin().deleteGroup(group);
+  await running.client.admin().deleteGroup(group);
 }
 
 for (const kind of memberKinds)
@@ -97,14 +86,16 @@ for (const kind of memberKinds)
 for (const kind of memberKinds.filter((each) => each.static))
   test(`${kind.name}: a static member comes back to its partitions, and nobody else notices`, async (t) => {
     const { group, topic } = fresh();
-    const values = await send(client, topic, 'first');
-    const [first, second] = await Promise.all(['a', 'b'].map((name) => kind.join(node.kafka, group, topic, name)));
+    const values = await send(running.client, topic, 'first');
+    const [first, second] = await Promise.all(
+      ['a', 'b'].map((name) => kind.join(running.node.kafka, group, topic, name)),
+    );
     if (first === undefined || second === undefined) return t.fail();
     await until('both have a share', shared([first, second]));
     await until('both read all', readAll([first, second], values));
     const before = [...second.partitions];
     await second.leave();
-    const again = await kind.join(node.kafka, group, topic, 'b');
+    const again = await kind.join(running.node.kafka, group, topic, 'b');
     await until('it has its partitions again', shared([first, again]));
     t.deepEqual([...again.partitions], before);
     await first.leave();
@@ -115,13 +106,13 @@ for (const kind of memberKinds.filter((each) => each.static))
 for (const kind of memberKinds.filter((each) => each.static && !each.name.endsWith('consumer')))
   test(`${kind.name}: what a member had that was killed goes to the others`, async (t) => {
     const { group, topic } = fresh();
-    const first = (await kind.join(node.kafka, group, topic)) as LibrdkafkaMember;
-    const second = await kind.join(node.kafka, group, topic);
-    await send(client, topic, 'first');
+    const first = (await kind.join(running.node.kafka, group, topic)) as LibrdkafkaMember;
+    const second = await kind.join(running.node.kafka, group, topic);
+    await send(running.client, topic, 'first');
     await until('both have a share', shared([first, second]));
     await first.crash();
     await until('the second has all', shared([second]));
-    const values = await send(client, topic, 'second');
+    const values = await send(running.client, topic, 'second');
     await until('it reads all', readAll([second], values));
     await second.leave();
     t.pass();

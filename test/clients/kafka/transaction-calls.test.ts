@@ -4,7 +4,6 @@ import test from 'ava';
 import { connect } from '../../../src/edges/client/index.ts';
 import { batchesIn, readBaseOffset, TRANSACTIONAL_FLAG } from '../../../src/model/batch.ts';
 import { writeInt16, writeInt32 } from '../../../src/model/bytes.ts';
-import { type RunningNode, startNode } from '../../../src/node.ts';
 import { addOffsetsToTxn } from '../../../src/protocols/kafka/calls/add-offsets-to-txn.ts';
 import { addPartitionsToTxn } from '../../../src/protocols/kafka/calls/add-partitions-to-txn.ts';
 import { apiVersions } from '../../../src/protocols/kafka/calls/api-versions.ts';
@@ -23,19 +22,11 @@ import { writeTxnMarkers } from '../../../src/protocols/kafka/calls/write-txn-ma
 import { errors } from '../../../src/protocols/kafka/faults.ts';
 import { NO_UUID } from '../../../src/protocols/kafka/reading.ts';
 import { batch, fetching, newTopic, produced } from './asking.ts';
-import { Wire } from './wire.ts';
+import { nodeByHand } from './own-node.ts';
+import type { Wire } from './wire.ts';
 
-let node: RunningNode;
-test.before(async () => {
-  node = await startNode({ engine: 'memory', 'topics.partitions': 2 });
-});
-test.after.always(() => node.stop());
-
-async function wire(t: { teardown(run: () => void): void }): Promise<Wire> {
-  const opened = await Wire.connect(node.kafka?.port ?? 0);
-  t.teardown(() => opened.end());
-  return opened;
-}
+const own = nodeByHand();
+const { wire } = own;
 
 /** Not in the same millisecond as those before. */
 async function laterWire(t: Parameters<typeof wire>[0]): Promise<Wire> {
@@ -118,7 +109,7 @@ test('transactions are listed among the features, and their coordinator is this 
     t.is(answer?.supportedFeatures[0]?.minVersion, version === 3 ? 1 : 0);
   }
   const found = await client.ask(findCoordinator, 4, { keyType: 1, coordinatorKeys: ['any id'] });
-  t.like(found?.coordinators[0], { errorCode: errors.NONE, port: node.kafka?.port });
+  t.like(found?.coordinators[0], { errorCode: errors.NONE, port: own.node.kafka?.port });
 });
 
 test('with the first protocol partitions join before they are written to, in every version', async (t) => {
@@ -223,7 +214,7 @@ test('readers of committed records see none that are open or taken back, with Ka
   });
   t.deepEqual(await read(client, topic, 0), { offsets: [0, 1, 2, 3, 4, 5, 6, 7], stable: 6, end: 8, aborted: null });
   t.deepEqual([await latest(client, topic, 0), await latest(client, topic, 1)], [8, 6]);
-  const native = await connect({ server: node.native });
+  const native = await connect({ server: own.node.native });
   const reader = native.reader({ topic });
   const messages = await reader.poll({ waitMs: 1_000 });
   t.deepEqual(

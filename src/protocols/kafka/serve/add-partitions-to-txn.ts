@@ -7,7 +7,7 @@ import { ask, type Serving } from '../asking.ts';
 import { type AddPartitionsToTxnRequest, addPartitionsToTxn } from '../calls/add-partitions-to-txn.ts';
 import { errors } from '../faults.ts';
 import { type Peer, service } from '../service.ts';
-import { locateAll, NamedPlaces } from '../transactional.ts';
+import { namePlaces } from '../transactional.ts';
 
 const BATCHED_SINCE = 4;
 const FENCED_SINCE = 2;
@@ -40,12 +40,7 @@ function single(request: AddPartitionsToTxnRequest): Transaction {
 
 function* join(one: Transaction, peer: Peer, version: number): Serving<TopicResults> {
   const { transactionalId: transaction, producerId: producer, producerEpoch: epoch, verifyOnly: verify, topics } = one;
-  const found = yield* locateAll(topics, peer);
-  const named = new NamedPlaces(peer);
-  const answers = topics.map(({ name, partitions }, index) => ({
-    name,
-    partitions: named.add(name, found[index], partitions),
-  }));
+  const { named, answers } = yield* namePlaces(topics, peer);
   const all = answers.flatMap(({ partitions }) => partitions);
   const isLost = all.some(({ errorCode }) => errorCode !== errors.NONE);
   if (!isLost && all.length > 0) {

@@ -3,18 +3,14 @@
 import { ask } from '../asking.ts';
 import { describeProducers } from '../calls/describe-producers.ts';
 import { service } from '../service.ts';
-import { locateAll, NamedPlaces } from '../transactional.ts';
+import { namePlaces } from '../transactional.ts';
 
 /** There has been one coordinator of every transaction. */
 const COORDINATOR_EPOCH = 0;
 
 export const serveDescribeProducers = service(describeProducers, function* ({ topics }, peer) {
-  const found = yield* locateAll(topics, peer);
-  const named = new NamedPlaces(peer);
-  const answers = topics.map(({ name, partitionIndexes }, index) => ({
-    name,
-    partitions: named.add(name, found[index], partitionIndexes),
-  }));
+  const asked = topics.map(({ name, partitionIndexes: partitions }) => ({ name, partitions }));
+  const { named, answers } = yield* namePlaces(asked, peer);
   const { places } = named;
   const described = yield* ask<'describeProducers'>({ call: 'describeProducers', places });
   named.settle((index) => {

@@ -3,7 +3,7 @@
 import { ask } from '../asking.ts';
 import { writeTxnMarkers } from '../calls/write-txn-markers.ts';
 import { service } from '../service.ts';
-import { locateAll, NamedPlaces } from '../transactional.ts';
+import { namePlaces } from '../transactional.ts';
 
 export const serveWriteTxnMarkers = service(writeTxnMarkers, function* (request, peer) {
   const markers = [];
@@ -14,12 +14,8 @@ export const serveWriteTxnMarkers = service(writeTxnMarkers, function* (request,
     topics,
     coordinatorEpoch,
   } of request.markers) {
-    const found = yield* locateAll(topics, peer);
-    const named = new NamedPlaces(peer);
-    const answers = topics.map(({ name, partitionIndexes }, index) => ({
-      name,
-      partitions: named.add(name, found[index], partitionIndexes),
-    }));
+    const inTopics = topics.map(({ name, partitionIndexes: partitions }) => ({ name, partitions }));
+    const { named, answers } = yield* namePlaces(inTopics, peer);
     const { places } = named;
     if (places.length > 0) {
       const asked = { call: 'markTransaction', producer, epoch, commit, coordinatorEpoch, places } as const;
