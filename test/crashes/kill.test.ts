@@ -104,6 +104,13 @@ test(`nothing that was acknowledged is lost over ${KILLS} kills`, async (t) => {
   const topic = await client.admin().createTopic('flow', { partitions: PARTITIONS, settings: { segmentBytes: MIB } });
   const flowing = flow(client, 'flow', PARTITIONS, sizeOf);
   const committing = commits(link, topic.id);
+  t.teardown(async () => {
+    // What goes on after the test has failed would keep the process, and nobody would hear why for long.
+    const ended = Promise.allSettled([flowing.stop(), committing.stop()]);
+    link.close();
+    await client.close();
+    await ended;
+  });
   let deaths = 0;
   for (let kill = 0; kill < KILLS; kill++) {
     await untilGrown(flowing, 20);

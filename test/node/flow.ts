@@ -20,7 +20,7 @@ export function flow(
   partitions: number,
   bytes: (number: number) => number = () => 0,
 ): Flow {
-  const producer = client.producer({ lingerMs: 1, deliveryTimeoutMs: 60_000 });
+  const producer = client.producer({ lingerMs: 1, deliveryTimeoutMs: 240_000 });
   const acked = new Map<string, string>();
   const failures: Error[] = [];
   let stopping = false;
