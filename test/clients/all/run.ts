@@ -40,6 +40,7 @@ interface Played {
   readonly client: string;
   readonly scenario: string;
   readonly mark: 'yes' | 'none' | 'FAILED';
+  /** Why it was not so, or what is to be known of how it was. */
   readonly why: string;
 }
 
@@ -59,8 +60,10 @@ async function play(node: TestNode, client: Client, scenario: Scenario): Promise
     return { client: client.name, scenario: scenario.name, mark, why };
   };
   try {
-    await scenario.play({ node, start, client, topic: `clients-${topics++}` });
-    return done('yes');
+    const remarks: string[] = [];
+    const remark = (words: string): void => void remarks.push(words);
+    await scenario.play({ node, start, client, remark, topic: `clients-${topics++}` });
+    return done('yes', remarks.join(', '));
   } catch (error) {
     if (error instanceof Unsupported) return done('none', error.message);
     return done('FAILED', error instanceof Error ? error.message : String(error));
@@ -72,8 +75,10 @@ async function play(node: TestNode, client: Client, scenario: Scenario): Promise
 
 function tableOf(clients: readonly Client[], played: readonly Played[]): string {
   const names = [...new Set(played.map(({ scenario }) => scenario))];
-  const cell = (name: string, client: Client): string =>
-    played.find((one) => one.scenario === name && one.client === client.name)?.mark ?? '';
+  const cell = (name: string, client: Client): string => {
+    const one = played.find(({ scenario, client: player }) => scenario === name && player === client.name);
+    return one?.mark === 'yes' && one.why !== '' ? `yes, ${one.why}` : (one?.mark ?? '');
+  };
   const rows = [
     ['', ...clients.map(({ name }) => name)],
     ['---', ...clients.map(() => '---')],

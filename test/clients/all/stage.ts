@@ -8,6 +8,8 @@ export interface Stage {
   readonly client: Client;
   /** A driver of the client, ended with the scenario. */
   start(client?: Client, broker?: string): Driver;
+  /** What is to be known of how it came out; stands in the table. */
+  remark(words: string): void;
   /** A name that nobody else has. */
   readonly topic: string;
 }
