@@ -2,6 +2,8 @@
 import { failed, ok, type Result } from '../../model/faults.ts';
 
 export const CLIENT = 'client-id';
+/** Those that Kafka knows; of the others nobody here has a quota. */
+export const ENTITY_TYPES: ReadonlySet<string> = new Set([CLIENT, 'user', 'ip']);
 
 export interface Entity {
   readonly entityType: string;

@@ -4,7 +4,7 @@
 export const LEADER_EPOCH = 0;
 
 /** Kafka's numbers for what has settings. */
-export const resourceTypes = { topic: 2, node: 4 } as const;
+export const resourceTypes = { topic: 2, node: 4, group: 32 } as const;
 
 const operations = {
   read: 3,

@@ -64,6 +64,9 @@ test.serial('quotas are told as they were set, by id, the default one, and all',
   t.deepEqual(await described([{ entityType: 'client-id', matchType: 1, match: null }]), [all]);
   t.deepEqual(await described([{ entityType: 'client-id', matchType: 2, match: null }], true), [ours, all]);
   t.deepEqual(await described([{ entityType: 'user', matchType: 2, match: null }]), []);
+  const strange = [{ entityType: 'strange', matchType: 2, match: null }];
+  const answer = await client.ask(describeClientQuotas, 1, { components: strange, strict: false });
+  t.is(answer?.errorCode, errors.UNSUPPORTED_VERSION);
   t.is(await alter('__proto__', 'producer_byte_rate', null), errors.NONE);
   t.is(await alter('__proto__', 'consumer_byte_rate', null), errors.NONE);
   t.is(await alter('__proto__', 'request_percentage', null), errors.NONE);

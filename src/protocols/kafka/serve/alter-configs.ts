@@ -1,11 +1,16 @@
-/** AlterConfigs and IncrementalAlterConfigs: settings of topics, all at once or one by one. The node's own are in its file. */
-import type { Fault, Result } from '../../../model/faults.ts';
+/**
+ * AlterConfigs and IncrementalAlterConfigs: settings of topics, all at once or one by one. Those of groups have one value
+ * each; the node's own are in its file.
+ */
+import { type Fault, failed, ok, type Result } from '../../../model/faults.ts';
 import type { TopicSettings } from '../../../model/topic.ts';
 import { resultOf, type Serving } from '../asking.ts';
 import { alterConfigs } from '../calls/alter-configs.ts';
-import { incrementalAlterConfigs } from '../calls/incremental-alter-configs.ts';
+import { type IncrementalAlterConfigsRequest, incrementalAlterConfigs } from '../calls/incremental-alter-configs.ts';
 import { configNames, type Given, settingsOf } from '../configs.ts';
 import { errorOf, errors } from '../faults.ts';
+import { judgeGroupConfigs } from '../group-configs.ts';
+import { checkGroup } from '../group-names.ts';
 import { lookUp } from '../look-up.ts';
 import { type Peer, service } from '../service.ts';
 import { resourceTypes } from '../standing.ts';
@@ -13,14 +18,18 @@ import { resourceTypes } from '../standing.ts';
 /** How one value of IncrementalAlterConfigs changes what is there. */
 const SET = 0;
 const DELETE = 1;
+const APPEND = 2;
+const SUBTRACT = 3;
+/** The one setting that is a list. */
+const LIST = 'cleanup.policy';
 /** Stays as a topic was created. */
 const ENGINE = 'callboard.engine';
 
 interface Change {
   readonly resourceType: number;
   readonly resourceName: string;
-  /** A message: it can't be carried out. */
-  readonly given: readonly Given[] | string;
+  /** A fault: it can't be carried out. */
+  readonly given: Result<readonly Given[]>;
 }
 interface Answer {
   readonly resourceType: number;
@@ -32,8 +41,10 @@ interface Answer {
 export const serveAlterConfigs = service(alterConfigs, function* ({ resources, validateOnly }, peer) {
   const changes = resources.map(({ resourceType, resourceName, configs }) => {
     const named = new Set(configs.map(({ name }) => name));
-    const others = configNames.filter((name) => !named.has(name) && name !== ENGINE);
-    return { resourceType, resourceName, given: [...configs, ...others.map((name) => ({ name, value: null }))] };
+    const isTopic = resourceType === resourceTypes.topic;
+    const others = configNames.filter((name) => isTopic && !named.has(name) && name !== ENGINE);
+    const given = [...configs, ...others.map((name) => ({ name, value: null }))];
+    return { resourceType, resourceName, given: checkOnce(configs) ?? ok(given) };
   });
   return { responses: yield* alter(changes, validateOnly, peer) };
 });
@@ -41,17 +52,54 @@ export const serveAlterConfigs = service(alterConfigs, function* ({ resources, v
 export const serveIncrementalAlterConfigs = service(
   incrementalAlterConfigs,
   function* ({ resources, validateOnly }, peer) {
+    const lists = yield* listsOf(resources);
     const changes = resources.map(({ resourceType, resourceName, configs }): Change => {
-      const list = configs.find(({ configOperation }) => configOperation !== SET && configOperation !== DELETE);
-      const given = configs.map(({ name, configOperation, value }) => ({
-        name,
-        value: configOperation === DELETE ? null : (value ?? ''),
-      }));
-      return { resourceType, resourceName, given: list === undefined ? given : `${list.name} is no list to add to` };
+      const given: Given[] = [];
+      let wrong = checkOnce(configs);
+      for (const one of configs) {
+        const value = valueGiven(one, lists.get(resourceName) ?? []);
+        if (value.ok) given.push({ name: one.name, value: value.value });
+        else wrong ??= value;
+      }
+      return { resourceType, resourceName, given: wrong ?? ok(given) };
     });
     return { responses: yield* alter(changes, validateOnly, peer) };
   },
 );
+
+type Operation = IncrementalAlterConfigsRequest['resources'][number]['configs'][number];
+type Failure = ReturnType<typeof failed>;
+
+function checkOnce(configs: readonly { readonly name: string }[]): Failure | null {
+  const isTwice = new Set(configs.map(({ name }) => name)).size < configs.length;
+  return isTwice ? failed('INVALID_REQUEST', 'a setting stands in a request once') : null;
+}
+
+/** Values of lists that are to be added to, or taken from, as they are now. */
+function* listsOf(
+  resources: IncrementalAlterConfigsRequest['resources'],
+): Serving<ReadonlyMap<string, readonly string[]>> {
+  const changed = ({ name, configOperation }: Operation): boolean =>
+    name === LIST && (configOperation === APPEND || configOperation === SUBTRACT);
+  const names = resources.flatMap(({ resourceName, configs }) => (configs.some(changed) ? [resourceName] : []));
+  const found = names.length === 0 ? [] : yield* lookUp(names, false);
+  return new Map(
+    found.flatMap((topic) => (topic.ok ? [[topic.value.name, topic.value.settings.cleanup.split(',')]] : [])),
+  );
+}
+
+/** Null: its default. */
+function valueGiven({ name, configOperation, value }: Operation, list: readonly string[]): Result<string | null> {
+  if (configOperation === DELETE) return ok(null);
+  if (value === null) return failed('INVALID_REQUEST', `${name} has no value`);
+  if (configOperation === SET) return ok(value);
+  if (configOperation !== APPEND && configOperation !== SUBTRACT)
+    return failed('INVALID_REQUEST', `${name}: there is no operation ${configOperation}`);
+  if (name !== LIST) return failed('INVALID_SETTING', `${name} is no list to add to or to take from`);
+  const named = value.split(',').map((one) => one.trim());
+  const left = list.filter((one) => !named.includes(one));
+  return ok((configOperation === APPEND ? [...left, ...named] : left).join(','));
+}
 
 function* alter(changes: readonly Change[], validateOnly: boolean, peer: Peer): Serving<readonly Answer[]> {
   const planned = changes.map((change) => plan(change, peer));
@@ -70,15 +118,23 @@ function* alter(changes: readonly Change[], validateOnly: boolean, peer: Peer): 
 }
 
 function plan(change: Change, { broker }: Peer): Partial<TopicSettings> | Answer {
-  if (change.resourceType !== resourceTypes.topic)
+  const { resourceType, resourceName, given } = change;
+  const refused = ({ code, message }: Fault): Answer => answer(change, errorOf(code), message);
+  if (resourceType !== resourceTypes.topic && resourceType !== resourceTypes.group)
     return answer(
       change,
       errors.INVALID_REQUEST,
-      'only topics can be altered; settings of the node are in its own file',
+      'topics and groups can be altered; settings of the node are in its own file',
     );
-  if (typeof change.given === 'string') return answer(change, errors.INVALID_CONFIG, change.given);
-  const settings = settingsOf(change.given, broker.defaults.settings);
-  return settings.ok ? settings.value : answer(change, errors.INVALID_CONFIG, settings.fault.message);
+  if (!given.ok) return refused(given.fault);
+  if (resourceType === resourceTypes.topic) {
+    const settings = settingsOf(given.value, broker.defaults.settings);
+    return settings.ok ? settings.value : refused(settings.fault);
+  }
+  const wrong = checkGroup(resourceName);
+  if (wrong !== null) return answer(change, errors.INVALID_REQUEST, wrong.message);
+  const judged = judgeGroupConfigs(given.value);
+  return judged.ok ? answer(change, errors.NONE, null) : refused(judged.fault);
 }
 
 interface Sound {

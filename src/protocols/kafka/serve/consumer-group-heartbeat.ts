@@ -13,12 +13,10 @@ import {
   consumerGroupHeartbeat,
 } from '../calls/consumer-group-heartbeat.ts';
 import { coordinatorErrorOf, errors } from '../faults.ts';
+import { HEARTBEAT_MS, SESSION_MS } from '../group-configs.ts';
 import { checkGroup, named } from '../group-names.ts';
 import { type Peer, service } from '../service.ts';
 
-/** As Kafka's, ms. */
-const HEARTBEAT_MS = 5_000;
-const SESSION_MS = 45_000;
 /** What the group machine takes, ms; clients that may take for ever say so with the largest number there is. */
 const REBALANCE_MS = { least: 1_000, most: 3_600_000 };
 

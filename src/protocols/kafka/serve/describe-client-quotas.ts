@@ -3,7 +3,7 @@ import type { Quota } from '../../../model/quota.ts';
 import { ask } from '../asking.ts';
 import { type DescribeClientQuotasRequest, describeClientQuotas } from '../calls/describe-client-quotas.ts';
 import { errorOf, errors } from '../faults.ts';
-import { CLIENT, quotaKeys } from '../quota-entities.ts';
+import { CLIENT, ENTITY_TYPES, quotaKeys } from '../quota-entities.ts';
 import { service } from '../service.ts';
 
 /** How a component is to match. */
@@ -14,6 +14,9 @@ const ANY = 2;
 export const serveDescribeClientQuotas = service(describeClientQuotas, function* (request) {
   const wrong = judge(request);
   if (wrong !== null) return { errorCode: errors.INVALID_REQUEST, errorMessage: wrong, entries: null };
+  const unknown = request.components.find(({ entityType }) => !ENTITY_TYPES.has(entityType));
+  if (unknown !== undefined)
+    return { errorCode: errors.UNSUPPORTED_VERSION, errorMessage: 'there is no such type of entity', entries: null };
   const told = yield* ask<'quotas'>({ call: 'quotas' });
   if (!told.ok) return { errorCode: errorOf(told.fault.code), errorMessage: told.fault.message, entries: null };
   const entries = told.value.quotas.filter((quota) => matches(quota, request)).map(entryOf);

@@ -1,4 +1,4 @@
-/** DescribeConfigs: settings of topics and of the node, by Kafka's names. */
+/** DescribeConfigs: settings of topics, of groups and of the node, by Kafka's names. */
 
 import type { Serving } from '../asking.ts';
 import {
@@ -8,6 +8,8 @@ import {
 } from '../calls/describe-configs.ts';
 import { configSources, configTypes, type ShownConfig, showConfigs } from '../configs.ts';
 import { errorOf, errors } from '../faults.ts';
+import { showGroupConfigs } from '../group-configs.ts';
+import { checkGroup } from '../group-names.ts';
 import { lookUp } from '../look-up.ts';
 import { type Broker, type Peer, service } from '../service.ts';
 import { resourceTypes } from '../standing.ts';
@@ -52,6 +54,11 @@ function* describeTopics(asked: readonly Asked[], { broker }: Peer): Serving<Rea
 }
 
 function describeOther({ resourceType, resourceName }: Asked, broker: Broker): Described {
+  if (resourceType === resourceTypes.group) {
+    const wrong = checkGroup(resourceName);
+    if (wrong !== null) return refused(errors.INVALID_REQUEST, wrong.message);
+    return { errorCode: errors.NONE, errorMessage: null, configs: showGroupConfigs(), readOnly: true };
+  }
   if (resourceType !== resourceTypes.node)
     return refused(errors.INVALID_REQUEST, `resources of type ${resourceType} have no settings here`);
   if (resourceName !== '' && resourceName !== String(broker.node))
