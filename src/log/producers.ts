@@ -17,6 +17,7 @@ import {
   readBaseOffset,
   readBaseSequence,
   readLastOffsetDelta,
+  readMaxTimestamp,
   readNextOffset,
   readProducerEpoch,
   readProducerId,
@@ -24,7 +25,7 @@ import {
 } from '../model/batch.ts';
 import { isControl, isTransactional, readMarker } from '../model/control.ts';
 import { type Fault, failed, fault, ok, type Result } from '../model/faults.ts';
-import type { Offset } from '../model/ids.ts';
+import { id, type Offset } from '../model/ids.ts';
 import { PRODUCER_BATCHES_KEPT, PRODUCERS_PER_PARTITION_MAX, REQUESTS_IN_FLIGHT_MAX } from '../model/limits.ts';
 import { PartitionTransactions, type TransactionsSnapshot } from './transactions.ts';
 
@@ -36,7 +37,7 @@ export type Verdict =
   | { readonly kind: 'duplicate'; readonly baseOffset: Offset; readonly nextOffset: Offset }
   | { readonly kind: 'fault'; readonly fault: Fault };
 
-/** Plain values, for any codec: `[producer id, [epoch, first sequence, last sequence, base offset, next offset]...]`. */
+/** Plain values, for any codec: `[producer id, [epoch, first sequence, last sequence, base offset, next offset, timestamp]...]`. */
 export interface ProducersSnapshot extends TransactionsSnapshot {
   /** All batches below it are in the snapshot. */
   readonly upTo: number;
@@ -50,6 +51,7 @@ type SnapshotBatch = readonly [
   lastSequence: number,
   baseOffset: number,
   nextOffset: number,
+  timestamp: number,
 ];
 
 interface Batch {
@@ -58,12 +60,15 @@ interface Batch {
   readonly lastSequence: number;
   readonly baseOffset: Offset;
   readonly nextOffset: Offset;
+  /** Of its newest record, ms since 1970; -1: none was given. */
+  readonly timestamp: number;
 }
 
 /** Of one producer: more than its connection may have in flight, so that only a replay gets there. */
 const SPECULATIVE_BATCHES_MAX = REQUESTS_IN_FLIGHT_MAX + PRODUCER_BATCHES_KEPT;
 
-const NO_SEQUENCE = -1;
+/** Of sequences and timestamps that there are none of. */
+const NONE = -1;
 const ACCEPT: Verdict = { kind: 'accept' };
 const BEGIN: Verdict = { kind: 'begin' };
 
@@ -161,10 +166,10 @@ export class Producers {
   }
 
   /** All that are known, for people. */
-  report(): { producer: number; epoch: number; lastSequence: number; openSince: number }[] {
+  report(): { producer: number; epoch: number; lastSequence: number; lastTimestamp: number; openSince: number }[] {
     return [...this.#producers].map(([producer, batches]) => {
-      const { epoch = 0, lastSequence: last = NO_SEQUENCE } = batches.at(-1) ?? {};
-      return { producer, epoch, lastSequence: last, openSince: this.#transactions.firstOf(producer) };
+      const { epoch = 0, lastSequence: last = NONE, timestamp: lastTimestamp = NONE } = batches.at(-1) ?? {};
+      return { producer, epoch, lastSequence: last, lastTimestamp, openSince: this.#transactions.firstOf(producer) };
     });
   }
 
@@ -285,6 +290,7 @@ function batchOf(header: Uint8Array, at: number): Batch {
     lastSequence: lastSequence(first, readLastOffsetDelta(header, at)),
     baseOffset: readBaseOffset(header, at),
     nextOffset: readNextOffset(header, at),
+    timestamp: readMaxTimestamp(header, at),
   };
 }
 
@@ -294,21 +300,25 @@ function markerOf(header: Uint8Array, at: number, before: Batch | undefined): Ba
   const goesOn = before !== undefined && before.epoch === epoch;
   return {
     epoch,
-    firstSequence: NO_SEQUENCE,
-    lastSequence: goesOn ? before.lastSequence : NO_SEQUENCE,
+    firstSequence: NONE,
+    lastSequence: goesOn ? before.lastSequence : NONE,
     baseOffset: readBaseOffset(header, at),
     nextOffset: readNextOffset(header, at),
+    timestamp: readMaxTimestamp(header, at),
   };
 }
 
 function toPlain(batch: Batch): SnapshotBatch {
-  return [batch.epoch, batch.firstSequence, batch.lastSequence, batch.baseOffset, batch.nextOffset];
+  const { epoch, firstSequence, lastSequence: last, baseOffset, nextOffset, timestamp } = batch;
+  return [epoch, firstSequence, last, baseOffset, nextOffset, timestamp];
 }
 
 function fromPlain(plain: unknown): Batch | null {
   const isField = (field: unknown, index: number): boolean =>
-    isCount(field) || (field === NO_SEQUENCE && (index === 1 || index === 2));
-  if (!Array.isArray(plain) || plain.length !== 5 || !plain.every(isField)) return null;
-  const [epoch, firstSequence, last, baseOffset, nextOffset] = plain as [number, number, number, Offset, Offset];
-  return baseOffset < nextOffset ? { epoch, firstSequence, lastSequence: last, baseOffset, nextOffset } : null;
+    isCount(field) || (field === NONE && (index === 1 || index === 2 || index === 5));
+  if (!Array.isArray(plain) || plain.length !== 6 || !plain.every(isField)) return null;
+  const [epoch, firstSequence, lastSequence, baseOffset, nextOffset, timestamp] = plain as [...SnapshotBatch];
+  if (baseOffset >= nextOffset) return null;
+  const place = { baseOffset: id<Offset>(baseOffset), nextOffset: id<Offset>(nextOffset) };
+  return { epoch, firstSequence, lastSequence, ...place, timestamp };
 }

@@ -102,6 +102,8 @@ export interface DescribeProducersRequest {
 export interface ProducerReport extends Writer {
   /** -1: none since its last transaction began with a new epoch. */
   readonly lastSequence: number;
+  /** Of the newest record of its last batch or marker, ms since 1970; -1: none was given. */
+  readonly lastTimestamp: number;
   /** First offset of the transaction that it has open here; -1: none. */
   readonly openSince: number;
 }

@@ -20,11 +20,11 @@ export const serveDescribeProducers = service(describeProducers, function* ({ to
   const answerOf = ({ partition: partitionIndex, errorCode, at }: (typeof answers)[number]['partitions'][number]) => {
     const part = described.ok ? described.value.parts[at] : undefined;
     const producers = part !== undefined && 'producers' in part ? part.producers : [];
-    const activeProducers = producers.map(({ producer, epoch, lastSequence, openSince }) => ({
+    const activeProducers = producers.map(({ producer, epoch, lastSequence, lastTimestamp, openSince }) => ({
       producerId: producer,
       producerEpoch: epoch,
       lastSequence,
-      lastTimestamp: -1,
+      lastTimestamp,
       coordinatorEpoch: openSince < 0 ? -1 : COORDINATOR_EPOCH,
       currentTxnStartOffset: openSince,
     }));
