@@ -261,15 +261,15 @@ export class PartitionAppends {
     const { durability, flushIntervalMs } = this.#log.settings;
     const body = isDirect ? null : chunk.batchAt(index);
     const isPromised = durability === 'fsync' || (body !== null && isControl(body));
-    const common = {
-      type: 'store' as const,
-      partition: this.#log.partition,
-      era: this.#log.era,
-      entry: chunk.entryBytes(index),
-      flushIntervalMs: isPromised ? 0 : flushIntervalMs,
-    };
+    const { partition, era } = this.#log;
+    const within = isPromised ? 0 : flushIntervalMs;
+    const entry = chunk.entryBytes(index);
     const lease = body === null ? null : chunk.memory.retain();
-    const message: JournalRequest = body === null || lease === null ? common : { ...common, bytes: body, lease };
+    // Written out: to spread one into the other would cost more than to send it.
+    const message: JournalRequest =
+      body === null || lease === null
+        ? { type: 'store', partition, era, entry, flushIntervalMs: within }
+        : { type: 'store', partition, era, entry, flushIntervalMs: within, bytes: body, lease };
     if (this.#context.send(this.#journal, message) === 'full') {
       lease?.release();
       this.#blocked = true;
@@ -373,7 +373,7 @@ export class PartitionAppends {
       this.#answered++;
       waiter = this.#waiters[this.#answered];
     }
-    if (this.#answered === this.#waiters.length || this.#answered > 1_024) {
+    if (this.#answered > 0 && (this.#answered === this.#waiters.length || this.#answered > 1_024)) {
       this.#waiters = this.#waiters.slice(this.#answered);
       this.#answered = 0;
     }

@@ -146,12 +146,13 @@ export class ProduceLine {
         settle(index, { topic, partition, fault: wrong ?? fault('INTERNAL', 'no partition') });
       } else {
         const batch = written ?? { bytes: part.batch, lease: lease?.retain() };
-        const stamped = this.#stamp(part, entry, batch.bytes);
+        const appendedAt = this.#stamp(part, entry, batch.bytes);
         this.#send(entry, batch, where.value, (answer) => {
           if (answer.type === 'refused') settle(index, { topic, partition, fault: answer.fault });
           else {
             const { baseOffset, begin: beginOffset } = answer;
-            settle(index, { topic, partition, baseOffset, beginOffset, ...stamped });
+            const appended = { topic, partition, baseOffset, beginOffset };
+            settle(index, appendedAt === null ? appended : { ...appended, appendedAt });
           }
         });
       }
@@ -164,12 +165,12 @@ export class ProduceLine {
     return prepared.ok ? null : prepared.fault;
   }
 
-  /** Where the topic wants the node's time the batch gets it. */
-  #stamp(part: Part, { found }: Entry, batch: Uint8Array): { readonly appendedAt?: Timestamp } {
-    if (this.#topic(part, found)?.settings.timestamps !== 'append') return {};
+  /** Where the topic wants the node's time the batch gets it. @returns that time. */
+  #stamp(part: Part, { found }: Entry, batch: Uint8Array): Timestamp | null {
+    if (this.#topic(part, found)?.settings.timestamps !== 'append') return null;
     const now = this.#desk.now();
     stampTime(batch, now, this.#desk.crc32c);
-    return { appendedAt: id<Timestamp>(now) };
+    return id<Timestamp>(now);
   }
 
   /** A hold on its memory goes with each batch. */
@@ -181,15 +182,13 @@ export class ProduceLine {
   ): void {
     const { asker, topics } = this.#desk;
     const to = topics.addressOf(partition);
-    const { transaction } = request;
-    const frame = lease === undefined ? { bytes } : { bytes, lease };
-    const body = transaction === undefined ? frame : { ...frame, transaction };
     if (request.acks === 'none') {
       const heard = request.tellRefused === true ? REFUSALS_ONLY : 0;
-      asker.tell<PartitionRequest>(to, { type: 'append', request: heard, acks: 'none', ...body });
+      asker.tell<PartitionRequest>(to, appendOf({ request: heard, acks: 'none', bytes }, lease, request.transaction));
       settle({ type: 'appended', baseOffset: id(0), begin: id(0) });
     } else {
-      const make = (number: number): Append => ({ type: 'append', request: number, acks: 'all', ...body });
+      const make = (number: number): Append =>
+        appendOf({ request: number, acks: 'all', bytes }, lease, request.transaction);
       asker.ask<PartitionRequest, Appended>(to, make, settle, deadline);
     }
   }
@@ -206,4 +205,18 @@ export class ProduceLine {
     if (topic === undefined) return { ok: false, fault: fault('UNAVAILABLE', `topic ${place.topic} has just changed`) };
     return topic.ok ? partitionAt(topic.value, place) : topic;
   }
+}
+
+/** Written out: to spread objects into it would cost more than to send it. */
+function appendOf(
+  { request, acks, bytes }: Pick<Append, 'request' | 'acks' | 'bytes'>,
+  lease: Lease | undefined,
+  transaction: Append['transaction'],
+): Append {
+  if (transaction !== undefined) {
+    const message = { type: 'append', request, acks, bytes, transaction } as const;
+    return lease === undefined ? message : { ...message, lease };
+  }
+  if (lease === undefined) return { type: 'append', request, acks, bytes };
+  return { type: 'append', request, acks, bytes, lease };
 }

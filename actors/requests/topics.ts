@@ -14,6 +14,8 @@ import type { Asker } from './asker.ts';
 /** Remembered at most; beyond, all are forgotten and asked for again. */
 const TOPICS_KEPT_MAX = 10_000;
 const LOOK_UP_MS_MAX = 30_000;
+/** Addresses of partitions likewise: to make one for each question would cost more than to ask it. */
+const ADDRESSES_KEPT_MAX = 1_024;
 
 type Resolved = Extract<DirectoryAnswer, { readonly type: 'resolved' }>;
 type Listed = Extract<DirectoryAnswer, { readonly type: 'topics' }>;
@@ -25,6 +27,7 @@ export class Topics {
   readonly #monotonic: () => number;
   readonly #known = new Map<TopicId, Topic>();
   readonly #waiting = new Map<TopicId, ((topic: Result<Topic>) => void)[]>();
+  readonly #addresses = new Map<PartitionId, Address<PartitionRequest>>();
 
   constructor(asker: Asker, node: Address['node'], shard: number, monotonic: () => number) {
     this.#asker = asker;
@@ -93,7 +96,12 @@ export class Topics {
   }
 
   addressOf(partition: PartitionId): Address<PartitionRequest> {
-    return partitionAddress(this.#node, partition);
+    const known = this.#addresses.get(partition);
+    if (known !== undefined) return known;
+    const address = partitionAddress(this.#node, partition);
+    if (this.#addresses.size >= ADDRESSES_KEPT_MAX) this.#addresses.clear();
+    this.#addresses.set(partition, address);
+    return address;
   }
 
   #keep(topic: Topic): void {

@@ -249,7 +249,8 @@ export class Journal<Client> {
   /** Everything written is durable. */
   #settle(): void {
     this.#durableNumber = this.#number - 1;
-    for (const noted of this.#unsynced.values()) this.outbox.push({ kind: 'stored', ...noted, durable: true });
+    for (const { client, partition, era, upTo } of this.#unsynced.values())
+      this.outbox.push({ kind: 'stored', client, partition, era, upTo, durable: true });
     this.#unsynced.clear();
     this.files.synced();
   }

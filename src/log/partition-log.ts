@@ -269,7 +269,11 @@ export class PartitionLog {
   /** Everything below is in fsynced segments and named by fsynced sidecars: no journal is needed for it. */
   listedTo(): Offset {
     let to = this.end;
-    for (const segment of this.unsealed()) to = Math.min(to, segment.listedTo) as Offset;
+    for (let index = this.segments.length - 1; index >= 0; index--) {
+      const segment = this.segments[index] as Segment;
+      if (isSealed(segment)) break;
+      to = Math.min(to, segment.listedTo) as Offset;
+    }
     return to;
   }
 
@@ -277,7 +281,7 @@ export class PartitionLog {
   unsealed(): readonly Segment[] {
     let first = this.segments.length;
     while (first > 0 && !isSealed(this.segments[first - 1] as Segment)) first--;
-    return this.segments.slice(first);
+    return first === 0 ? this.segments : this.segments.slice(first);
   }
 
   /**
