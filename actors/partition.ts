@@ -264,6 +264,9 @@ class PartitionActor implements Actor<Inbox> {
       case 'read':
         answers.read(message, from);
         break;
+      case 'taken':
+        answers.reader.taken();
+        break;
       case 'watch':
         answers.watch(message, from);
         break;
@@ -292,7 +295,8 @@ class PartitionActor implements Actor<Inbox> {
 
   #refuse(message: PartitionRequest, from: Address, reason: Fault): void {
     if (message.type === 'append') message.lease?.release();
-    if (message.type === 'unwatch' || (message.type === 'append' && isSilent(message))) return;
+    if (message.type === 'unwatch' || message.type === 'taken') return;
+    if (message.type === 'append' && isSilent(message)) return;
     this.#context.reply(from, { type: 'refused', request: message.request, fault: reason } as PartitionAnswer);
   }
 

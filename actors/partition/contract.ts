@@ -44,6 +44,8 @@ export type PartitionRequest =
     }
   /** Whole batches from the one that holds `offset`, below what the reader sees → `records`. Empty at the end. */
   | ({ readonly type: 'read'; readonly request: number; readonly offset: Offset; readonly bytesMax: number } & Sight)
+  /** Records that were given are on their way to the client: a good time to read what comes next. Nobody has to tell. */
+  | { readonly type: 'taken'; readonly request: number }
   /** → `ready` once something can be read at or above `offset`. One at a time for each sender and request. */
   | ({ readonly type: 'watch'; readonly request: number; readonly offset: Offset } & Sight)
   | { readonly type: 'unwatch'; readonly request: number }

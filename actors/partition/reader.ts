@@ -41,8 +41,8 @@ export class PartitionReader {
   readonly #log: PartitionLog;
   readonly #queue: (() => void)[] = [];
   #busy = false;
-  /** {@link #advanceSoon} will be heard. */
-  #advancing = false;
+  /** Somebody was given what was read ahead, and nothing was read ahead since. */
+  #isOwed = false;
   readonly #files: SegmentFiles;
   readonly #ahead: ReadAhead;
   readonly #rereads: Rereads;
@@ -69,7 +69,7 @@ export class PartitionReader {
     const held = this.#ahead.take(segment, offset, bytesMax, upTo);
     if (held !== null) {
       answer(null, held);
-      this.#advanceSoon();
+      this.#owe();
       return;
     }
     if (this.#ahead.awaits(segment, offset, () => this.read(segment, offset, bytesMax, upTo, done))) return;
@@ -251,14 +251,25 @@ export class PartitionReader {
     this.#advance();
   }
 
-  /** Behind the answer, which is on its way to the socket by then: to begin a read takes its time. */
+  /**
+   * To read and to check takes the time in which the answer is to be written to the socket: it waits until that is done, for
+   * then the client has something to do, too. Where nobody tells so it waits until the next one is given something.
+   */
+  #owe(): void {
+    if (this.#isOwed) this.#advanceSoon();
+    this.#isOwed = true;
+  }
+
+  /** What was given is written to its socket. */
+  taken(): void {
+    if (!this.#isOwed) return;
+    this.#isOwed = false;
+    this.#advance();
+  }
+
+  /** Behind the answer. */
   #advanceSoon(): void {
-    if (this.#advancing) return;
-    this.#advancing = true;
-    const behind = step(() => {
-      this.#advancing = false;
-      this.#advance();
-    });
+    const behind = step(() => this.#advance());
     if (this.#context.send(this.#context.self, behind) === 'full') behind.run();
   }
 

@@ -16,6 +16,9 @@ import { partitionAt } from './topics.ts';
 type Records = Extract<PartitionAnswer, { readonly type: 'records' }>;
 type Ready = Extract<PartitionAnswer, { readonly type: 'ready' }>;
 
+/** Nobody answers it. */
+const TAKEN: PartitionRequest = { type: 'taken', request: 0 };
+
 interface Waiting {
   readonly done: Done;
   readonly alarm: number;
@@ -47,6 +50,8 @@ export class Fetches {
   readonly #readsWaiting: { readonly session: Following; readonly read: Read }[] = [];
   /** Bytes that reads in flight may bring, and of records read and not answered. */
   #bytesHeld = 0;
+  /** Partitions that have given records since the client had taken all that there was. */
+  readonly #givers = new Set<Followed>();
   readonly #sessions = new Map<number, Following>();
   #lastSession = 0;
   #token = 0;
@@ -185,6 +190,15 @@ export class Fetches {
     });
   }
 
+  /** The client has taken answers. */
+  written(): void {
+    if (this.#givers.size > 0 && this.#desk.unsentBytes() === 0) {
+      for (const of of this.#givers) this.#desk.asker.tell<PartitionRequest>(this.#address(of), TAKEN);
+      this.#givers.clear();
+    }
+    this.readOn();
+  }
+
   /** Begins the reads that there is room for, in order. One is always under way, so that all come to an end. */
   readOn(): void {
     for (let first = this.#readsWaiting[0]; first !== undefined; first = this.#readsWaiting[0]) {
@@ -206,6 +220,7 @@ export class Fetches {
           if (answer.type === 'refused') session.machine.failed(of, answer.fault);
           else {
             if (of.state !== 'gone') this.#bytesHeld += answer.bytes.length;
+            if (answer.bytes.length > 0) this.#givers.add(of);
             session.machine.records(of, answer, answer.lease);
           }
         });

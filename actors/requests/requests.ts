@@ -172,7 +172,7 @@ export class Requests {
 
   /** The client has taken answers: there may be room for more. */
   written(): void {
-    this.#fetches.readOn();
+    this.#fetches.written();
   }
 
   /** Answers at once what waits for something to happen, and follows nothing any more. */

@@ -18,12 +18,12 @@ interface OnDisk {
   reads(): number;
 }
 
-/** Partitions with batches of one record of 2 KiB each, all on disk and none in memory. */
-function onDisk({ rangesMax = 8, partitions = 1, segmentBytes = MIB } = {}): OnDisk {
+/** Partitions with batches of one record each, all on disk and none in memory. */
+function onDisk({ rangesMax = 8, partitions = 1, segmentBytes = MIB, valueBytes = 2 * KIB } = {}): OnDisk {
   const room = new ReadAheadRoom(rangesMax);
   const rereads = new Rereads(MIB);
   const world = new StorageWorld({ settings: { segmentBytes }, init: { readAhead: room, rereads } });
-  const kept = Array.from({ length: RECORDS }, (_, i): [number, string] => [i, `${i} ${'v'.repeat(2 * KIB)}`]);
+  const kept = Array.from({ length: RECORDS }, (_, i): [number, string] => [i, `${i} ${'v'.repeat(valueBytes)}`]);
   for (let p = P; p < P + partitions; p++)
     for (const [, value] of kept) if (typeof world.appended(p, batch([value])) === 'string') throw new Error('refused');
   world.stop();
@@ -55,6 +55,30 @@ test('readers at the same place share what was read, also one that comes a littl
     for (let reader = 0; reader < 3; reader++) t.deepEqual(readFrom(world, at, 5_000), kept.slice(at, at + 2));
   t.deepEqual(readFrom(world, 31, 1), kept.slice(31, 32));
   t.true(reads() <= 8, `${reads()} reads`);
+});
+
+test('while an answer is on its way nothing more is read ahead, until it is taken or another one is given', (t) => {
+  const { world, kept, reads } = onDisk({ segmentBytes: 16 * MIB, valueBytes: 100 * KIB });
+  const read = (at: number): void => {
+    t.deepEqual(readFrom(world, at, 250 * KIB), kept.slice(at, at + 2));
+    world.run(10);
+  };
+  const taken = (): void => {
+    world.send(P, { type: 'taken' });
+    world.run(10);
+  };
+  for (let at = 0; at < 4; at += 2) read(at);
+  const first = reads();
+  for (let at = 4; at < 20; at += 2) {
+    taken();
+    const before = reads();
+    read(at);
+    t.is(reads(), before);
+  }
+  const second = reads();
+  t.true(second > first, 'once it was taken');
+  for (let at = 20; at < 32; at += 2) read(at);
+  t.true(reads() > second, 'nobody has told');
 });
 
 test('nothing is read ahead of one who jumps about', (t) => {
