@@ -16,6 +16,8 @@ import { partitionAt } from './topics.ts';
 type Records = Extract<PartitionAnswer, { readonly type: 'records' }>;
 type Ready = Extract<PartitionAnswer, { readonly type: 'ready' }>;
 
+/** So many are told that what they gave was taken: a client that does not read makes nobody remember more. */
+const GIVERS_MAX = 1_024;
 /** Nobody answers it. */
 const TAKEN: PartitionRequest = { type: 'taken', request: 0 };
 
@@ -220,7 +222,7 @@ export class Fetches {
           if (answer.type === 'refused') session.machine.failed(of, answer.fault);
           else {
             if (of.state !== 'gone') this.#bytesHeld += answer.bytes.length;
-            if (answer.bytes.length > 0) this.#givers.add(of);
+            if (answer.bytes.length > 0 && this.#givers.size < GIVERS_MAX) this.#givers.add(of);
             session.machine.records(of, answer, answer.lease);
           }
         });
