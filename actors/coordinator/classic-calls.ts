@@ -16,10 +16,10 @@ import type {
   LeaveGroupRequest,
   SyncGroupRequest,
 } from '../../src/protocols/classic.ts';
+import { freshUuid } from '../uuid.ts';
 import type { Asked } from './heartbeats.ts';
 import type { GroupLog } from './log.ts';
 import type { GroupTopics } from './topics.ts';
-import { freshUuid } from './uuid.ts';
 
 /** The state, which a replay makes anew. */
 interface State {

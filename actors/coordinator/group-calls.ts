@@ -27,6 +27,7 @@ import type { CommitRequest, CommittedReply, CommittedRequest, HeartbeatRequest 
 import type { PartitionAnswer } from '../partition/contract.ts';
 import type { StateLog } from '../state/log.ts';
 import type { TransactionsAnswer } from '../transactions/contract.ts';
+import { freshUuid } from '../uuid.ts';
 import { GroupAdministration } from './administration.ts';
 import { ClassicCalls } from './classic-calls.ts';
 import type { CoordinatorRequest } from './contract.ts';
@@ -35,7 +36,6 @@ import { type Asked, farewell, Heartbeats, type Held, isMember } from './heartbe
 import { GroupLog } from './log.ts';
 import { GroupTopics } from './topics.ts';
 import { GroupTransactions } from './transactions.ts';
-import { freshUuid } from './uuid.ts';
 
 type ClassicCall = JoinGroupRequest | SyncGroupRequest | KeepAliveRequest | LeaveGroupRequest;
 

@@ -49,6 +49,8 @@ export interface Desk {
   monotonic(): number;
   /** Wall clock, ms. */
   now(): number;
+  /** A UUID that nobody had before. */
+  freshId(): string;
 }
 
 /**

@@ -13,6 +13,7 @@ import { type DirectoryAnswer, directoryAddress } from '../directory/contract.ts
 import type { HeapRoom } from '../heap-room.ts';
 import { type PartitionAnswer, REFUSALS_ONLY } from '../partition/contract.ts';
 import type { TransactionsAnswer } from '../transactions/contract.ts';
+import { freshUuid } from '../uuid.ts';
 import { Asker, type AskerMessage } from './asker.ts';
 import { changeTopic, deleteRecords, describeTopic, offsets, producer, resolve, topics } from './catalog.ts';
 import { type Desk, type Done, NO_HOLDS, type NodeFacts } from './desk.ts';
@@ -72,6 +73,7 @@ export class Requests {
       lease: (length) => context.lease(length),
       monotonic,
       now: () => context.now(),
+      freshId: () => freshUuid(context.random),
     };
     this.#produces = new ProduceLine(this.#desk);
     this.#fetches = new Fetches(this.#desk);
@@ -256,6 +258,9 @@ export class Requests {
         break;
       case 'throttle':
         this.#quotas.settle((throttleMs) => done({ call: 'throttle', throttleMs }, NO_HOLDS));
+        break;
+      case 'freshId':
+        done({ call: 'freshId', id: desk.freshId() }, NO_HOLDS);
         break;
       case 'node':
         node(desk, done);

@@ -256,6 +256,16 @@ export interface ThrottleReply {
 
 // ---- node
 
+/** An id for a client that has none. */
+export interface FreshIdRequest {
+  readonly call: 'freshId';
+}
+export interface FreshIdReply {
+  readonly call: 'freshId';
+  /** A UUID. */
+  readonly id: string;
+}
+
 export interface NodeRequest {
   readonly call: 'node';
 }
@@ -325,6 +335,7 @@ export type Request =
   | QuotasRequest
   | AlterQuotaRequest
   | ThrottleRequest
+  | FreshIdRequest
   | GroupRequest
   | TransactionRequest
   | NodeRequest;
@@ -344,6 +355,7 @@ export type Reply =
   | QuotasReply
   | AlterQuotaReply
   | ThrottleReply
+  | FreshIdReply
   | GroupReply
   | TransactionReply
   | NodeReply
@@ -361,6 +373,7 @@ export type NativeCallName = Exclude<
   | 'quotas'
   | 'alterQuota'
   | 'throttle'
+  | 'freshId'
 >;
 export type RequestOf<C extends CallName> = Extract<Request, { readonly call: C }>;
 /** What answers a call when it is not refused. */

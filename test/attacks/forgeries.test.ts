@@ -80,13 +80,17 @@ function headOf(key: number, version: number, flexible: boolean, bodyBytes: numb
 }
 
 test.serial(
-  'telemetry is not taken, however little it seems to be',
+  'telemetry is neither taken nor unpacked, however little it seems to be',
   attacks(target, SMALL, async (t, on) => {
     const metrics = compress('zstd', new Uint8Array(64 * MIB));
     for (const compressionType of [0, 1, 2, 3, 4])
       await withWire(on, async (wire) => {
-        const pushed = { clientInstanceId: NO_UUID, subscriptionId: 1, terminating: false, compressionType, metrics };
-        t.is(await wire.ask(pushTelemetry, 0, pushed), null);
+        const pushed = { subscriptionId: 1, terminating: false, compressionType, metrics };
+        const push = async (clientInstanceId: string, more = pushed) =>
+          (await wire.ask(pushTelemetry, 0, { ...more, clientInstanceId }))?.errorCode;
+        t.is(await push('1'.repeat(32)), errors.UNKNOWN_SUBSCRIPTION_ID);
+        t.is(await push(NO_UUID), errors.INVALID_REQUEST);
+        t.is(await push('1'.repeat(32), { ...pushed, metrics: Buffer.alloc(2 * MIB) }), errors.TELEMETRY_TOO_LARGE);
       });
   }),
 );

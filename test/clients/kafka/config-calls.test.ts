@@ -1,11 +1,13 @@
-/** Settings by hand, where clients seldom go: lists that are added to, what stands twice, groups, and the wrong endpoint. */
+/** Settings by hand, where clients seldom go: lists that are added to, what stands twice, groups, the wrong endpoint, and telemetry. */
 import test from 'ava';
 import { alterConfigs } from '../../../src/protocols/kafka/calls/alter-configs.ts';
 import { createTopics } from '../../../src/protocols/kafka/calls/create-topics.ts';
 import { describeCluster } from '../../../src/protocols/kafka/calls/describe-cluster.ts';
 import { describeConfigs } from '../../../src/protocols/kafka/calls/describe-configs.ts';
+import { getTelemetrySubscriptions } from '../../../src/protocols/kafka/calls/get-telemetry-subscriptions.ts';
 import { incrementalAlterConfigs } from '../../../src/protocols/kafka/calls/incremental-alter-configs.ts';
 import { errors } from '../../../src/protocols/kafka/faults.ts';
+import { NO_UUID } from '../../../src/protocols/kafka/reading.ts';
 import { newTopic } from './asking.ts';
 import { nodeByHand } from './own-node.ts';
 import type { Wire } from './wire.ts';
@@ -97,4 +99,14 @@ test('who asks a broker for controllers hears what is wrong', async (t) => {
   t.is(await code(1, 1), errors.NONE);
   t.is(await code(1, 2), errors.MISMATCHED_ENDPOINT_TYPE);
   t.is(await code(2, 7), errors.UNSUPPORTED_ENDPOINT_TYPE);
+});
+
+test('metrics of clients are not asked for, but each client gets an id of its own', async (t) => {
+  const client = await wire(t);
+  const subscriptions = (clientInstanceId: string) => client.ask(getTelemetrySubscriptions, 0, { clientInstanceId });
+  const [first, second] = [await subscriptions(NO_UUID), await subscriptions(NO_UUID)];
+  t.like(first, { errorCode: errors.NONE, requestedMetrics: [] });
+  t.regex(first?.clientInstanceId ?? '', /^[0-9a-f]{32}$/);
+  t.false([NO_UUID, second?.clientInstanceId].includes(first?.clientInstanceId));
+  t.deepEqual(await subscriptions(first?.clientInstanceId ?? ''), first);
 });

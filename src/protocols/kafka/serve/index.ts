@@ -25,6 +25,7 @@ import { serveDescribeTransactions } from './describe-transactions.ts';
 import { serveEndTxn } from './end-txn.ts';
 import { serveFetch } from './fetch.ts';
 import { serveFindCoordinator } from './find-coordinator.ts';
+import { serveGetTelemetrySubscriptions } from './get-telemetry-subscriptions.ts';
 import { serveHeartbeat } from './heartbeat.ts';
 import { serveInitProducerId } from './init-producer-id.ts';
 import { serveJoinGroup } from './join-group.ts';
@@ -39,6 +40,7 @@ import { serveOffsetDelete } from './offset-delete.ts';
 import { serveOffsetFetch } from './offset-fetch.ts';
 import { serveOffsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { serveProduce } from './produce.ts';
+import { servePushTelemetry } from './push-telemetry.ts';
 import { serveSyncGroup } from './sync-group.ts';
 import { serveTxnOffsetCommit } from './txn-offset-commit.ts';
 import { serveWriteTxnMarkers } from './write-txn-markers.ts';
@@ -85,6 +87,8 @@ const services: readonly Service[] = [
   serveDeleteGroups,
   serveConsumerGroupHeartbeat,
   serveConsumerGroupDescribe,
+  serveGetTelemetrySubscriptions,
+  servePushTelemetry,
 ];
 
 const byKey: ReadonlyMap<number, Service> = new Map(services.map((one) => [one.call.key, one]));

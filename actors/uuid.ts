@@ -1,5 +1,5 @@
-/** Ids that nobody had before, for members that have none yet. */
-import type { Random } from '../../runtime/ports.ts';
+/** Ids that nobody had before, for who has none yet. */
+import type { Random } from '../runtime/ports.ts';
 
 /** 16 unpredictable bytes, as UUIDs are written. */
 export function freshUuid(random: Random): string {
