@@ -101,6 +101,8 @@ export class Checker {
   #ownFlipped = false;
   /** The wall clock of the node has jumped: what is old, and what is not, nobody can say. */
   jumped = false;
+  /** By so much at the most it went ahead, ms. */
+  aheadMs = 0;
   readonly #places = new Map<string, PlaceHistory>();
   readonly #sent = new Map<string, Sent>();
   /** Producer ids that were given out, and to whom. */

@@ -22,6 +22,9 @@ export interface Transaction {
   offset: number;
 }
 
+/** After so long by the node's clock it forgets the offsets of a group without members, as its settings have it, ms. */
+const OFFSET_RETENTION_MS = 7 * 24 * 3_600_000;
+
 export class Ledger {
   readonly places: readonly PlaceHistory[];
   readonly #checker: Checker;
@@ -63,6 +66,7 @@ export class Ledger {
 
   /** The offset that the group has, by an answer to a question after everything ended; -1: none. */
   committed(group: string, offset: number): void {
+    if (offset === -1 && this.#checker.aheadMs >= OFFSET_RETENTION_MS) return;
     const own = this.#transactions.filter((one) => one.group === group);
     const told = own.filter(({ outcome }) => outcome === 'committed').map((one) => one.offset);
     const least = Math.max(-1, ...told);

@@ -197,9 +197,11 @@ export class Trouble {
 
   #jump(): void {
     this.#scene.meet('clock jump');
-    this.#scene.checker.jumped = true;
     const hours = this.#random.chance(0.2) ? 24 * 30 : this.#random.chance(0.5) ? 1 : 0.01;
-    this.#scene.world.hostClock(HOST).jump(Math.floor(this.#random.between(-1, 1) * hours * 3_600_000));
+    const ms = Math.floor(this.#random.between(-1, 1) * hours * 3_600_000);
+    this.#scene.checker.jumped = true;
+    this.#scene.checker.aheadMs += Math.max(0, ms);
+    this.#scene.world.hostClock(HOST).jump(ms);
   }
 
   // ---- its disk
