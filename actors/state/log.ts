@@ -246,9 +246,10 @@ export class StateLog<Entry> {
 
   #load(): void {
     this.#phase = 'loading';
+    // First: whom the machine sends away in its own reset must not wait for what the log will never have.
+    this.#proposals.reset();
     this.#machine.reset();
     this.#replay = null;
-    this.#proposals.reset();
     this.#describe();
   }
 

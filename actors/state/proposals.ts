@@ -40,8 +40,9 @@ export class StateProposals<Entry> {
     this.#codec = codec;
   }
 
-  /** The state is read anew: what the log does not have is forgotten. Those who wait are not: see {@link giveUp}. */
+  /** The state is read anew, and positions begin anew: nobody may wait for one of before, see {@link giveUp}. */
   reset(): void {
+    assert(this.#waiting.length === 0, 'nobody waits for a position that does not come');
     this.#proposed = 0;
     this.#packed = 0;
     this.#committed = 0;

@@ -125,6 +125,21 @@ test('with a full disk a group goes on as it is; what would change it is refused
   t.is(it.call<HeartbeatReply>(joining('b')).epoch, epoch + 1, 'the refused joins have left nothing behind');
 });
 
+test('after a refused write nobody waits for what was on its way then', (t) => {
+  const { world: it, topic } = world();
+  const { epoch } = it.call<HeartbeatReply>(joining('a'));
+  const held = it.asker.sendCall(beatOf({ member: 'a', epoch, waitMs: 60_000 }));
+  it.settle();
+  it.logOf(GROUP).refuse = { code: 'DISK_FULL', message: 'full', retryable: true, hint: '' };
+  const offsets = [{ topic: topic.id, partition: 1 as never, offset: 3 as never }];
+  t.is(it.code({ call: 'commit', group: GROUP, member: 'a', epoch, offsets }), 'DISK_FULL');
+  t.is(codeOf(it.asker.answer(held) as never), 'UNAVAILABLE', 'who waited for news comes again');
+  it.logOf(GROUP).refuse = null;
+  it.advance(1_000);
+  const b = it.asker.call(joining('b'));
+  t.is(b?.type, 'answered', 'as soon as the log has it, however much was written before');
+});
+
 test('topics that come, grow and vanish move through the group; what was committed for them goes, too', (t) => {
   const it = new GroupWorld({ shards: 2 });
   const { epoch, assignment } = it.call<HeartbeatReply>(joining('a'));
