@@ -24,6 +24,13 @@ interface Watcher {
   readonly offset: Offset;
   readonly uncommitted: boolean;
 }
+/** A look-up by time, and who is told. */
+interface Search {
+  found(offset: Offset, timestamp: number): void;
+  refuse(fault: Fault): void;
+  /** From its beginning: what was found meanwhile may have been replaced, or lie before the begin. */
+  again(): void;
+}
 /** Who waits for more, beyond it `watch` is refused. */
 const WATCHERS_MAX = 100_000;
 const NONE_ABORTED: readonly Aborted[] = [];
@@ -99,9 +106,18 @@ export class PartitionAnswers {
   #readSegment(segment: Segment, message: Request<'read'>, from: Address): void {
     const { request, offset, bytesMax } = message;
     this.reader.read(segment, offset, bytesMax, this.#seenBy(message), (problem, read) => {
-      if (problem !== null) this.#refuse(from, request, problem);
-      else this.#give(message, from, read ?? { bytes: NO_BYTES, next: offset });
+      if (problem === null) this.#give(message, from, read ?? { bytes: NO_BYTES, next: offset });
+      else if (this.#isGone(segment)) this.read(message, from);
+      else this.#refuse(from, request, problem);
     });
+  }
+
+  /**
+   * Retention, a trim or compaction took it off the log while it was read. That its files are missing is no damage then: what
+   * was asked for lies in another segment, or before the begin.
+   */
+  #isGone(segment: Segment): boolean {
+    return !this.#log.segments.includes(segment);
   }
 
   // ---- watch
@@ -162,19 +178,22 @@ export class PartitionAnswers {
         timestamp: isSeen ? timestamp : -1,
       });
     };
+    const refuse = (problem: Fault): void => this.#refuse(from, request, problem);
+    const search: Search = { found, refuse, again: () => this.find(message, from) };
     if (at === 'begin') found(this.#log.begin, -1);
     else if (at === 'end') found(this.#log.committed, -1);
-    else if (at === 'newest') this.#findNewest(found, (problem) => this.#refuse(from, request, problem));
-    else this.#findTime(at, found, (problem) => this.#refuse(from, request, problem));
+    else if (at === 'newest') this.#findNewest(search);
+    else this.#findTime(at, search);
   }
 
-  #findNewest(found: (offset: Offset, timestamp: number) => void, refuse: (fault: Fault) => void): void {
+  #findNewest(search: Search): void {
     const newest = newestTime(this.#log);
-    if (newest < 0) found(this.#log.committed, -1);
-    else this.#findTime(newest, found, refuse);
+    if (newest < 0) search.found(this.#log.committed, -1);
+    else this.#findTime(newest, search);
   }
 
-  #findTime(time: number, found: (offset: Offset, timestamp: number) => void, refuse: (fault: Fault) => void): void {
+  #findTime(time: number, search: Search): void {
+    const { found, refuse, again } = search;
     const segment = segmentOfTime(this.#log, time);
     if (segment === null) {
       found(this.#log.committed, -1);
@@ -183,51 +202,46 @@ export class PartitionAnswers {
     const first = Math.max(segment.base, this.#log.begin) as Offset;
     const inBatch = (base: Offset | null): void => {
       if (base === null || base >= this.#log.committed) found(this.#log.committed, -1);
-      else this.#findInBatch(base, time, found, refuse);
+      else this.#findInBatch(base, time, search);
     };
     const inMemory = this.#log.chunks[0];
     if (segment.listedTo <= first || (inMemory !== undefined && inMemory.first <= first)) {
       inBatch(timeInChunks(this.#log, segment, time));
       return;
     }
+    const { begin } = this.#log;
     this.reader.sidecar(segment, first, (problem, sidecar) => {
-      if (sidecar === null) {
-        if (problem !== null) refuse(problem);
-        return;
-      }
-      const index = sidecar.indexOfTime(time, sidecar.indexOf(first));
-      inBatch(index < sidecar.count ? sidecar.entry(index).base : timeInChunks(this.#log, segment, time));
+      if (this.#isGone(segment) || begin < this.#log.begin) again();
+      else if (sidecar !== null) {
+        const index = sidecar.indexOfTime(time, sidecar.indexOf(first));
+        inBatch(index < sidecar.count ? sidecar.entry(index).base : timeInChunks(this.#log, segment, time));
+      } else if (problem !== null) refuse(problem);
     });
   }
 
-  #findInBatch(
-    base: Offset,
-    time: number,
-    found: (offset: Offset, timestamp: number) => void,
-    refuse: (fault: Fault) => void,
-  ): void {
-    const look = (batch: Uint8Array, lease: Lease): void => this.#lookIntoBatch(batch, lease, time, found, refuse);
+  #findInBatch(base: Offset, time: number, search: Search): void {
+    const { found, refuse, again } = search;
+    const look = (batch: Uint8Array, lease: Lease): void => this.#lookIntoBatch(batch, lease, time, search);
     const located = locate(this.#log, Math.max(base, this.#log.begin) as Offset, 1);
     if (!located.ok) refuse(located.fault);
     else if (located.value.kind === 'chunk') {
       const { chunk, from } = located.value;
       look(chunk.batchAt(from), chunk.memory.retain());
-    } else if (located.value.kind === 'segment')
-      this.reader.read(located.value.segment, base, 1, this.#log.committed, (problem, read) => {
-        if (problem !== null) refuse(problem);
-        else if (read !== null) look(read.bytes, read.lease);
+    } else if (located.value.kind === 'segment') {
+      const { segment } = located.value;
+      const { begin } = this.#log;
+      this.reader.read(segment, base, 1, this.#log.committed, (problem, read) => {
+        if (this.#isGone(segment) || begin < this.#log.begin) {
+          read?.lease.release();
+          again();
+        } else if (read !== null) look(read.bytes, read.lease);
+        else if (problem !== null) refuse(problem);
       });
-    else found(this.#log.committed, -1);
+    } else found(this.#log.committed, -1);
   }
 
   /** What is compressed is opened by a job thread; more than it has room for hear so. Takes over the lease. */
-  #lookIntoBatch(
-    bytes: Uint8Array,
-    lease: Lease,
-    time: number,
-    found: (offset: Offset, timestamp: number) => void,
-    refuse: (fault: Fault) => void,
-  ): void {
+  #lookIntoBatch(bytes: Uint8Array, lease: Lease, time: number, { found, refuse }: Search): void {
     const batch = bytes.subarray(0, readBatchBytes(bytes));
     const piece: TimePiece = { batch, time, from: this.#log.begin };
     const tell = ({ offset, timestamp }: TimeFound): void => {
@@ -247,7 +261,8 @@ export class PartitionAnswers {
       );
   }
 
-  measure({ request, offset }: Request<'measure'>, from: Address): void {
+  measure(message: Request<'measure'>, from: Address): void {
+    const { request, offset } = message;
     const { begin } = this.#log;
     const end = this.#stable;
     const sizeBytes = bytesFrom(this.#log, offset);
@@ -257,11 +272,14 @@ export class PartitionAnswers {
     const located = at < end ? locate(this.#log, at, 1) : null;
     if (located?.ok !== true || located.value.kind === 'end') done(-1);
     else if (located.value.kind === 'chunk') done(readMaxTimestamp(located.value.chunk.batchAt(located.value.from)));
-    else
-      this.reader.sidecar(located.value.segment, at, (_problem, sidecar) => {
+    else {
+      const { segment } = located.value;
+      this.reader.sidecar(segment, at, (_problem, sidecar) => {
         const index = sidecar?.indexOf(at) ?? 0;
-        done(sidecar !== null && index < sidecar.count ? sidecar.entry(index).maxTimestamp : -1);
+        if (this.#isGone(segment)) this.measure(message, from);
+        else done(sidecar !== null && index < sidecar.count ? sidecar.entry(index).maxTimestamp : -1);
       });
+    }
   }
 
   describe(request: number, from: Address): void {

@@ -6,7 +6,7 @@
 import type { Context, Lease } from '../../runtime/actor.ts';
 import { ENTRY_BYTES, readEntry } from '../../src/log/entry.ts';
 import type { PartitionLog } from '../../src/log/partition-log.ts';
-import { checkRead, noteDamage, planRead, type ReadPlan, segmentOf } from '../../src/log/reading.ts';
+import { checkRead, noteDamage, planRead, type ReadPlan } from '../../src/log/reading.ts';
 import type { Segment } from '../../src/log/segment.ts';
 import type { Sidecar } from '../../src/log/sidecar.ts';
 import { type Fault, fault } from '../../src/model/faults.ts';
@@ -55,14 +55,12 @@ export class PartitionReader {
     this.#rereads = rereads;
   }
 
-  /** Batches from the one that holds `offset`, up to `upTo`; null at the end of what the segment names. */
+  /**
+   * Batches from the one that holds `offset`, up to `upTo`; null at the end of what the segment names. Where the log lets go of
+   * the segment meanwhile its files may be gone: whoever asked looks anew where the offset lies.
+   */
   read(segment: Segment, offset: Offset, bytesMax: number, upTo: Offset, done: OnRead): void {
     const answer: OnRead = (problem, read) => {
-      const now = problem === null ? null : this.#replacementOf(segment, offset);
-      if (now !== null) {
-        this.read(now, offset, bytesMax, upTo, done);
-        return;
-      }
       if (read !== null) this.#ahead.answered(segment, offset, read.next);
       done(problem, read);
     };
@@ -77,11 +75,6 @@ export class PartitionReader {
       (next) => this.#readNow(segment, offset, bytesMax, upTo, (problem, read) => next(() => answer(problem, read))),
       (refusal) => done(refusal, null),
     );
-  }
-
-  /** Compaction may have put another segment in its place, whose files were removed before they were read. */
-  #replacementOf(segment: Segment, offset: Offset): Segment | null {
-    return this.#log.segments.includes(segment) ? null : segmentOf(this.#log, offset);
   }
 
   #readNow(segment: Segment, offset: Offset, bytesMax: number, upTo: Offset, done: OnRead): void {
@@ -186,13 +179,7 @@ export class PartitionReader {
   sidecar(segment: Segment, offset: Offset, done: OnSidecar): void {
     this.#enqueue(
       (next) =>
-        this.#files.withSidecar(segment, offset, this.#lease, (failure, sidecar) =>
-          next(() => {
-            const now = failure === null ? null : this.#replacementOf(segment, offset);
-            if (now === null) done(failure, sidecar);
-            else this.sidecar(now, offset, done);
-          }),
-        ),
+        this.#files.withSidecar(segment, offset, this.#lease, (failure, sidecar) => next(() => done(failure, sidecar))),
       (refusal) => done(refusal, null),
     );
   }
