@@ -215,6 +215,14 @@ export const bugs: readonly PlantedBug[] = [
     test: 'test/log/journal.test.ts',
   },
   {
+    name: 'taken for damaged when it is gone',
+    file: 'actors/partition/answers.ts',
+    old: 'else if (this.#isGone(segment)) this.read(message, from);',
+    planted: 'else if (this.#isGone(segment) && offset < 0) this.read(message, from);',
+    why: 'whoever reads what retention takes in that moment is told of damage, and people look for a broken disk',
+    test: 'test/actors/partition/gone-meanwhile.test.ts',
+  },
+  {
     name: 'transactions open for ever',
     file: 'src/transaction/decide.ts',
     old: 'now - one.startedAt >= one.timeoutMs',
