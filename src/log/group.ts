@@ -43,11 +43,12 @@ export function groupBytes(count: number, bodyBytes: number): number {
 
 /** What the checksums of a group's entries begin with. */
 export function groupSeed(sequence: number, number: number, crc32c: Crc32c): number {
-  const bytes = new Uint8Array(16);
-  writeInt64(bytes, 0, sequence);
-  writeInt64(bytes, 8, number);
-  return crc32c(bytes);
+  writeInt64(seedBytes, 0, sequence);
+  writeInt64(seedBytes, 8, number);
+  return crc32c(seedBytes);
 }
+/** Used again by each call. */
+const seedBytes = new Uint8Array(16);
 
 /** Puts one group together in memory that is used again for every group. */
 export class GroupWriter {

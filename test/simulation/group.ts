@@ -87,7 +87,7 @@ export class Member extends Party {
         this.trace(`${this.name}: ${refusal} to a heartbeat`);
         if (REJOIN.has(refusal)) this.#start();
       }
-      this.later(10, 3_500, () => this.#beat());
+      this.later(10, 4_500, () => this.#beat());
     });
   }
 
@@ -128,7 +128,7 @@ export class Member extends Party {
   // ---- offsets
 
   #work(): void {
-    this.later(500, 9_000, () => {
+    this.later(1_000, 15_000, () => {
       if (this.ending) return;
       const ignorant = this.held.filter((place) => this.#held.get(place) === -1);
       if (ignorant.length > 0 || this.random.chance(0.2)) this.#ask();

@@ -14,8 +14,10 @@ import type { MemberOptions } from './group.ts';
 import { KafkaClient } from './kafka-client.ts';
 import { CALL_MS_MAX, Party, type Surroundings } from './party.ts';
 
-const STEP_MS = [1_000, 6_000] as const;
+const STEP_MS = [1_500, 7_000] as const;
 const AWAY_MS_LEAST = 500;
+/** Longer than any session: as a process that was suspended, and goes on as if nothing had been. */
+const STILL_MS = [46_000, 60_000] as const;
 
 /** What a commit of Kafka's own consumer comes back from, by trying again or by joining anew. */
 const BEARABLE: readonly number[] = [
@@ -88,8 +90,9 @@ export abstract class KafkaMember extends Party {
     if (this.ending) this.#idle = true;
     else if (!this.joined) this.join();
     else if (this.stays || this.random.chance(0.98)) this.beat();
-    else if (this.random.chance(0.5)) this.goodbye(() => this.#beginAnew());
-    else this.#vanish();
+    else if (this.random.chance(0.4)) this.goodbye(() => this.#beginAnew());
+    else if (this.random.chance(0.6)) this.#vanish();
+    else this.later(...STILL_MS, () => this.#step());
   }
 
   /** What it holds is known to the judge under the name of this life. */

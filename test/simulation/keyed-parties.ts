@@ -14,7 +14,7 @@ import type { KeyedHistory, Pass } from './keyed.ts';
 import { CALL_MS_MAX, Party, refusalOf, type Surroundings } from './party.ts';
 
 const KEYS = 8;
-const PAUSE_MS = [1_000, 6_000] as const;
+const PAUSE_MS = [1_500, 9_000] as const;
 const AGAIN_MS = [50, 1_500] as const;
 const FETCH = { bytesMin: 1, bytesMax: 256 * KIB, waitMs: 0 } as const;
 const decoder = new TextDecoder();
@@ -72,7 +72,7 @@ export class KeyedProducer extends Party {
   }
 
   #newBatch(history: KeyedHistory, producer: BatchProducer): Batch {
-    const builder = new BatchBuilder();
+    const builder = new BatchBuilder(512);
     const records = Array.from({ length: 1 + this.random.below(4) }, () => {
       const key = `${this.name}k${this.random.below(KEYS)}`;
       const isTombstone = this.random.chance(0.2);

@@ -87,7 +87,7 @@ const PADDING = 'x'.repeat(100_000);
  * behind `@`, that is the key and the name is the value.
  */
 export function batchOf(records: readonly string[], timestamp: number, producer?: BatchProducer): Uint8Array {
-  const builder = new BatchBuilder();
+  const builder = new BatchBuilder(512);
   for (const record of records) {
     const key = keyIn(record);
     if (key === undefined) builder.add(timestamp, record, PADDING.slice(0, bytesIn(record)));

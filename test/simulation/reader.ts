@@ -95,7 +95,7 @@ export class Reader extends Party {
         for (const cursor of added) cursor.astray = false;
         this.#answered((outcome as { readonly reply: FetchReply }).reply, asked);
       } else this.#refused(refusal);
-      this.later(5, this.#options.last === true ? 50 : 4_000, () => this.begin());
+      this.later(5, this.#options.last === true ? 50 : 7_000, () => this.begin());
     });
   }
 

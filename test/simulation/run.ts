@@ -11,7 +11,7 @@ import { type SimulationResult, simulate } from './simulation.ts';
 /** What a simulated hour must have to count. */
 const ACKED_PER_HOUR_LEAST = 10_000;
 const FAULTS_PER_HOUR_LEAST = 20;
-const SEEDS_PER_HOUR = 6;
+const SEEDS_PER_HOUR = 7;
 const HOUR_MS = 3_600_000;
 const PROCESSES_MAX = 2;
 const PROGRESS_MS = 5_000;

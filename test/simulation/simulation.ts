@@ -1,5 +1,5 @@
 /**
- * One seed: a world with a node, those who use it, and what goes wrong, for ten simulated minutes; then everything heals,
+ * One seed: a world with a node, those who use it, and what goes wrong, for eight simulated minutes; then everything heals,
  * and the judge has the last word. The same seed gives the same run, to the last byte.
  */
 import type { Message } from '../../runtime/actor.ts';
@@ -67,7 +67,7 @@ const KEYED: readonly (readonly [name: string, settings: Partial<TopicSettings>]
 ];
 /** Written in transactions alone, and read by those who know what they are. */
 const LEDGER = 'ledger';
-const LOAD_MS = 600_000;
+const LOAD_MS = 480_000;
 const SETUP_MS_MAX = 20_000;
 const HEAL_MS_MAX = 120_000;
 
@@ -242,7 +242,7 @@ export class Simulation {
     const of = (name: string): readonly PlaceHistory[] => places.filter(({ topic }) => (topic as Topic).name === name);
     const durable = [...of('orders'), ...of('bulky')];
     const around = this.#surroundings;
-    const often = [1_000, 12_000] as const;
+    const often = [1_500, 18_000] as const;
     const owners = new Owners(this.checker, () => this.world.clock.monotonic());
     this.parties.push(
       new IdempotentProducer('p1', around, { places: of('orders'), pauseMs: often, large: 0.02 }),
@@ -250,7 +250,7 @@ export class Simulation {
       new IdempotentProducer('p3', around, { places: of('events'), pauseMs: often, large: 0.02 }),
       new PlainProducer('p4', around, { places, pauseMs: often, large: 0.02 }),
       new IdempotentProducer('p5', around, { places: of('fleeting'), pauseMs: often, large: 0.05 }),
-      new IdempotentProducer('p6', around, { places: of('trimmed'), pauseMs: [1_000, 8_000], large: 0.6 }),
+      new IdempotentProducer('p6', around, { places: of('trimmed'), pauseMs: [1_500, 12_000], large: 0.6 }),
       new Member('m1', around, { group: 'g', owners, places: durable }),
       new Member('m2', around, { group: 'g', owners, places: durable }),
       new Member('m3', around, { group: 'h', owners, places: durable }),
