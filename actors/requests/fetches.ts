@@ -201,13 +201,26 @@ export class Fetches {
     this.readOn();
   }
 
-  /** Begins the reads that there is room for, in order. One is always under way, so that all come to an end. */
+  /**
+   * Begins the reads that there is room for, in order. What takes the room is being read, being written, or is answered now:
+   * were it kept for a larger answer, those who have something would wait for each other.
+   */
   readOn(): void {
     for (let first = this.#readsWaiting[0]; first !== undefined; first = this.#readsWaiting[0]) {
       const bytes = this.#bytesHeld + this.#desk.unsentBytes();
-      if (bytes > 0 && bytes + first.read.bytesMax > OUTBOX_BYTES_MAX) return;
+      if (bytes > 0 && bytes + first.read.bytesMax > OUTBOX_BYTES_MAX) break;
       this.#readsWaiting.shift();
       this.#read(first.session, first.read);
+    }
+    if (this.#readsWaiting.length > 0) this.#cutShort();
+  }
+
+  #cutShort(): void {
+    for (const waiting of [...this.#readsWaiting]) {
+      this.#step(waiting.session, () => {
+        if (!this.#readsWaiting.includes(waiting) || !waiting.session.machine.crowded(waiting.read.of)) return;
+        this.#readsWaiting.splice(this.#readsWaiting.indexOf(waiting), 1);
+      });
     }
   }
 

@@ -86,6 +86,8 @@ interface Fetch<Hold> {
   readonly ends: boolean;
   /** Waits no longer for more. */
   expired: boolean;
+  /** Reads no more: it is answered with what it has. */
+  cut: boolean;
   bytes: number;
   readonly parts: Part[];
   readonly holds: Hold[];
@@ -178,6 +180,22 @@ export class FetchSession<Hold> {
     this.#go();
   }
 
+  /**
+   * There is no room for the read before the client has taken more of what it was given. Where the fetch has something it is
+   * answered with that and the read comes with a later one; else it is to wait: false.
+   */
+  crowded(of: Followed): boolean {
+    if (of.state !== 'gone') {
+      if (this.#fetch === null || this.#fetch.bytes === 0) return false;
+      this.#fetch.cut = true;
+      of.state = 'ready';
+      this.#ready.add(of);
+    }
+    this.#readEnds(of);
+    this.#go();
+    return true;
+  }
+
   /** The partition leaves the session, and the client hears why. */
   failed(of: Followed, why: Fault): void {
     if (of.state === 'reading' || of.reserved > 0) this.#readEnds(of);
@@ -220,7 +238,17 @@ export class FetchSession<Hold> {
     this.#spent.clear();
     this.#number++;
     const { bytesMin, bytesMax, waitMs, ends = false } = request;
-    this.#fetch = { token, bytesMin, bytesMax, ends, expired: waitMs === 0, bytes: 0, parts: this.#untold, holds: [] };
+    this.#fetch = {
+      token,
+      bytesMin,
+      bytesMax,
+      ends,
+      expired: waitMs === 0,
+      cut: false,
+      bytes: 0,
+      parts: this.#untold,
+      holds: [],
+    };
     this.#untold = [];
     this.#go();
   }
@@ -253,7 +281,7 @@ export class FetchSession<Hold> {
     if (fetch === null) return;
     for (const of of this.#ready) {
       const room = fetch.bytesMax - fetch.bytes - this.#reserved;
-      if (this.#reads === READS_MAX || room <= 0) break;
+      if (fetch.cut || this.#reads === READS_MAX || room <= 0) break;
       this.#ready.delete(of);
       if (of.givenIn !== this.#number) {
         of.givenIn = this.#number;
@@ -264,7 +292,7 @@ export class FetchSession<Hold> {
     }
     if (this.#reads > 0 || this.#locating > 0) return;
     const full = fetch.bytes >= Math.min(fetch.bytesMin, fetch.bytesMax) || this.#spent.size > 0;
-    if (full || fetch.expired || fetch.parts.some((part) => part.fault !== undefined)) this.#answer(fetch);
+    if (full || fetch.cut || fetch.expired || fetch.parts.some((part) => part.fault !== undefined)) this.#answer(fetch);
   }
 
   #read(of: Followed, bytesMax: number): void {

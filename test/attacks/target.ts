@@ -11,6 +11,7 @@ import type { ExecutionContext, TestFn } from 'ava';
 import { type Client, connect } from '../../src/edges/client/index.ts';
 import { FIRST_USER_PARTITION } from '../../src/model/ids.ts';
 import { KIB, MIB } from '../../src/model/limits.ts';
+import { sized } from '../long.ts';
 import { TestNode } from '../node/harness.ts';
 import { type Fields, Hostile } from './hostile.ts';
 
@@ -21,6 +22,8 @@ const MEMORY_MIB = 384;
 const ROUNDS = 5;
 /** Small enough for a ring, for the journal alone, and large enough for memory of the arena all the way. */
 const VALUE_BYTES = [20, 8 * KIB, 100 * KIB];
+/** Before anything is measured: what a node compiles and touches with any load is no attack's. */
+const WARM_ROUNDS = sized(250, 1_500);
 /** A round without success for so long is a node that does not serve, ms. Generous: nothing here measures speed. */
 const ROUND_MS_MAX = 60_000;
 /** So long may the node take to notice that the attackers are gone, ms. */
@@ -112,7 +115,7 @@ export class Target {
       flags: ['--memory', `${memoryMib}MiB`, '--log-level', 'error', '--log-format', 'json', ...flags],
     });
     const honest = await Honest.start(node.server);
-    await honest.advance(20);
+    await honest.advance(WARM_ROUNDS);
     const target = new Target(node, honest, memoryMib);
     target.ownConnections = await target.metric('connections');
     return target;

@@ -37,6 +37,13 @@ class World {
   watched = 0;
   #hold = 0;
 
+  /** There is no room for the first read that is to be done. */
+  crowd(): void {
+    this.pending.push(...this.session.effects.splice(0));
+    const at = this.pending.findIndex(({ type }) => type === 'read');
+    const effect = this.pending[at];
+    if (effect?.type === 'read' && this.session.crowded(effect.of)) this.pending.splice(at, 1);
+  }
   /** Runs one effect; reads may be left for later. */
   step(): boolean {
     this.pending.push(...this.session.effects.splice(0));
@@ -281,6 +288,32 @@ test('while reads of the first fetch are under way a third is refused', (t) => {
   t.deepEqual(bytesOf(world.answers[0]?.parts ?? []), { 0: 10 });
 });
 
+test('a read for which there is no room is put off: who has something is answered with it, who has nothing waits', (t) => {
+  const world = new World();
+  world.append(0, 2_000);
+  world.append(1, 2_000);
+  world.session.fetch(1, fetchOf({ add: [add(0), add(1)], bytesMin: 10_000 }));
+  for (let located = 0; located < 2; located++) world.step();
+  world.crowd();
+  t.deepEqual(
+    world.pending.map(({ type }) => type),
+    ['read', 'read'],
+    'nothing is there to answer with',
+  );
+  world.step();
+  t.deepEqual(world.answers, [], 'it waits for more');
+  world.crowd();
+  world.settle();
+  t.deepEqual(
+    world.answers.map(({ parts }) => bytesOf(parts)),
+    [{ 0: 1_000 }],
+  );
+  world.session.fetch(2, fetchOf({ bytesMin: 2_000 }));
+  world.settle();
+  t.deepEqual(bytesOf(world.answers[1]?.parts ?? []), { 0: 1_000, 1: 1_000 }, 'what was put off comes with the next');
+  t.is(world.holds.size, 0);
+});
+
 test('closing answers what waits, ends the watches and releases what still comes', (t) => {
   const world = new World();
   world.append(0, 10);
@@ -305,6 +338,7 @@ test('whatever comes in whatever order: every record once and in order, every ho
     fc.record({ do: fc.constant('fetch' as const), bytesMin: fc.nat(80), bytesMax: fc.integer({ min: 1, max: 120 }) }),
     fc.record({ do: fc.constant('perform' as const), steps: fc.integer({ min: 1, max: 6 }) }),
     fc.record({ do: fc.constant('expire' as const) }),
+    fc.record({ do: fc.constant('crowd' as const) }),
     fc.record({ do: fc.constant('seek' as const), partition: fc.nat(4), back: fc.nat(30) }),
   );
   fc.assert(
@@ -327,6 +361,7 @@ test('whatever comes in whatever order: every record once and in order, every ho
         if (one.do === 'append') world.append(one.partition, one.records * 10);
         else if (one.do === 'perform') for (let i = 0; i < one.steps; i++) world.step();
         else if (one.do === 'expire') world.session.expire(token);
+        else if (one.do === 'crowd') world.crowd();
         else {
           world.settle();
           world.session.expire(token);
