@@ -361,6 +361,24 @@ test('a client that does not read its answers is not served beyond the bound', a
   );
 });
 
+test('fetches that gather more together than a client may have unread do not wait for each other', async (t) => {
+  await inWorld(
+    async (world) => {
+      const client = await world.client();
+      for (let n = 0; n < 16; n++) await client.ask(produce([0, batchOf(1, 1_000_000)]));
+      world.logOf(64).readBytesMax = 1_000_000;
+      const asked = { add: [{ ...add(0), bytesMax: 12 << 20 }], bytesMin: 12 << 20, bytesMax: 12 << 20 };
+      const before = client.replies.length;
+      for (let n = 0; n < 8; n++) client.send(fetchOf(asked));
+      await client.until(() => client.replies.length === before + 8, 20_000);
+      const gave = ({ reply }: (typeof client.replies)[number]): boolean =>
+        (reply as FetchReply).parts.some(({ bytes }) => bytes.length > 0);
+      t.true(client.replies.slice(before).every(gave), 'none is empty');
+    },
+    { arenaBytes: 256 << 20 },
+  );
+});
+
 test('a client that goes away in the middle leaves nothing behind', async (t) => {
   await inWorld(async (world) => {
     for (let n = 0; n < 10; n++) {

@@ -33,6 +33,8 @@ export class FakeLog {
   /** What was told of transactions, and what is said to it. */
   readonly marks: { readonly producer: number; readonly epoch: number; readonly commit: boolean }[] = [];
   marking: 'answers' | 'silent' | FaultCode = 'answers';
+  /** A read gives no more at a time, however much was asked for. */
+  readBytesMax = Number.POSITIVE_INFINITY;
   appends = 0;
   reads = 0;
   #held: (() => void)[] = [];
@@ -80,10 +82,11 @@ export class FakeLog {
   read(offset: number, bytesMax: number): { readonly bytes: Uint8Array; readonly next: number } | Fault {
     this.reads++;
     if (offset < this.begin || offset > this.end) return fault('OFFSET_OUT_OF_RANGE', `${offset}`);
+    const most = Math.min(bytesMax, this.readBytesMax);
     const chosen: Batch[] = [];
     let size = 0;
     for (const batch of this.batches) {
-      if (batch.next <= offset || (chosen.length > 0 && size + batch.bytes.length > bytesMax)) continue;
+      if (batch.next <= offset || (chosen.length > 0 && size + batch.bytes.length > most)) continue;
       chosen.push(batch);
       size += batch.bytes.length;
     }
