@@ -31,9 +31,11 @@ interface Sample {
   readonly descriptors: number;
 }
 
-async function sample(child: ChildProcess): Promise<Sample> {
+/** @param lost rejects when the node ends before it was asked to. */
+async function sample(child: ChildProcess, lost: Promise<never>): Promise<Sample> {
+  const answer = once(child, 'message');
   child.send('heap');
-  const [{ heap }] = (await once(child, 'message')) as [{ heap: number }];
+  const [{ heap }] = (await Promise.race([answer, lost])) as [{ heap: number }];
   const rssKib = Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]);
   return { heapMib: heap / MIB, rssMib: rssKib / 1_024, descriptors: readdirSync(`/proc/${child.pid}/fd`).length };
 }
@@ -76,8 +78,14 @@ async function soak(minutes: number, memoryMib: number): Promise<string[]> {
   const child = fork(fileURLToPath(new URL('./soak-node.ts', import.meta.url)), [JSON.stringify(settings)], {
     execArgv: [],
   });
+  const exit = once(child, 'exit') as Promise<[number | null]>;
+  const lost = exit.then(([code]): never => {
+    throw new Error(`the node ended with ${code}`);
+  });
+  // Who waits for the node hears of it; at the end nobody does.
+  lost.catch(() => undefined);
   try {
-    await once(child, 'message');
+    await Promise.race([once(child, 'message'), lost]);
     const honest = await Honest.start(`127.0.0.1:${port}`);
     const load = new SoakLoad(port);
     const kafka = new KafkaSoak(kafkaPort);
@@ -87,7 +95,7 @@ async function soak(minutes: number, memoryMib: number): Promise<string[]> {
     const wrong: string[] = [];
     for (const end = Date.now() + minutes * 60_000; Date.now() < end && honest.failure === null; ) {
       await pause(SAMPLE_MS);
-      const one = await sample(child);
+      const one = await sample(child, lost);
       samples.push(one);
       console.log(
         `${samples.length * (SAMPLE_MS / 1_000)} s: heap ${one.heapMib.toFixed(0)}, resident ${one.rssMib.toFixed(0)} MiB, ` +
@@ -99,7 +107,7 @@ async function soak(minutes: number, memoryMib: number): Promise<string[]> {
     await honest.stop();
     wrong.push(...judge(samples, memoryMib));
     child.send('stop');
-    const [code] = await once(child, 'exit');
+    const [code] = await exit;
     if (code !== 0) wrong.push(`the node ended with ${code}`);
     return wrong;
   } finally {
