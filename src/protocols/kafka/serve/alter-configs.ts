@@ -14,6 +14,7 @@ import { checkGroup } from '../group-names.ts';
 import { lookUp } from '../look-up.ts';
 import { type Peer, service } from '../service.ts';
 import { resourceTypes } from '../standing.ts';
+import { namedTwice } from '../twice.ts';
 
 /** How one value of IncrementalAlterConfigs changes what is there. */
 const SET = 0;
@@ -46,7 +47,7 @@ export const serveAlterConfigs = service(alterConfigs, function* ({ resources, v
     const given = [...configs, ...others.map((name) => ({ name, value: null }))];
     return { resourceType, resourceName, given: checkOnce(configs) ?? ok(given) };
   });
-  return { responses: yield* alter(changes, validateOnly, peer) };
+  return { responses: yield* alter(eachOnce(changes), validateOnly, peer) };
 });
 
 export const serveIncrementalAlterConfigs = service(
@@ -63,7 +64,7 @@ export const serveIncrementalAlterConfigs = service(
       }
       return { resourceType, resourceName, given: wrong ?? ok(given) };
     });
-    return { responses: yield* alter(changes, validateOnly, peer) };
+    return { responses: yield* alter(eachOnce(changes), validateOnly, peer) };
   },
 );
 
@@ -71,8 +72,16 @@ type Operation = IncrementalAlterConfigsRequest['resources'][number]['configs'][
 type Failure = ReturnType<typeof failed>;
 
 function checkOnce(configs: readonly { readonly name: string }[]): Failure | null {
-  const isTwice = new Set(configs.map(({ name }) => name)).size < configs.length;
+  const isTwice = namedTwice(configs.map(({ name }) => name)).size > 0;
   return isTwice ? failed('INVALID_REQUEST', 'a setting stands in a request once') : null;
+}
+
+/** Which of several changes of the same resource would come last, nobody could tell. */
+function eachOnce(changes: readonly Change[]): readonly Change[] {
+  const keyOf = ({ resourceType, resourceName }: Change): string => `${resourceType} ${resourceName}`;
+  const twice = namedTwice(changes.map(keyOf));
+  const given = failed('INVALID_REQUEST', 'a resource stands in a request once');
+  return changes.map((change) => (twice.has(keyOf(change)) ? { ...change, given } : change));
 }
 
 /** Values of lists that are to be added to, or taken from, as they are now. */

@@ -1,4 +1,4 @@
-/** CreatePartitions: more partitions for topics. */
+/** CreatePartitions: more partitions for topics. A topic that a request names twice is refused, and answered once. */
 import type { Fault, Result } from '../../../model/faults.ts';
 import { PARTITIONS_PER_TOPIC_MAX } from '../../../model/limits.ts';
 import type { Topic } from '../../../model/topic.ts';
@@ -11,16 +11,24 @@ import {
 import { errorOf, errors } from '../faults.ts';
 import { lookUp } from '../look-up.ts';
 import { type Peer, service } from '../service.ts';
+import { firsts, namedTwice } from '../twice.ts';
 
 type Asked = CreatePartitionsRequest['topics'][number];
 type Answer = CreatePartitionsResponse['results'][number];
 
-export const serveCreatePartitions = service(createPartitions, function* ({ topics, validateOnly }, peer) {
+export const serveCreatePartitions = service(createPartitions, function* (request, peer) {
+  const { validateOnly } = request;
+  const twice = namedTwice(request.topics.map(({ name }) => name));
+  const topics = firsts(request.topics, ({ name }) => name);
   const found = yield* lookUp(
     topics.map(({ name }) => name),
     false,
   );
-  const results = topics.map((asked, index) => judge(asked, found[index], peer));
+  const results = topics.map((asked, index) =>
+    twice.has(asked.name)
+      ? refused(asked.name, errors.INVALID_REQUEST, 'the request names this topic twice')
+      : judge(asked, found[index], peer),
+  );
   const sound = topics.filter((_asked, index) => results[index]?.errorCode === errors.NONE);
   if (validateOnly || sound.length === 0) return { results };
   const replies = yield sound.map(({ name, count }) => ({ call: 'alterTopic', name, partitions: count, settings: {} }));

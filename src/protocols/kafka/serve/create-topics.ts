@@ -10,6 +10,7 @@ import { type ErrorName, errorOf, errors } from '../faults.ts';
 import { lookUp } from '../look-up.ts';
 import { NO_UUID } from '../reading.ts';
 import { type Peer, service } from '../service.ts';
+import { namedTwice } from '../twice.ts';
 
 type Asked = CreateTopicsRequest['topics'][number];
 type Answer = CreateTopicsResponse['topics'][number];
@@ -27,7 +28,7 @@ const refusal = (name: ErrorName, message: string): Refusal => new Refusal(error
 const ofFault = ({ code, message }: Fault): Refusal => new Refusal(errorOf(code), message);
 
 export const serveCreateTopics = service(createTopics, function* ({ topics, validateOnly }, peer) {
-  const twice = duplicates(topics);
+  const twice = namedTwice(topics.map(({ name }) => name));
   const plans = topics.map((asked) =>
     twice.has(asked.name) ? refusal('INVALID_REQUEST', 'the request names this topic twice') : plan(asked, peer),
   );
@@ -42,13 +43,6 @@ export const serveCreateTopics = service(createTopics, function* ({ topics, vali
   });
   return { topics: answers };
 });
-
-function duplicates(topics: readonly Asked[]): ReadonlySet<string> {
-  const seen = new Set<string>();
-  const twice = new Set<string>();
-  for (const { name } of topics) (seen.has(name) ? twice : seen).add(name);
-  return twice;
-}
 
 function plan(asked: Asked, { broker }: Peer): CreateTopicRequest | Refusal {
   const { name, numPartitions, replicationFactor, assignments, configs } = asked;

@@ -1,4 +1,4 @@
-/** DeleteGroups: groups without members, with all that they have committed. */
+/** DeleteGroups: groups without members, with all that they have committed. One that is named twice goes once. */
 
 import { resultOf } from '../asking.ts';
 import { deleteGroups } from '../calls/delete-groups.ts';
@@ -6,7 +6,7 @@ import { coordinatorErrorOf, errors } from '../faults.ts';
 import { service } from '../service.ts';
 
 export const serveDeleteGroups = service(deleteGroups, function* (request) {
-  const names = request.groupsNames;
+  const names = [...new Set(request.groupsNames)];
   const replies = names.length === 0 ? [] : yield names.map((group) => ({ call: 'deleteGroup', group }));
   const results = names.map((groupId, index) => {
     const deleted = resultOf<'deleteGroup'>('deleteGroup', replies[index]);

@@ -1,4 +1,7 @@
-/** ListOffsets: where partitions begin and end, and where a time is. */
+/**
+ * ListOffsets: where partitions begin and end, and where a time is. A partition that a request names twice is refused and
+ * answered once, since clients look answers up by their partition.
+ */
 import type { Fault } from '../../../model/faults.ts';
 import type { PartitionIndex, Timestamp } from '../../../model/ids.ts';
 import type { OffsetsReply, OffsetsRequest } from '../../request.ts';
@@ -7,6 +10,7 @@ import { type ListOffsetsRequest, type ListOffsetsResponse, listOffsets } from '
 import { type ErrorCode, errors } from '../faults.ts';
 import { type Peer, service } from '../service.ts';
 import { LEADER_EPOCH } from '../standing.ts';
+import { firsts, namedTwice } from '../twice.ts';
 
 const READ_COMMITTED = 1;
 
@@ -33,25 +37,20 @@ export const serveListOffsets = service(listOffsets, function* (request, peer, v
   const named = request.topics.map(({ name }) => ({ name, id: '' }));
   const found = yield* peer.topics.locate(named, false);
   const lookUps = new LookUps(peer, request.isolationLevel !== READ_COMMITTED);
-  const topics = request.topics.map(({ name, partitions: asked }, index) => {
-    const topic = found[index];
-    const partitions: Answer[] = [];
-    for (const one of asked) {
-      if (topic?.ok === true) lookUps.add(name, topic.value, one, version, partitions);
-      else
-        partitions.push(
-          failure(
-            one,
-            topic === undefined
-              ? errors.UNKNOWN_SERVER_ERROR
-              : peer.topics.errorOf(topic.fault, { name, id: '' }, false),
-          ),
-        );
-    }
-    return { name, partitions };
-  });
+  const asked = request.topics.flatMap(({ name, partitions }, index) =>
+    partitions.map((one) => ({ name, topic: found[index], one, key: `${name}/${one.partitionIndex}` })),
+  );
+  const twice = namedTwice(asked.map(({ key }) => key));
+  const answers = new Map<string, Answer[]>(request.topics.map(({ name }) => [name, []]));
+  for (const { name, topic, one, key } of firsts(asked, (each) => each.key)) {
+    const partitions = answers.get(name) ?? [];
+    if (twice.has(key)) partitions.push(failure(one, errors.INVALID_REQUEST));
+    else if (topic?.ok === true) lookUps.add(name, topic.value, one, version, partitions);
+    else if (topic === undefined) partitions.push(failure(one, errors.UNKNOWN_SERVER_ERROR));
+    else partitions.push(failure(one, peer.topics.errorOf(topic.fault, { name, id: '' }, false)));
+  }
   yield* lookUps.run();
-  return { topics };
+  return { topics: [...answers].map(([name, partitions]) => ({ name, partitions })) };
 });
 
 type Part = OffsetsRequest['parts'][number];
