@@ -9,6 +9,7 @@ import type { TopicDefaults } from '../src/catalog/decide.ts';
 import type { Migration } from '../src/group/groups.ts';
 import { assert } from '../src/model/assert.ts';
 import { fault } from '../src/model/faults.ts';
+import type { GroupBounds } from '../src/model/group-settings.ts';
 import type { NetworkPlace } from '../src/model/place.ts';
 import type { Conversation } from '../src/protocols/conversation.ts';
 import type { FieldsCodec } from '../src/protocols/native/frame.ts';
@@ -43,6 +44,7 @@ export interface ListenerInit {
   /** How long committed offsets are kept that nobody needs, ms. */
   readonly offsetRetentionMs: number;
   readonly migration: Migration;
+  readonly groupBounds: GroupBounds;
   readonly requests: RequestServices;
 }
 

@@ -120,6 +120,7 @@ function checkTogether({ settings, origins }: Resolved, problems: Problem[]): vo
     );
   }
   checkPorts(settings, refuse);
+  checkGroupTimes(settings, refuse);
   const { shards } = settings;
   const memory = memoryLeast(shards);
   if (settings.memory < memory)
@@ -130,6 +131,16 @@ function checkTogether({ settings, origins }: Resolved, problems: Problem[]): vo
   const frameLeast = settings['topics.batchBytesMax'] + FRAME_OVERHEAD_BYTES;
   if (settings['limits.frameBytes'] < frameLeast)
     refuse('limits.frameBytes', `must be at least ${frameLeast}, so that one batch of topics.batchBytesMax fits`);
+}
+/** What groups have that were given nothing of their own is within the bounds, and what they may be given can go together. */
+function checkGroupTimes(settings: Settings, refuse: (key: SettingKey, message: string) => void): void {
+  for (const key of ['groups.sessionMs', 'groups.heartbeatMs'] as const) {
+    const [least, most] = [settings[`${key}Min`], settings[`${key}Max`]];
+    if (settings[key] < least) refuse(key, `must be at least ${key}Min, which is ${least}; it is ${settings[key]}`);
+    if (settings[key] > most) refuse(key, `must be at most ${key}Max, which is ${most}; it is ${settings[key]}`);
+  }
+  if (settings['groups.heartbeatMs'] >= settings['groups.sessionMs'])
+    refuse('groups.heartbeatMs', `must be less than groups.sessionMs, which is ${settings['groups.sessionMs']}`);
 }
 function checkPorts(settings: Settings, refuse: (key: SettingKey, message: string) => void): void {
   const keys = settings['kafka.enabled']

@@ -4,6 +4,7 @@
  * nothing of where values come from (config.ts does).
  */
 import { memoryLeast } from './memory.ts';
+import { GROUP_BOUNDS, type GroupBounds, type GroupTime, type TimeBounds } from './model/group-settings.ts';
 import { FRAME_BYTES_MAX, GIB, KIB, MIB } from './model/limits.ts';
 import { parsePlace } from './model/place.ts';
 import { TOPIC_DEFAULTS, TOPIC_SETTING_RULES, type TopicSettings } from './model/topic.ts';
@@ -108,6 +109,10 @@ function plain(given: unknown, like: unknown): unknown {
   return typeof like === 'number' && typeof given === 'string' && given.trim() !== '' ? Number(given) : given;
 }
 
+/** Of what a group, or the node for all groups, may be given, ms. */
+const SESSION_MS = whole(1_000, 1_800_000);
+const HEARTBEAT_MS = whole(100, 1_800_000);
+
 /** Every setting there is. Environment names and flags follow from the key: `native.port`, CALLBOARD_NATIVE_PORT, --native-port. */
 export const rules = {
   data: setting('Folder that holds everything the node keeps.', text, './data'),
@@ -192,6 +197,36 @@ export const rules = {
     oneOf('bidirectional', 'upgrade', 'downgrade', 'disabled'),
     'bidirectional',
   ),
+  'groups.sessionMs': setting(
+    'A member that leaves that to its group (KIP-848) is out when it is silent for so long, ms.',
+    SESSION_MS,
+    GROUP_BOUNDS.sessionMs.default,
+  ),
+  'groups.sessionMsMin': setting(
+    'Shortest session that a group may be given by its own setting, ms.',
+    SESSION_MS,
+    GROUP_BOUNDS.sessionMs.least,
+  ),
+  'groups.sessionMsMax': setting(
+    'Longest session that a group may be given by its own setting, ms.',
+    SESSION_MS,
+    GROUP_BOUNDS.sessionMs.most,
+  ),
+  'groups.heartbeatMs': setting(
+    'So often a member that leaves that to its group (KIP-848) is to be heard of, ms.',
+    HEARTBEAT_MS,
+    GROUP_BOUNDS.heartbeatMs.default,
+  ),
+  'groups.heartbeatMsMin': setting(
+    'Shortest time between heartbeats that a group may be given by its own setting, ms.',
+    HEARTBEAT_MS,
+    GROUP_BOUNDS.heartbeatMs.least,
+  ),
+  'groups.heartbeatMsMax': setting(
+    'Longest time between heartbeats that a group may be given by its own setting, ms.',
+    HEARTBEAT_MS,
+    GROUP_BOUNDS.heartbeatMs.most,
+  ),
   'groups.offsetRetentionMs': setting(
     'Committed offsets are forgotten when their group had no members, or did not read their topic, for so long, ms.',
     whole(1_000, Number.MAX_SAFE_INTEGER),
@@ -268,6 +303,16 @@ export const settingDescriptions: readonly SettingDescription[] = settingKeys.ma
 export function showValue(key: SettingKey, value: unknown): string {
   const inBytes = key === 'memory' || unitsOf(key) === BYTE_UNITS;
   return inBytes && typeof value === 'number' && value > 0 ? showBytes(value) : String(value);
+}
+
+/** Times of members that leave them to their group. */
+export function groupBoundsOf(settings: Settings): GroupBounds {
+  const bounds = (name: GroupTime): TimeBounds => ({
+    least: settings[`groups.${name}Min`],
+    most: settings[`groups.${name}Max`],
+    default: settings[`groups.${name}`],
+  });
+  return { sessionMs: bounds('sessionMs'), heartbeatMs: bounds('heartbeatMs') };
 }
 
 /** The defaults of new topics as the catalog takes them. */

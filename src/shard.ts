@@ -17,7 +17,7 @@ import type { Compose, Composition } from '../runtime/shard-host.ts';
 import { UnlistedRoom } from './log/unlisted.ts';
 import type { Timestamp } from './model/ids.ts';
 import { type NetworkPlace, parsePlace } from './model/place.ts';
-import { type Settings, topicDefaults } from './settings.ts';
+import { groupBoundsOf, type Settings, topicDefaults } from './settings.ts';
 
 /** What main hands to every shard; can be posted to a thread. */
 export interface ShardPlan {
@@ -72,6 +72,7 @@ export const compose: Compose = (init, { shards }): Composition => {
     initialRebalanceMs: settings['groups.initialRebalanceMs'],
     offsetRetentionMs: settings['groups.offsetRetentionMs'],
     migration: settings['groups.migration'],
+    groupBounds: groupBoundsOf(settings),
     transactionMsMax: settings['transactions.timeoutMsMax'],
     transactionalIdMs: settings['transactions.idRetentionMs'],
     crc32c,

@@ -178,6 +178,19 @@ test('settings that contradict each other are refused', (t) => {
   t.regex(frame[0]?.message ?? '', /batchBytesMax/);
 });
 
+test('times of groups lie within their bounds, and can go together', (t) => {
+  const messages = (yaml: string) => problemsOf(() => resolveSettings(file(yaml))).map((one) => one.message);
+  t.deepEqual(messages('groups.sessionMsMin: 6000\ngroups.sessionMs: 6000\n'), []);
+  t.deepEqual(messages('groups.sessionMs: 6000\n'), [
+    'must be at least groups.sessionMsMin, which is 45000; it is 6000',
+  ]);
+  t.deepEqual(messages('groups.heartbeatMsMax: 4000\n'), [
+    'must be at most groups.heartbeatMsMax, which is 4000; it is 5000',
+  ]);
+  const slow = 'groups.heartbeatMsMax: 60000\ngroups.heartbeatMs: 45000\n';
+  t.deepEqual(messages(slow), ['must be less than groups.sessionMs, which is 45000']);
+});
+
 test('ports of dialects that are served must differ', (t) => {
   const same = problemsOf(() => resolveSettings({ machine, environment: { CALLBOARD_KAFKA_PORT: '7625' } }));
   t.is(same[0]?.where, 'CALLBOARD_KAFKA_PORT');

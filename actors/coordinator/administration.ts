@@ -8,12 +8,17 @@ import { Group } from '../../src/group/group.ts';
 import type { Groups } from '../../src/group/groups.ts';
 import { inspect } from '../../src/group/inspect.ts';
 import { emptyGroup } from '../../src/group/offsets.ts';
+import { alterSettings } from '../../src/group/settings.ts';
 import { unreachable } from '../../src/model/assert.ts';
 import { fault } from '../../src/model/faults.ts';
+import type { GroupTime } from '../../src/model/group-settings.ts';
 import type { InspectGroupRequest } from '../../src/protocols/classic.ts';
 import type {
+  AlteredGroupsRequest,
+  AlterGroupRequest,
   DeleteGroupRequest,
   DescribeGroupRequest,
+  GroupSettingsRequest,
   GroupsReply,
   GroupsRequest,
   ResetGroupRequest,
@@ -31,7 +36,15 @@ interface State {
   readonly groups: Groups;
   readonly topics: GroupTopics;
 }
-type Ask = GroupsRequest | DescribeGroupRequest | InspectGroupRequest | ResetGroupRequest | DeleteGroupRequest;
+type Ask =
+  | GroupsRequest
+  | DescribeGroupRequest
+  | InspectGroupRequest
+  | ResetGroupRequest
+  | DeleteGroupRequest
+  | GroupSettingsRequest
+  | AlteredGroupsRequest
+  | AlterGroupRequest;
 
 export class GroupAdministration {
   readonly #context: Context<never>;
@@ -79,6 +92,15 @@ export class GroupAdministration {
         break;
       case 'deleteGroup':
         this.#delete({ ...asked, ask });
+        break;
+      case 'groupSettings':
+        this.#settings({ ...asked, ask });
+        break;
+      case 'alteredGroups':
+        this.#log.answer(asked, { call: 'alteredGroups', groups: [...this.#state.groups.withSettings.keys()] });
+        break;
+      case 'alterGroup':
+        this.#alter({ ...asked, ask });
         break;
       default:
         unreachable(ask);
@@ -135,5 +157,22 @@ export class GroupAdministration {
     const refused = group.ok ? this.#log.carryOut([{ group: asked.ask.group, type: 'deleted' }]) : group.fault;
     if (refused !== null) this.#log.refuse(asked, refused);
     else this.#log.answer(asked, { call: 'deleteGroup', group: asked.ask.group });
+  }
+
+  /** Of groups that nobody has heard of, too: they have them before they have members. */
+  #settings(asked: Asked<GroupSettingsRequest>): void {
+    const { groups } = this.#state;
+    const { group } = asked.ask;
+    const own = Object.keys(groups.settingsOf(group)) as GroupTime[];
+    this.#log.answer(asked, { call: 'groupSettings', inForce: groups.timesOf(group), own });
+  }
+
+  #alter(asked: Asked<AlterGroupRequest>): void {
+    const { group, change, validateOnly } = asked.ask;
+    const record = alterSettings(this.#state.groups, group, change);
+    const isAltered = record.ok && record.value !== null && !validateOnly;
+    const refused = isAltered ? this.#log.carryOut([record.value]) : record.ok ? null : record.fault;
+    if (refused !== null) this.#log.refuse(asked, refused);
+    else this.#log.answer(asked, { call: 'alterGroup' });
   }
 }

@@ -5,7 +5,7 @@ import type { GroupReply, GroupRequest, SettleOffsetsRequest } from '../../src/p
 
 export type { GroupReply, GroupRequest };
 
-/** `groups` is asked of every coordinator; all else of the one that `coordinatorOf` names. Names were checked at the edge. */
+/** `groups` and `alteredGroups` are asked of every coordinator; all else of the one that `coordinatorOf` names. Names were checked at the edge. */
 export type CoordinatorRequest = {
   readonly type: 'ask';
   readonly request: number;

@@ -5,7 +5,7 @@
 import type { Address, Context } from '../../runtime/actor.ts';
 import { beat, expel, JOIN, nudge, settle, type Who } from '../../src/group/beat.ts';
 import { expire } from '../../src/group/expiry.ts';
-import type { Group } from '../../src/group/group.ts';
+import type { Group, Member } from '../../src/group/group.ts';
 import { Groups, type Migration } from '../../src/group/groups.ts';
 import { commit, forgetTopics, mayAsk } from '../../src/group/offsets.ts';
 import { type PlaceKey, partitionOf, placeKey, topicOf } from '../../src/group/places.ts';
@@ -15,6 +15,7 @@ import { commitAsSaid, dropOffsets, type Moment } from '../../src/group/seeking.
 import { overdue, touch } from '../../src/group/timeouts.ts';
 import { unreachable } from '../../src/model/assert.ts';
 import { type Fault, fault } from '../../src/model/faults.ts';
+import type { GroupBounds } from '../../src/model/group-settings.ts';
 import type { TopicId } from '../../src/model/ids.ts';
 import type { Topic } from '../../src/model/topic.ts';
 import type {
@@ -45,7 +46,12 @@ export interface GroupRules {
   /** How long committed offsets are kept that nobody needs, ms. */
   readonly offsetRetentionMs: number;
   readonly migration: Migration;
+  /** Times of members that leave them to their group. */
+  readonly groupBounds: GroupBounds;
 }
+
+const emptyGroups = ({ initialRebalanceMs, migration, groupBounds }: GroupRules): Groups =>
+  new Groups(initialRebalanceMs, migration, groupBounds);
 
 export class GroupCalls {
   readonly #context: Context<never>;
@@ -56,14 +62,15 @@ export class GroupCalls {
   readonly #administration: GroupAdministration;
   readonly #transactions: GroupTransactions;
   #groups: Groups;
-  #heartbeats = new Heartbeats();
+  #heartbeats: Heartbeats;
   topics = new GroupTopics([]);
 
   constructor(context: Context<never>, log: StateLog<GroupRecord>, nextRequest: () => number, rules: GroupRules) {
     this.#context = context;
     this.#log = new GroupLog(context, log);
     this.#rules = rules;
-    this.#groups = new Groups(rules.initialRebalanceMs, rules.migration);
+    this.#groups = emptyGroups(rules);
+    this.#heartbeats = new Heartbeats(this.#groups);
     this.#classic = new ClassicCalls(context, this.#log, this);
     this.#guests = new GuestCalls(context, this.#log, this);
     this.#administration = new GroupAdministration(context, this.#log, this, nextRequest);
@@ -93,8 +100,8 @@ export class GroupCalls {
   /** Before a replay: nobody waits any longer. */
   reset(): void {
     this.refuseHeld(fault('UNAVAILABLE', 'the groups are being read from their log again'));
-    this.#heartbeats = new Heartbeats();
-    this.#groups = new Groups(this.#rules.initialRebalanceMs, this.#rules.migration);
+    this.#groups = emptyGroups(this.#rules);
+    this.#heartbeats = new Heartbeats(this.#groups);
     this.#administration.reset();
   }
 
@@ -145,6 +152,9 @@ export class GroupCalls {
       case 'inspectGroup':
       case 'resetGroup':
       case 'deleteGroup':
+      case 'groupSettings':
+      case 'alteredGroups':
+      case 'alterGroup':
         this.#administration.serve({ request, ask, from });
         break;
       default:
@@ -241,7 +251,7 @@ export class GroupCalls {
   }
 
   #expelOverdue(group: Group): void {
-    const members = overdue(group, this.#context.monotonic());
+    const members = overdue(this.#groups, group, this.#context.monotonic());
     if (members.length === 0) return;
     this.#context.log.info({ group: group.name, members: members.length }, 'members out of time');
     this.#log.carryOut(expel(this.#groups, this.topics, group, members));
@@ -265,17 +275,20 @@ export class GroupCalls {
     const refused = this.#log.carryOut(beat(this.#groups, this.topics, ask, who));
     const member = this.#groups.get(ask.group)?.members.get(ask.member);
     // A disk that is full does not make anybody dead.
-    if (member !== undefined && refused !== null && refused === this.#log.refusal)
-      touch(member, this.#context.monotonic());
+    if (member !== undefined && refused !== null && refused === this.#log.refusal) this.#heard(ask.group, member);
     if (refused !== null) this.#log.refuse(asked, refused);
     else if (member === undefined || ask.epoch < 0) this.#log.answer(asked, farewell(ask));
     else {
-      touch(member, this.#context.monotonic());
+      this.#heard(ask.group, member);
       if (ask.waitMs > 0 && !this.#heartbeats.news(asked, member))
         this.#heartbeats.hold(asked, member, this.#context.monotonic());
       else this.#log.answer(asked, this.#heartbeats.reply(asked, member));
     }
     this.changed(ask.group);
+  }
+
+  #heard(group: string, member: Member): void {
+    touch(this.#groups, group, member, this.#context.monotonic());
   }
 
   /** Members of some dialects have no id until they are given one. */
@@ -320,7 +333,7 @@ export class GroupCalls {
       this.#log.refuse(held, fault('FENCED_MEMBER', `${held.member.id} is no longer a member of ${held.ask.group}`));
     else {
       // It was there all the time that it waited.
-      touch(held.member, this.#context.monotonic());
+      this.#heard(held.ask.group, held.member);
       this.#log.answer(held, this.#heartbeats.reply(held, held.member));
     }
   }

@@ -56,7 +56,7 @@ export class GuestCalls {
     if (refused !== null) this.#log.refuse(asked, refused);
     else if (guest === undefined) return id;
     else {
-      touch(guest, this.#context.monotonic());
+      touch(groups, ask.group, guest, this.#context.monotonic());
       guest.unsynced = true;
       this.#log.answer(asked, { call: 'joinGroup', ...joinedAsGuest(guest) });
     }
@@ -71,7 +71,7 @@ export class GuestCalls {
     }
     const guest = group.members.get(asked.ask.member);
     if (guest !== undefined) {
-      touch(guest, this.#context.monotonic());
+      touch(this.#state.groups, group.name, guest, this.#context.monotonic());
       guest.unsynced = false;
     }
     this.#log.answer(asked, { call: 'syncGroup', ...synced.value });
@@ -81,7 +81,7 @@ export class GuestCalls {
   keepAlive(asked: Asked<KeepAliveRequest>, group: Group): void {
     const kept = keepGuest(group, asked.ask);
     const guest = group.members.get(asked.ask.member);
-    if (kept.ok && guest !== undefined) touch(guest, this.#context.monotonic());
+    if (kept.ok && guest !== undefined) touch(this.#state.groups, group.name, guest, this.#context.monotonic());
     const refused = kept.ok ? kept.value : kept.fault;
     if (refused !== null) this.#log.refuse(asked, refused);
     else this.#log.answer(asked, { call: 'keepAlive' });

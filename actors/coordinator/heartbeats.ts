@@ -4,6 +4,7 @@
  */
 import type { Address } from '../../runtime/actor.ts';
 import type { Group, Member } from '../../src/group/group.ts';
+import type { Groups } from '../../src/group/groups.ts';
 import { fromPlaces, toPlaces } from '../../src/group/places.ts';
 import { sameKeys } from '../../src/group/reconcile.ts';
 import { heartbeatMsOf } from '../../src/group/timeouts.ts';
@@ -30,6 +31,11 @@ interface Told {
 export class Heartbeats {
   readonly #held = new Map<string, Map<string, Held>>();
   readonly #told = new WeakMap<Member, Told>();
+  readonly #groups: Groups;
+
+  constructor(groups: Groups) {
+    this.#groups = groups;
+  }
 
   get size(): number {
     return this.#held.size;
@@ -40,7 +46,8 @@ export class Heartbeats {
     const { group } = asked.ask;
     const held = this.#held.get(group) ?? new Map<string, Held>();
     this.#held.set(group, held);
-    held.set(member.id, { ...asked, member, until: now + Math.min(asked.ask.waitMs, heartbeatMsOf(member)) });
+    const waitMs = Math.min(asked.ask.waitMs, heartbeatMsOf(this.#groups, group, member));
+    held.set(member.id, { ...asked, member, until: now + waitMs });
   }
 
   /** Takes back the one that is held for a member. */
@@ -72,7 +79,7 @@ export class Heartbeats {
       call: 'heartbeat',
       member: member.id,
       epoch: member.epoch,
-      heartbeatMs: heartbeatMsOf(member),
+      heartbeatMs: heartbeatMsOf(this.#groups, asked.ask.group, member),
     } as const;
     const assignment = this.news(asked, member) ? toPlaces(member.assigned) : undefined;
     this.#told.set(member, { from: asked.from, epoch: member.epoch, moves: member.moves });

@@ -5,8 +5,8 @@ import type { Greeter, ListenerInit } from '../listener.ts';
 
 export function greetKafka(init: ListenerInit, node: number): Greeter {
   const { version, cluster } = init.requests.facts;
-  const { advertised, defaults, autoCreate, offsetRetentionMs, migration, frameBytesMax } = init;
-  const settings = { defaults, autoCreate, offsetRetentionMs, migration };
+  const { advertised, defaults, autoCreate, offsetRetentionMs, migration, groupBounds, frameBytesMax } = init;
+  const settings = { defaults, autoCreate, offsetRetentionMs, migration, groupBounds };
   return (socket) => {
     const { host, port } = { ...parsePlace(socket.local), ...withoutEmpty(advertised) };
     const broker = { node, cluster, version, host: host ?? '', port: port ?? 0, ...settings };

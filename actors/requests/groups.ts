@@ -1,8 +1,7 @@
-/** Consumer groups: each call goes to the coordinator of its group; `groups` asks all of them. */
+/** Consumer groups: each call goes to the coordinator of its group; lists ask all of them. */
 import { coordinatorOf } from '../../src/group/hash.ts';
 import type { Result } from '../../src/model/faults.ts';
 import { GROUP_PARTITIONS } from '../../src/model/ids.ts';
-import type { GroupSummary } from '../../src/protocols/request.ts';
 import {
   type CoordinatorAnswer,
   type CoordinatorRequest,
@@ -14,8 +13,14 @@ import { ANSWER_MS_MAX, type Desk, type Done, gather, NO_HOLDS, refuse } from '.
 
 type Answered = Extract<CoordinatorAnswer, { readonly type: 'answered' }>;
 
-/** All but `groups`. */
-export function groupCall(desk: Desk, request: Exclude<GroupRequest, { readonly call: 'groups' }>, done: Done): void {
+/** Asked of every coordinator. */
+type OfAll = Extract<GroupRequest, { readonly call: 'groups' | 'alteredGroups' }>;
+
+export function groupCall(desk: Desk, request: GroupRequest, done: Done): void {
+  if (request.call === 'groups' || request.call === 'alteredGroups') {
+    list(desk, request, done);
+    return;
+  }
   ask(desk, coordinatorOf(request.group), request, waitOf(request), (answer) => {
     if (answer.ok) done(answer.value, NO_HOLDS);
     else refuse(done, answer.fault);
@@ -30,22 +35,36 @@ function waitOf(request: GroupRequest): number {
   return request.call === 'heartbeat' ? request.waitMs : 0;
 }
 
+function list(desk: Desk, request: OfAll, done: Done): void {
+  askAll(desk, request, done, (replies) => {
+    if (request.call === 'groups') {
+      const groups = replies.flatMap((reply) => (reply.call === 'groups' ? reply.groups : []));
+      return { call: 'groups', groups: groups.sort((a, b) => (a.group < b.group ? -1 : 1)) };
+    }
+    const groups = replies.flatMap((reply) => (reply.call === 'alteredGroups' ? reply.groups : []));
+    return { call: 'alteredGroups', groups: groups.sort() };
+  });
+}
+
 /** One coordinator that does not answer fails the whole: a list with holes would look complete. */
-export function groups(desk: Desk, done: Done): void {
+function askAll(
+  desk: Desk,
+  request: OfAll,
+  done: Done,
+  together: (replies: readonly GroupReply[]) => GroupReply,
+): void {
   const settle = gather<Result<GroupReply>>(GROUP_PARTITIONS, (answers) => {
-    const all: GroupSummary[] = [];
+    const replies: GroupReply[] = [];
     for (const answer of answers) {
       if (!answer.ok) {
         refuse(done, answer.fault);
         return;
       }
-      if (answer.value.call === 'groups') all.push(...answer.value.groups);
+      replies.push(answer.value);
     }
-    all.sort((a, b) => (a.group < b.group ? -1 : 1));
-    done({ call: 'groups', groups: all }, NO_HOLDS);
+    done(together(replies), NO_HOLDS);
   });
-  for (let key = 1; key <= GROUP_PARTITIONS; key++)
-    ask(desk, key, { call: 'groups' }, 0, (answer) => settle(key - 1, answer));
+  for (let key = 1; key <= GROUP_PARTITIONS; key++) ask(desk, key, request, 0, (answer) => settle(key - 1, answer));
 }
 
 function ask(

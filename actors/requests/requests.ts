@@ -18,7 +18,7 @@ import { Asker, type AskerMessage } from './asker.ts';
 import { changeTopic, deleteRecords, describeTopic, offsets, producer, resolve, topics } from './catalog.ts';
 import { type Desk, type Done, NO_HOLDS, type NodeFacts } from './desk.ts';
 import { Fetches } from './fetches.ts';
-import { groupCall, groups } from './groups.ts';
+import { groupCall } from './groups.ts';
 import { type JobDone, Jobs } from './jobs.ts';
 import { node } from './node.ts';
 import { ProduceLine } from './produce.ts';
@@ -237,9 +237,6 @@ export class Requests {
         break;
       case 'producer':
         producer(desk, done);
-        break;
-      case 'groups':
-        groups(desk, done);
         break;
       case 'openProducer':
       case 'joinTransaction':

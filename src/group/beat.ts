@@ -34,14 +34,8 @@ export const JOIN = 0;
 export const LEAVE = -1;
 export const LEAVE_FOR_A_WHILE = -2;
 
-const SESSION_MS: Bounds = { least: 1_000, most: 1_800_000, default: 45_000 };
-const REBALANCE_MS: Bounds = { least: 1_000, most: 3_600_000, default: 300_000 };
-
-interface Bounds {
-  readonly least: number;
-  readonly most: number;
-  readonly default: number;
-}
+const SESSION_MS = { least: 1_000, most: 1_800_000 };
+const REBALANCE_MS = { least: 1_000, most: 3_600_000, default: 300_000 };
 
 /** Who asks, for people: the client id of its connection, and where it is. */
 export interface Who {
@@ -160,7 +154,7 @@ function subscribe(request: Beat, { client, host }: Who, before?: Subscription):
     pattern: request.pattern ?? before?.pattern ?? '',
     topics: request.topics === undefined ? (before?.topics ?? []) : [...new Set(request.topics)],
     assignor: request.assignor ?? before?.assignor ?? null,
-    sessionMs: request.sessionMs ?? before?.sessionMs ?? SESSION_MS.default,
+    sessionMs: request.sessionMs ?? before?.sessionMs ?? null,
     rebalanceMs: request.rebalanceMs ?? before?.rebalanceMs ?? REBALANCE_MS.default,
     classic: null,
   };
@@ -265,7 +259,7 @@ function checkId(what: string, value: string): Fault | null {
   return fault('INVALID_REQUEST', `${what} must have 1 to ${CLIENT_ID_CHARS_MAX} characters`);
 }
 
-function checkBounds(what: string, value: number | undefined, { least, most }: Bounds): Fault | null {
+function checkBounds(what: string, value: number | undefined, { least, most }: typeof SESSION_MS): Fault | null {
   if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= most)) return null;
   return fault('INVALID_REQUEST', `${what} must be a whole number from ${least} to ${most}`);
 }

@@ -27,8 +27,8 @@ export interface Member {
   away: boolean;
   /** Memory: how often {@link assigned} has changed. */
   moves: number;
-  /** Memory: when it was last heard of, ms; 0 before the first time since the replay. */
-  seenAt: number;
+  /** Memory: when its session is over, ms; 0 before it is first heard of, or looked at, since the replay. */
+  dueAt: number;
   /** Memory: since when it has something to give up, or to come for, ms; 0 when it has not. */
   revokingSince: number;
   /** Memory: a guest has joined, and not asked for its assignment. */
@@ -160,7 +160,7 @@ export class Group {
     return this.#bytes;
   }
 
-  apply(record: GroupRecord): void {
+  apply(record: Exclude<GroupRecord, { readonly type: 'settings' }>): void {
     switch (record.type) {
       case 'member':
         this.#welcome(record.member, record.subscription, record.replaces);
@@ -276,7 +276,7 @@ export class Group {
     }
     if (before !== undefined) this.#remove(before);
     assert(!this.#members.has(id), `${id} is a member of ${this.name} already`);
-    const fresh = { epoch: 0, previous: 0, away: false, moves: 0, seenAt: 0, revokingSince: 0, unsynced: false };
+    const fresh = { epoch: 0, previous: 0, away: false, moves: 0, dueAt: 0, revokingSince: 0, unsynced: false };
     const target = before?.target ?? NOTHING;
     this.#members.set(id, { id, subscription, assigned: new Set(), revoking: new Set(), target, ...fresh });
     this.#want(subscription, 1);

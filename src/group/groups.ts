@@ -1,5 +1,12 @@
 /** All groups of one coordinator, by name, and the topics that exist. State changes by `apply` alone. */
 import { type Fault, fault } from '../model/faults.ts';
+import {
+  GROUP_BOUNDS,
+  type GroupBounds,
+  type GroupSettings,
+  type GroupTimes,
+  timesInForce,
+} from '../model/group-settings.ts';
 import type { TopicId } from '../model/ids.ts';
 import { GROUP_BYTES_PER_COORDINATOR_MAX, GROUPS_PER_COORDINATOR_MAX } from '../model/limits.ts';
 import { Barriers } from './classic/barriers.ts';
@@ -16,19 +23,25 @@ export const TOO_HEAVY: Fault = fault(
 /** Which way groups may change while members are in them. */
 export type Migration = 'bidirectional' | 'upgrade' | 'downgrade' | 'disabled';
 
+const NO_SETTINGS: GroupSettings = {};
+
 export class Groups {
   readonly #groups = new Map<string, Group>();
+  readonly #settings = new Map<string, GroupSettings>();
   #occupied = 0;
   #bytes = 0;
   /** Memory: who waits for whom in groups whose members assign by themselves. */
   readonly barriers: Barriers;
 
   readonly #migration: Migration;
+  /** Of the times that groups may be given. */
+  readonly bounds: GroupBounds;
 
   /** @param initialRebalanceMs how long a group that was empty waits for more members who assign by themselves. */
-  constructor(initialRebalanceMs = 0, migration: Migration = 'bidirectional') {
+  constructor(initialRebalanceMs = 0, migration: Migration = 'bidirectional', bounds = GROUP_BOUNDS) {
     this.barriers = new Barriers(initialRebalanceMs);
     this.#migration = migration;
+    this.bounds = bounds;
   }
 
   /** Members who assign by themselves may become guests of the node. */
@@ -78,8 +91,27 @@ export class Groups {
     return this.#groups.values();
   }
 
-  /** The first record of a group makes it. */
+  /** Those that were given settings of their own, whether anybody is in them or not. */
+  get withSettings(): ReadonlyMap<string, GroupSettings> {
+    return this.#settings;
+  }
+
+  settingsOf(name: string): GroupSettings {
+    return this.#settings.get(name) ?? NO_SETTINGS;
+  }
+
+  /** Of members that leave them to their group. */
+  timesOf(name: string): GroupTimes {
+    return timesInForce(this.settingsOf(name), this.bounds);
+  }
+
+  /** The first record of a group makes it; its settings are none of it. */
   apply(record: GroupRecord): void {
+    if (record.type === 'settings') {
+      if (Object.keys(record.settings).length === 0) this.#settings.delete(record.group);
+      else this.#settings.set(record.group, record.settings);
+      return;
+    }
     const known = this.#groups.get(record.group);
     const group = known ?? new Group(record.group);
     const before = group.members.size;
@@ -92,6 +124,7 @@ export class Groups {
   }
 
   *snapshot(): Generator<GroupRecord> {
+    for (const [group, settings] of this.#settings) yield { group, type: 'settings', settings };
     for (const group of this.#groups.values()) yield* group.snapshot();
   }
 }

@@ -2,6 +2,7 @@
  * What the log of a coordinator says about its groups. Each record holds the outcome of a decision, so that applying
  * needs no rules and no clock. Values that msgpack keeps as they are.
  */
+import type { GroupSettings } from '../model/group-settings.ts';
 import type { TopicId } from '../model/ids.ts';
 import type { NamedPlaces, PackedPlaces } from './places.ts';
 
@@ -22,7 +23,8 @@ export interface Subscription {
   readonly host: string;
   /** Null: whatever the others want. */
   readonly assignor: Assignor | null;
-  readonly sessionMs: number;
+  /** Null: as long as its group has it. */
+  readonly sessionMs: number | null;
   readonly rebalanceMs: number;
   /** Ways of assigning that a member brought along which could do so itself; null: it leaves that to the node. */
   readonly classic: readonly GuestProtocol[] | null;
@@ -108,6 +110,8 @@ export type GroupRecord = { readonly group: string } & (
   /** A generation has begun with this number, whatever becomes of it. */
   | { readonly type: 'epoch'; readonly epoch: number }
   | { readonly type: 'deleted' }
+  /** What the group has of its own from now on; it stays when the group is deleted, and makes none. */
+  | { readonly type: 'settings'; readonly settings: GroupSettings }
   /** In snapshots, behind the records of a group: what they do not say. */
   | { readonly type: 'group'; readonly epoch: number; readonly stale: boolean; readonly kind: GroupKind }
 );
@@ -139,6 +143,7 @@ const TYPES: readonly string[] = [
   'assigned',
   'epoch',
   'deleted',
+  'settings',
   'group',
 ] satisfies GroupRecord['type'][];
 

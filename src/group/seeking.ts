@@ -62,15 +62,20 @@ function mayCommit(groups: Groups, request: SeekingCommit, now: number): Fault |
     return fault('UNKNOWN_MEMBER', `group ${name} has members; only they commit`);
   const consumer = groups.get(name)?.members.get(member);
   if (consumer === undefined) return inThisGeneration(groups, request, now);
-  if (isGuest(consumer)) return guestMayCommit(consumer, request, now);
+  if (isGuest(consumer)) return guestMayCommit(groups, consumer, request, now);
   if (consumer.epoch === generation && !consumer.away) return null;
   return fault('STALE_MEMBER_EPOCH', `${member} is at epoch ${consumer.epoch}, not ${generation}`);
 }
 
-function guestMayCommit(guest: Member, { group, generation }: SeekingCommit, now: number): Fault | null {
+function guestMayCommit(
+  groups: Groups,
+  guest: Member,
+  { group, generation }: SeekingCommit,
+  now: number,
+): Fault | null {
   if (guest.epoch !== generation)
     return fault('ILLEGAL_GENERATION', `${guest.id} is in generation ${guest.epoch} of ${group}, not ${generation}`);
-  touch(guest, now);
+  touch(groups, group, guest, now);
   return null;
 }
 

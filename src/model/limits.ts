@@ -61,6 +61,8 @@ export const FETCH_SESSIONS_MAX = 16;
 export const WAIT_MS_MAX = 60_000;
 /** Groups of one coordinator, of which there are 16: clients make groups by naming them. */
 export const GROUPS_PER_COORDINATOR_MAX = 10_000;
+/** Groups of one coordinator that have settings of their own, whether anybody is in them or not. */
+export const GROUP_SETTINGS_PER_COORDINATOR_MAX = 1_000;
 /** Members of one group. */
 export const GROUP_MEMBERS_MAX = 10_000;
 /** What the groups of one coordinator may hold in memory: wishes of members, committed offsets and their metadata. */

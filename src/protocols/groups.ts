@@ -3,6 +3,7 @@
  * on committed offsets, and on looking after groups of every kind.
  */
 import type { Fault } from '../model/faults.ts';
+import type { GroupSettingsChange, GroupTime, GroupTimes } from '../model/group-settings.ts';
 import type { Offset, PartitionIndex, TopicId } from '../model/ids.ts';
 import type { GroupKind } from './classic.ts';
 import type { OffsetAt, Place } from './place.ts';
@@ -30,7 +31,7 @@ export interface HeartbeatRequest {
   readonly rack?: string;
   /** What the member holds now: given with every answer to a revocation, and when it changed. */
   readonly owned?: readonly GroupPlaces[];
-  /** Given with epoch 0; ms without heartbeat after which the member is out, 1,000..1,800,000; default 45,000. */
+  /** Given with epoch 0; ms without heartbeat after which the member is out, 1,000..1,800,000; absent: as its group has it. */
   readonly sessionMs?: number;
   /** Given with epoch 0; ms to give up revoked partitions, 1,000..3,600,000; default 300,000. */
   readonly rebalanceMs?: number;
@@ -168,6 +169,35 @@ export interface ResetGroupRequest {
 export interface ResetGroupReply {
   readonly call: 'resetGroup';
   readonly parts: readonly (Place & ({ readonly from: number; readonly to: Offset } | { readonly fault: Fault }))[];
+}
+/** Of a group that nobody has heard of, too. */
+export interface GroupSettingsRequest {
+  readonly call: 'groupSettings';
+  readonly group: string;
+}
+export interface GroupSettingsReply {
+  readonly call: 'groupSettings';
+  readonly inForce: GroupTimes;
+  /** Those that the group was given; the others are the node's. */
+  readonly own: readonly GroupTime[];
+}
+/** Which groups have settings of their own, of all coordinators. */
+export interface AlteredGroupsRequest {
+  readonly call: 'alteredGroups';
+}
+export interface AlteredGroupsReply {
+  readonly call: 'alteredGroups';
+  readonly groups: readonly string[];
+}
+export interface AlterGroupRequest {
+  readonly call: 'alterGroup';
+  readonly group: string;
+  readonly change: GroupSettingsChange;
+  /** Says what would come of it. */
+  readonly validateOnly: boolean;
+}
+export interface AlterGroupReply {
+  readonly call: 'alterGroup';
 }
 export interface DeleteGroupRequest {
   readonly call: 'deleteGroup';

@@ -17,6 +17,10 @@ import type { Quota, QuotaChange } from '../model/quota.ts';
 import type { Topic, TopicSettings } from '../model/topic.ts';
 import type { ClassicReply, ClassicRequest } from './classic.ts';
 import type {
+  AlteredGroupsReply,
+  AlteredGroupsRequest,
+  AlterGroupReply,
+  AlterGroupRequest,
   CommitInTransactionReply,
   CommitInTransactionRequest,
   CommitReply,
@@ -27,6 +31,8 @@ import type {
   DeleteGroupRequest,
   DescribeGroupReply,
   DescribeGroupRequest,
+  GroupSettingsReply,
+  GroupSettingsRequest,
   GroupsReply,
   GroupsRequest,
   HeartbeatReply,
@@ -307,7 +313,10 @@ export type GroupRequest =
   | GroupsRequest
   | DescribeGroupRequest
   | ResetGroupRequest
-  | DeleteGroupRequest;
+  | DeleteGroupRequest
+  | GroupSettingsRequest
+  | AlteredGroupsRequest
+  | AlterGroupRequest;
 
 export type GroupReply =
   | ClassicReply
@@ -318,7 +327,10 @@ export type GroupReply =
   | GroupsReply
   | DescribeGroupReply
   | ResetGroupReply
-  | DeleteGroupReply;
+  | DeleteGroupReply
+  | GroupSettingsReply
+  | AlteredGroupsReply
+  | AlterGroupReply;
 
 export type Request =
   | ProduceRequest
@@ -369,6 +381,9 @@ export type NativeCallName = Exclude<
   | ClassicRequest['call']
   | TransactionRequest['call']
   | 'commitInTransaction'
+  | 'groupSettings'
+  | 'alteredGroups'
+  | 'alterGroup'
   | 'deleteRecords'
   | 'quotas'
   | 'alterQuota'

@@ -6,6 +6,7 @@ import { greetNative } from '../../actors/listener/native.ts';
 import { type ListenerInit, type LoadDialect, makeListener } from '../../actors/listener.ts';
 import type { Kind, Message } from '../../runtime/actor.ts';
 import { fieldsCodec } from '../../runtime/envelope.ts';
+import { GROUP_BOUNDS } from '../../src/model/group-settings.ts';
 import { id } from '../../src/model/ids.ts';
 import { FRAME_MS_MAX, HELLO_MS_MAX, IDLE_MS_MAX, MIB, WRITE_MS_MAX } from '../../src/model/limits.ts';
 import { TOPIC_DEFAULTS } from '../../src/model/topic.ts';
@@ -21,6 +22,7 @@ const init: ListenerInit = {
   autoCreate: true,
   offsetRetentionMs: 604_800_000,
   migration: 'bidirectional',
+  groupBounds: GROUP_BOUNDS,
   connectionsMax: 10,
   frameBytesMax: 4 * MIB,
   frameRoomBytes: 32 * 1024,

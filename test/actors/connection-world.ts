@@ -23,6 +23,7 @@ import type { Disk, Logger, Network, Ports } from '../../runtime/ports.ts';
 import { NodeRandom } from '../../runtime/random.ts';
 import { BatchBuilder } from '../../src/model/batch-builder.ts';
 import { fault } from '../../src/model/faults.ts';
+import { GROUP_BOUNDS } from '../../src/model/group-settings.ts';
 import { id, type NodeId, type TopicId } from '../../src/model/ids.ts';
 import { MIB } from '../../src/model/limits.ts';
 import { TOPIC_DEFAULTS, type Topic } from '../../src/model/topic.ts';
@@ -91,6 +92,7 @@ export class ConnectionWorld {
       autoCreate: true,
       offsetRetentionMs: 604_800_000,
       migration: 'bidirectional',
+      groupBounds: GROUP_BOUNDS,
       connectionsMax: options.connectionsMax ?? 100,
       frameBytesMax: 4 * MIB,
       frameRoomBytes: 64 * 1024 * 1024,

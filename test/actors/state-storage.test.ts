@@ -19,6 +19,7 @@ import { InProcessShards } from '../../runtime/in-process.ts';
 import { World } from '../../runtime/simulated/world.ts';
 import { coordinatorOf } from '../../src/group/hash.ts';
 import { UnlistedRoom } from '../../src/log/unlisted.ts';
+import { GROUP_BOUNDS } from '../../src/model/group-settings.ts';
 import { id } from '../../src/model/ids.ts';
 import { MIB } from '../../src/model/limits.ts';
 import { TOPIC_DEFAULTS, type Topic } from '../../src/model/topic.ts';
@@ -59,6 +60,7 @@ class Node {
         initialRebalanceMs: 0,
         offsetRetentionMs: 604_800_000,
         migration: 'bidirectional',
+        groupBounds: GROUP_BOUNDS,
         defaults: { partitions: 4, settings: TOPIC_DEFAULTS },
         journalFileBytes: 4 * MIB,
         journalFilesMax: 3,

@@ -17,6 +17,7 @@ import { makeTransactions } from '../../actors/transactions.ts';
 import type { Address, Context, Kind, Message, Tree } from '../../runtime/actor.ts';
 import { decodeValue, encodeValue } from '../../runtime/envelope.ts';
 import { coordinatorOf } from '../../src/group/hash.ts';
+import { GROUP_BOUNDS } from '../../src/model/group-settings.ts';
 import { FIRST_TRANSACTION_PARTITION, TRANSACTION_PARTITIONS } from '../../src/model/ids.ts';
 import { TOPIC_DEFAULTS } from '../../src/model/topic.ts';
 import { address, kind, NODE, World } from '../runtime/kernel-world.ts';
@@ -195,7 +196,13 @@ export class StateWorld {
         ...supervised,
         make: (context: never, key: string) =>
           makeCoordinator(context, key, {
-            ...{ codec, initialRebalanceMs: 500, offsetRetentionMs: RETENTION_MS, migration: 'bidirectional' },
+            ...{
+              codec,
+              initialRebalanceMs: 500,
+              offsetRetentionMs: RETENTION_MS,
+              migration: 'bidirectional',
+              groupBounds: GROUP_BOUNDS,
+            },
           }),
         place: (key, shards) => Number(key) % shards,
         begins: 'demand',

@@ -53,7 +53,7 @@ export class MachineWorld {
   pass(ms: number): string[] {
     this.now += ms;
     const { group } = this;
-    const out = group === undefined ? [] : overdue(group, this.now);
+    const out = group === undefined ? [] : overdue(this.groups, group, this.now);
     if (group !== undefined && out.length > 0) this.carryOut(expel(this.groups, this.topics, group, out));
     return out;
   }
@@ -63,7 +63,7 @@ export class MachineWorld {
       beat(this.groups, this.topics, { group: GROUP, ...request }, { client: 'test', host: '' }),
     );
     const member = this.group?.members.get(request.member);
-    if (refused === null && member !== undefined) touch(member, this.now);
+    if (refused === null && member !== undefined) touch(this.groups, GROUP, member, this.now);
     return refused;
   }
 }

@@ -3,6 +3,7 @@
  * to the node makes the others its guests (upgrade), and when the last such member has left, they are among themselves
  * again (downgrade). Each keeps what it holds until it is told otherwise, so that no partition has two readers.
  */
+import { assert } from '../../model/assert.ts';
 import type { Group } from '../group.ts';
 import type { Groups, Topics } from '../groups.ts';
 import { type NamedPlaces, type PlaceKey, packPlaces, placeKey, toPlaces } from '../places.ts';
@@ -51,6 +52,7 @@ export function* downgrade(group: Group, topics: Topics): Generator<GroupRecord,
   yield { group: name, type: 'generation', generation: epoch, protocolType: CONSUMER, protocol, leader: '' };
   for (const [index, { id: member, subscription }] of guests.entries()) {
     const { instance, client, host, sessionMs, rebalanceMs, classic } = subscription;
+    assert(sessionMs !== null, `${member} joined as one who says how long its session is`);
     const metadata = classic?.find((one) => one.name === protocol)?.metadata ?? NO_BYTES;
     const stored = { instance, client, host, sessionMs, rebalanceMs, metadata, topics: subscription.topics };
     yield { group: name, type: 'assigned', member, ...stored, assignment: NO_BYTES, places: held[index] ?? [] };

@@ -8,7 +8,7 @@ import { TOPIC_SETTING_RULES, type TopicSettings } from '../../model/topic.ts';
 /** Kafka's numbers for types of values. */
 export const configTypes = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 } as const;
 /** Kafka's numbers for where a value comes from. */
-export const configSources = { topic: 1, node: 4, byDefault: 5 } as const;
+export const configSources = { topic: 1, node: 4, byDefault: 5, group: 8 } as const;
 
 interface Config {
   readonly type: number;
@@ -190,6 +190,8 @@ export interface ShownConfig {
   readonly source: number;
   readonly type: number;
   readonly about: string;
+  /** What it comes from, the first counts; absent: from nothing else. */
+  readonly synonyms?: readonly Pick<ShownConfig, 'name' | 'value' | 'source'>[];
 }
 
 export function showConfigs(settings: TopicSettings, defaults: TopicSettings): ShownConfig[] {

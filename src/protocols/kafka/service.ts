@@ -5,6 +5,7 @@
  */
 
 import type { Fault } from '../../model/faults.ts';
+import type { GroupBounds } from '../../model/group-settings.ts';
 import type { TopicSettings } from '../../model/topic.ts';
 import type { Serving, Steps } from './asking.ts';
 import type { AnyCall, Call } from './call.ts';
@@ -28,6 +29,8 @@ export interface Broker {
   readonly offsetRetentionMs: number;
   /** Which way groups may change while members are in them, in Kafka's words, which are the node's. */
   readonly migration: string;
+  /** Times of members that leave them to their group. */
+  readonly groupBounds: GroupBounds;
 }
 
 /** Who asks, and what its connection remembers. */

@@ -1,37 +1,17 @@
-/** Settings by hand, where clients seldom go: lists that are added to, what stands twice, groups, the wrong endpoint, and telemetry. */
+/** Settings by hand, where clients seldom go: lists that are added to, what stands twice, the wrong endpoint, and telemetry. */
 import test from 'ava';
-import { alterConfigs } from '../../../src/protocols/kafka/calls/alter-configs.ts';
 import { createTopics } from '../../../src/protocols/kafka/calls/create-topics.ts';
 import { describeCluster } from '../../../src/protocols/kafka/calls/describe-cluster.ts';
-import { describeConfigs } from '../../../src/protocols/kafka/calls/describe-configs.ts';
 import { getTelemetrySubscriptions } from '../../../src/protocols/kafka/calls/get-telemetry-subscriptions.ts';
-import { incrementalAlterConfigs } from '../../../src/protocols/kafka/calls/incremental-alter-configs.ts';
 import { errors } from '../../../src/protocols/kafka/faults.ts';
 import { NO_UUID } from '../../../src/protocols/kafka/reading.ts';
 import { newTopic } from './asking.ts';
+import { alter, operations, resources, told } from './config-asking.ts';
 import { nodeByHand } from './own-node.ts';
-import type { Wire } from './wire.ts';
 
 const { wire } = nodeByHand();
-const TOPIC = 2;
-const GROUP = 32;
-const [SET, DELETE, APPEND, SUBTRACT] = [0, 1, 2, 3];
-
-type Operation = readonly [name: string, configOperation: number | undefined, value: string | null];
-async function alter(by: Wire, resourceType: number, resourceName: string, ...operations: readonly Operation[]) {
-  const configs = operations.map(([name, configOperation = SET ?? 0, value]) => ({ name, configOperation, value }));
-  const request = { resources: [{ resourceType, resourceName, configs }], validateOnly: false };
-  return (await by.ask(incrementalAlterConfigs, 1, request))?.responses[0]?.errorCode;
-}
-
-async function told(by: Wire, resourceType: number, resourceName: string, configurationKeys: string[] | null = null) {
-  const resources = [{ resourceType, resourceName, configurationKeys }];
-  const request = { resources, includeSynonyms: false, includeDocumentation: false };
-  const result = (await by.ask(describeConfigs, 4, request))?.results[0];
-  return result?.errorCode === errors.NONE
-    ? Object.fromEntries(result.configs.map(({ name, value }) => [name, value]))
-    : result?.errorCode;
-}
+const { TOPIC } = resources;
+const { SET, DELETE, APPEND, SUBTRACT } = operations;
 
 test('cleanup.policy is a list that is added to and taken from; nothing else is', async (t) => {
   const client = await wire(t);
@@ -69,25 +49,6 @@ test('a setting stands in a request once, and has a value', async (t) => {
   t.is(await alter(client, TOPIC, topic, ['retention.ms', SET, null]), errors.INVALID_REQUEST);
   t.is(await alter(client, TOPIC, topic, ['retention.ms', 9, '1']), errors.INVALID_REQUEST);
   t.deepEqual(await told(client, TOPIC, topic, ['retention.ms']), { 'retention.ms': '604800000' });
-});
-
-test('settings of groups are told; each takes the value that it has', async (t) => {
-  const client = await wire(t);
-  const all = { 'consumer.session.timeout.ms': '45000', 'consumer.heartbeat.interval.ms': '5000' };
-  t.deepEqual(await told(client, GROUP, 'any group'), all);
-  t.deepEqual(await told(client, GROUP, 'any group', ['consumer.session.timeout.ms']), {
-    'consumer.session.timeout.ms': '45000',
-  });
-  t.is(await told(client, GROUP, ''), errors.INVALID_REQUEST);
-  t.is(await alter(client, GROUP, 'a', ['consumer.session.timeout.ms', SET, '45000']), errors.NONE);
-  t.is(await alter(client, GROUP, 'a', ['consumer.session.timeout.ms', DELETE, null]), errors.NONE);
-  t.is(await alter(client, GROUP, 'a', ['consumer.session.timeout.ms', SET, '50000']), errors.INVALID_CONFIG);
-  t.is(await alter(client, GROUP, 'a', ['share.session.timeout.ms', SET, '45000']), errors.INVALID_CONFIG);
-  t.is(await alter(client, GROUP, '', ['consumer.session.timeout.ms', SET, '45000']), errors.INVALID_REQUEST);
-  const configs = [{ name: 'consumer.heartbeat.interval.ms', value: '5000' }];
-  const resources = [{ resourceType: GROUP, resourceName: 'a', configs }];
-  const altered = await client.ask(alterConfigs, 2, { resources, validateOnly: true });
-  t.is(altered?.responses[0]?.errorCode, errors.NONE);
 });
 
 test('who asks a broker for controllers hears what is wrong', async (t) => {

@@ -1,6 +1,7 @@
 /** Judges the conversation alone: what it asks when, in which order it answers, and how long it needs a frame. */
 import test from 'ava';
 import { fault } from '../../../src/model/faults.ts';
+import { GROUP_BOUNDS } from '../../../src/model/group-settings.ts';
 import { id } from '../../../src/model/ids.ts';
 import { TOPIC_DEFAULTS, type Topic } from '../../../src/model/topic.ts';
 import type { Move } from '../../../src/protocols/conversation.ts';
@@ -29,6 +30,7 @@ const session = (): KafkaSession =>
       autoCreate: true,
       offsetRetentionMs: 60_000,
       migration: 'bidirectional',
+      groupBounds: GROUP_BOUNDS,
     },
     1 << 20,
   );

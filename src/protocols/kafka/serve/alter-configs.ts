@@ -1,15 +1,16 @@
 /**
- * AlterConfigs and IncrementalAlterConfigs: settings of topics, all at once or one by one. Those of groups have one value
- * each; the node's own are in its file.
+ * AlterConfigs and IncrementalAlterConfigs: settings of topics and of groups, all at once or one by one. The
+ * node's own are in its file.
  */
 import { type Fault, failed, ok, type Result } from '../../../model/faults.ts';
+import type { GroupSettingsChange } from '../../../model/group-settings.ts';
 import type { TopicSettings } from '../../../model/topic.ts';
 import { resultOf, type Serving } from '../asking.ts';
 import { alterConfigs } from '../calls/alter-configs.ts';
 import { type IncrementalAlterConfigsRequest, incrementalAlterConfigs } from '../calls/incremental-alter-configs.ts';
 import { configNames, type Given, settingsOf } from '../configs.ts';
-import { errorOf, errors } from '../faults.ts';
-import { judgeGroupConfigs } from '../group-configs.ts';
+import { coordinatorErrorOf, errorOf, errors } from '../faults.ts';
+import { groupChangeOf, groupConfigNames } from '../group-configs.ts';
 import { checkGroup } from '../group-names.ts';
 import { lookUp } from '../look-up.ts';
 import { type Peer, service } from '../service.ts';
@@ -42,8 +43,7 @@ interface Answer {
 export const serveAlterConfigs = service(alterConfigs, function* ({ resources, validateOnly }, peer) {
   const changes = resources.map(({ resourceType, resourceName, configs }) => {
     const named = new Set(configs.map(({ name }) => name));
-    const isTopic = resourceType === resourceTypes.topic;
-    const others = configNames.filter((name) => isTopic && !named.has(name) && name !== ENGINE);
+    const others = namesOf(resourceType).filter((name) => !named.has(name) && name !== ENGINE);
     const given = [...configs, ...others.map((name) => ({ name, value: null }))];
     return { resourceType, resourceName, given: checkOnce(configs) ?? ok(given) };
   });
@@ -67,6 +67,12 @@ export const serveIncrementalAlterConfigs = service(
     return { responses: yield* alter(eachOnce(changes), validateOnly, peer) };
   },
 );
+
+/** What is set back to its default where it is not given. */
+function namesOf(resourceType: number): readonly string[] {
+  if (resourceType === resourceTypes.topic) return configNames;
+  return resourceType === resourceTypes.group ? groupConfigNames : [];
+}
 
 type Operation = IncrementalAlterConfigsRequest['resources'][number]['configs'][number];
 type Failure = ReturnType<typeof failed>;
@@ -112,21 +118,22 @@ function valueGiven({ name, configOperation, value }: Operation, list: readonly 
 
 function* alter(changes: readonly Change[], validateOnly: boolean, peer: Peer): Serving<readonly Answer[]> {
   const planned = changes.map((change) => plan(change, peer));
-  const sound = changes.flatMap(({ resourceName: name }, index) => {
-    const settings = planned[index];
-    return settings === undefined || 'errorCode' in settings ? [] : [{ name, settings }];
-  });
-  const outcomes = validateOnly ? yield* exist(sound) : yield* carryOut(sound);
-  let next = 0;
+  const sound = planned.filter((one): one is Sound => 'call' in one);
+  const outcomes = new Map<Sound, Fault | undefined>();
+  const groups = sound.filter((one) => one.call === 'alterGroup');
+  const topics = sound.filter((one) => one.call === 'alterTopic');
+  yield* carryOut(validateOnly ? groups : sound, validateOnly, outcomes);
+  if (validateOnly) yield* exist(topics, outcomes);
   return changes.map((change, index) => {
-    const settings = planned[index];
-    if (settings !== undefined && 'errorCode' in settings) return settings;
-    const fault = outcomes[next++];
-    return answer(change, fault === undefined ? errors.NONE : errorOf(fault.code), fault?.message ?? null);
+    const one = planned[index];
+    if (one === undefined || !('call' in one)) return one ?? answer(change, errors.UNKNOWN_SERVER_ERROR, null);
+    const fault = outcomes.get(one);
+    const code = fault === undefined ? errors.NONE : codeOf(one, fault);
+    return answer(change, code, fault?.message ?? null);
   });
 }
 
-function plan(change: Change, { broker }: Peer): Partial<TopicSettings> | Answer {
+function plan(change: Change, { broker }: Peer): Sound | Answer {
   const { resourceType, resourceName, given } = change;
   const refused = ({ code, message }: Fault): Answer => answer(change, errorOf(code), message);
   if (resourceType !== resourceTypes.topic && resourceType !== resourceTypes.group)
@@ -138,32 +145,50 @@ function plan(change: Change, { broker }: Peer): Partial<TopicSettings> | Answer
   if (!given.ok) return refused(given.fault);
   if (resourceType === resourceTypes.topic) {
     const settings = settingsOf(given.value, broker.defaults.settings);
-    return settings.ok ? settings.value : refused(settings.fault);
+    if (!settings.ok) return refused(settings.fault);
+    return { call: 'alterTopic', name: resourceName, settings: settings.value };
   }
   const wrong = checkGroup(resourceName);
   if (wrong !== null) return answer(change, errors.INVALID_REQUEST, wrong.message);
-  const judged = judgeGroupConfigs(given.value);
-  return judged.ok ? answer(change, errors.NONE, null) : refused(judged.fault);
+  const altered = groupChangeOf(given.value, broker.groupBounds);
+  if (!altered.ok) return refused(altered.fault);
+  return { call: 'alterGroup', group: resourceName, change: altered.value };
 }
 
-interface Sound {
-  readonly name: string;
-  readonly settings: Partial<TopicSettings>;
-}
+/** What the node is asked for. */
+type Sound =
+  | { readonly call: 'alterTopic'; readonly name: string; readonly settings: Partial<TopicSettings> }
+  | { readonly call: 'alterGroup'; readonly group: string; readonly change: GroupSettingsChange };
+
+const codeOf = ({ call }: Sound, { code }: Fault): number =>
+  call === 'alterGroup' ? coordinatorErrorOf(code) : errorOf(code);
 const faultOf = (result: Result<unknown>): Fault | undefined => (result.ok ? undefined : result.fault);
 
-function* carryOut(sound: readonly Sound[]): Serving<readonly (Fault | undefined)[]> {
-  const replies = yield sound.map((one) => ({ call: 'alterTopic', ...one }));
-  return sound.map((_one, index) => faultOf(resultOf<'alterTopic'>('alterTopic', replies[index])));
+function* carryOut(
+  sound: readonly Sound[],
+  validateOnly: boolean,
+  outcomes: Map<Sound, Fault | undefined>,
+): Serving<void> {
+  if (sound.length === 0) return;
+  const replies = yield sound.map((one) => (one.call === 'alterGroup' ? { ...one, validateOnly } : one));
+  sound.forEach((one, index) => {
+    outcomes.set(one, faultOf(resultOf(one.call, replies[index])));
+  });
 }
 
-/** All that can still be wrong is that there is no such topic. */
-function* exist(sound: readonly Sound[]): Serving<readonly (Fault | undefined)[]> {
+/** All that can still be wrong with these is that there is no such topic. */
+function* exist(
+  topics: readonly Extract<Sound, { readonly call: 'alterTopic' }>[],
+  outcomes: Map<Sound, Fault | undefined>,
+): Serving<void> {
   const found = yield* lookUp(
-    sound.map(({ name }) => name),
+    topics.map(({ name }) => name),
     false,
   );
-  return found.map(faultOf);
+  for (const [index, one] of topics.entries()) {
+    const topic = found[index];
+    if (topic !== undefined) outcomes.set(one, faultOf(topic));
+  }
 }
 
 function answer({ resourceType, resourceName }: Change, errorCode: number, errorMessage: string | null): Answer {

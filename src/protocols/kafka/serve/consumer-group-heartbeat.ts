@@ -1,6 +1,6 @@
 /**
  * ConsumerGroupHeartbeat (KIP-848): the native heartbeat under other names. Kafka's `uniform` is `sticky`, which spreads
- * partitions as evenly and moves as few; session and heartbeat interval are the node's, as Kafka's are the broker's.
+ * partitions as evenly and moves as few; session and heartbeat interval are those of its group.
  */
 import { type Fault, fault, type Result } from '../../../model/faults.ts';
 import type { PartitionIndex } from '../../../model/ids.ts';
@@ -13,7 +13,6 @@ import {
   consumerGroupHeartbeat,
 } from '../calls/consumer-group-heartbeat.ts';
 import { coordinatorErrorOf, errors } from '../faults.ts';
-import { HEARTBEAT_MS, SESSION_MS } from '../group-configs.ts';
 import { checkGroup, named } from '../group-names.ts';
 import { type Peer, service } from '../service.ts';
 
@@ -33,7 +32,7 @@ export const serveConsumerGroupHeartbeat = service(consumerGroupHeartbeat, funct
     errorCode: errors.NONE,
     memberId: member,
     memberEpoch: epoch,
-    heartbeatIntervalMs: Math.min(heartbeatMs, HEARTBEAT_MS),
+    heartbeatIntervalMs: heartbeatMs,
     assignment: assignment === undefined ? null : { topicPartitions: placesFor(assignment, peer) },
   };
 });
@@ -49,7 +48,6 @@ function beatOf(request: Asked, peer: Peer): Result<HeartbeatRequest> {
   const beat = { call: 'heartbeat', group, member, epoch, waitMs: 0, ...named(request.instanceId) } as const;
   const value: HeartbeatRequest = {
     ...beat,
-    ...(epoch === JOIN ? { sessionMs: SESSION_MS } : {}),
     ...(request.rebalanceTimeoutMs < 0 ? {} : { rebalanceMs: bounded(request.rebalanceTimeoutMs) }),
     ...(rackId === null ? {} : { rack: rackId }),
     ...(topics === null ? {} : { topics }),

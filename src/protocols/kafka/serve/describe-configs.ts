@@ -1,14 +1,14 @@
 /** DescribeConfigs: settings of topics, of groups and of the node, by Kafka's names. */
 
-import type { Serving } from '../asking.ts';
+import { resultOf, type Serving } from '../asking.ts';
 import {
   type DescribeConfigsRequest,
   type DescribeConfigsResponse,
   describeConfigs,
 } from '../calls/describe-configs.ts';
 import { configSources, configTypes, type ShownConfig, showConfigs } from '../configs.ts';
-import { errorOf, errors } from '../faults.ts';
-import { showGroupConfigs } from '../group-configs.ts';
+import { coordinatorErrorOf, errorOf, errors } from '../faults.ts';
+import { showGroupBounds, showGroupConfigs } from '../group-configs.ts';
 import { checkGroup } from '../group-names.ts';
 import { lookUp } from '../look-up.ts';
 import { type Broker, type Peer, service } from '../service.ts';
@@ -20,8 +20,9 @@ type Answer = DescribeConfigsResponse['results'][number];
 export const serveDescribeConfigs = service(describeConfigs, function* (request, peer) {
   const topics = request.resources.filter(({ resourceType }) => resourceType === resourceTypes.topic);
   const described = yield* describeTopics(topics, peer);
+  const groups = yield* describeGroups(request.resources, peer);
   const results = request.resources.map((asked) => {
-    const answer = described.get(asked) ?? describeOther(asked, peer.broker);
+    const answer = described.get(asked) ?? groups.get(asked) ?? describeOther(asked, peer.broker);
     return show(answer, asked, request);
   });
   return { results };
@@ -53,12 +54,29 @@ function* describeTopics(asked: readonly Asked[], { broker }: Peer): Serving<Rea
   return described;
 }
 
+/** A group has settings before anybody has heard of it. */
+function* describeGroups(asked: readonly Asked[], { broker }: Peer): Serving<ReadonlyMap<Asked, Described>> {
+  const described = new Map<Asked, Described>();
+  const sound = asked.filter((one) => {
+    if (one.resourceType !== resourceTypes.group) return false;
+    const wrong = checkGroup(one.resourceName);
+    if (wrong !== null) described.set(one, refused(errors.INVALID_REQUEST, wrong.message));
+    return wrong === null;
+  });
+  if (sound.length === 0) return described;
+  const replies = yield sound.map(({ resourceName: group }) => ({ call: 'groupSettings', group }));
+  sound.forEach((one, index) => {
+    const found = resultOf<'groupSettings'>('groupSettings', replies[index]);
+    if (!found.ok) described.set(one, refused(coordinatorErrorOf(found.fault.code), found.fault.message));
+    else {
+      const configs = showGroupConfigs(found.value, broker.groupBounds);
+      described.set(one, { errorCode: errors.NONE, errorMessage: null, configs, readOnly: false });
+    }
+  });
+  return described;
+}
+
 function describeOther({ resourceType, resourceName }: Asked, broker: Broker): Described {
-  if (resourceType === resourceTypes.group) {
-    const wrong = checkGroup(resourceName);
-    if (wrong !== null) return refused(errors.INVALID_REQUEST, wrong.message);
-    return { errorCode: errors.NONE, errorMessage: null, configs: showGroupConfigs(), readOnly: true };
-  }
   if (resourceType !== resourceTypes.node)
     return refused(errors.INVALID_REQUEST, `resources of type ${resourceType} have no settings here`);
   if (resourceName !== '' && resourceName !== String(broker.node))
@@ -67,7 +85,7 @@ function describeOther({ resourceType, resourceName }: Asked, broker: Broker): D
 }
 
 /** What clients and tools ask of a broker; set in the node's own file. */
-function nodeConfigs({ node, defaults, autoCreate, offsetRetentionMs, migration }: Broker): ShownConfig[] {
+function nodeConfigs({ node, defaults, autoCreate, offsetRetentionMs, migration, groupBounds }: Broker): ShownConfig[] {
   const { settings, partitions } = defaults;
   const { int, long, boolean, string } = configTypes;
   const config = (name: string, value: unknown, type: number, about: string): ShownConfig => ({
@@ -86,6 +104,7 @@ function nodeConfigs({ node, defaults, autoCreate, offsetRetentionMs, migration 
     config('auto.create.topics.enable', autoCreate, boolean, 'Create a topic when it is first used.'),
     config('offsets.retention.minutes', Math.ceil(offsetRetentionMs / 60_000), int, 'How long offsets are kept.'),
     config('group.consumer.migration.policy', migration, string, 'Which way groups may change while they run.'),
+    ...showGroupBounds(groupBounds).map(([name, value, what]) => config(name, value, int, what)),
     config('log.retention.ms', settings.retentionMs, long, 'Age at which records may go.'),
     config('log.retention.bytes', settings.retentionBytes, long, 'Size above which the oldest segments go.'),
     config('log.segment.bytes', settings.segmentBytes, int, 'Size at which a segment is closed.'),
@@ -107,13 +126,13 @@ function show(
     resourceName,
     configs: configs
       .filter(({ name }) => wanted?.has(name) !== false)
-      .map(({ name, value, source, type, about }) => ({
+      .map(({ name, value, source, type, about, synonyms = [{ name, value, source }] }) => ({
         name,
         value,
         readOnly,
         configSource: source,
         isSensitive: false,
-        synonyms: includeSynonyms ? [{ name, value, source }] : [],
+        synonyms: includeSynonyms ? synonyms : [],
         configType: type,
         documentation: includeDocumentation ? about : null,
       })),
