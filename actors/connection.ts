@@ -232,6 +232,8 @@ class Connection implements Actor<Inbox>, Writer {
       return;
     }
     this.#exchanges?.take(move.frame);
+    // Many a client says hello and no more for a long time.
+    if (this.#requests === null && this.#inFlight === 0) this.#exchanges = null;
     exchange.lease?.release();
     this.#intake.finished(exchange.frameBytes);
     if (move.type === 'end') this.#lastWords(move.fault, move.views);
