@@ -20,15 +20,15 @@ import { type Demands, type Met, meetDemands } from './model/batch-demands.ts';
 import type { Result } from './model/faults.ts';
 import { MIB } from './model/limits.ts';
 
-/** Bytes of opened batches that a thread may leave lying until it collects them: its collector does not count them. */
-const OPENED_BYTES_KEPT = 8 * MIB;
-let openedBytes = 0;
+/** Bytes that codecs have brought and a thread may leave lying until it collects them: its collector does not count them. */
+const BROUGHT_BYTES_KEPT = 8 * MIB;
+let broughtBytes = 0;
 let collect: (() => void) | null = null;
 
 /** Batches that have become large must not stay in memory, neither beside the next one nor behind the job. */
 function tidy(): void {
-  if (openedBytes < OPENED_BYTES_KEPT) return;
-  openedBytes = 0;
+  if (broughtBytes < BROUGHT_BYTES_KEPT) return;
+  broughtBytes = 0;
   if (collect === null) {
     setFlagsFromString('--expose-gc');
     collect = runInNewContext('gc') as () => void;
@@ -44,12 +44,16 @@ function tidied<T>(result: T): T {
 const tools: CompactionTools = {
   crc32c,
   hash: (key) => hash('sha256', key, 'buffer'),
-  compress,
+  compress: (codec, bytes) => {
+    const closed = compress(codec, bytes);
+    broughtBytes += closed.buffer.byteLength;
+    return closed;
+  },
   decompress: (codec, bytes, bytesMax) => {
     if (codec === 'none') return decompress(codec, bytes, bytesMax);
     tidy();
     const opened = codec === 'lz4' ? openLz4Frame(bytes, bytesMax) : decompress(codec, bytes, bytesMax);
-    openedBytes += opened.ok ? opened.value.length : bytesMax;
+    broughtBytes += opened.ok ? opened.value.buffer.byteLength : bytesMax;
     return opened;
   },
 };

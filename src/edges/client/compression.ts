@@ -72,7 +72,7 @@ export function compress(codec: CompressionCodec, bytes: Uint8Array): Uint8Array
 function decompressWith(codec: CompressionCodec, bytes: Uint8Array, bytesMax: number): Result<Uint8Array> {
   switch (codec) {
     case 'gzip':
-      return ok(zlib.gunzipSync(bytes, bounded(bytesMax)));
+      return ok(zlib.gunzipSync(bytes, bounded(bytes, bytesMax)));
     case 'snappy':
       return unframeSnappy(bytes, bytesMax, (block) => snappy().uncompressSync(block, { asBuffer: true }) as Buffer);
     case 'lz4': {
@@ -81,15 +81,21 @@ function decompressWith(codec: CompressionCodec, bytes: Uint8Array, bytesMax: nu
       return length > bytesMax ? tooLarge(codec, bytesMax) : ok(lz4().decompressFrameSync(bufferOf(bytes)));
     }
     case 'zstd':
-      return ok(zlib.zstdDecompressSync(bytes, bounded(bytesMax)));
+      return ok(zlib.zstdDecompressSync(bytes, bounded(bytes, bytesMax)));
   }
 }
 
-/** Output comes in pieces of this size: fewer calls than with zlib's 16 KiB, and fewer holes in memory behind them. */
-const PIECE_BYTES = 128 * KIB;
+/** Output comes in pieces: of large ones larger than zlib's 16 KiB, for fewer calls, and fewer holes in memory behind them. */
+const PIECE_BYTES_MAX = 128 * KIB;
+const PIECE_BYTES_MIN = 4 * KIB;
+/** A small batch gets a piece that it fills: what stays empty of a piece is held as long as what is in it. */
+const GROWTH = 4;
 
-/** zlib knows no bound of 0. */
-const bounded = (bytesMax: number) => ({ maxOutputLength: Math.max(bytesMax, 1), chunkSize: PIECE_BYTES });
+const bounded = (bytes: Uint8Array, bytesMax: number) => ({
+  // zlib knows no bound of 0.
+  maxOutputLength: Math.max(bytesMax, 1),
+  chunkSize: Math.min(PIECE_BYTES_MAX, Math.max(PIECE_BYTES_MIN, GROWTH * bytes.length)),
+});
 
 function tooLarge(codec: CompressionCodec, bytesMax: number): Result<never> {
   return failed('BATCH_TOO_LARGE', `${codec}: more than ${bytesMax} bytes when decompressed`);

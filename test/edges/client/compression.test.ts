@@ -167,3 +167,11 @@ test('streams of gzip and zstd that do not tell their length, as Java writes the
     t.false(decompress(codec, Buffer.concat(pieces), bytes.length - 1).ok, codec);
   }
 });
+
+test('what a small batch is opened into holds no memory of a large one', (t) => {
+  const bytes = Buffer.from('small '.repeat(1_000));
+  for (const codec of codecs) {
+    const opened = decompress(codec, compress(codec, bytes), bytes.length);
+    t.true(opened.ok && opened.value.buffer.byteLength <= 4 * bytes.length, codec);
+  }
+});
