@@ -89,6 +89,12 @@ class JournalActor implements Actor<Inbox> {
     this.#perform();
   }
 
+  /** What the turn brought forms one group. */
+  afterTurn(): void {
+    this.#journal?.goOn();
+    this.#perform();
+  }
+
   inspect(): unknown {
     return { files: this.#journal?.files.names ?? [], idle: this.#journal?.idle ?? false };
   }

@@ -56,12 +56,7 @@ export class JournalFile {
   write(bytes: Uint8Array, position: number, durable: boolean, done: OnDisk): void {
     assert(this.#handles !== null, 'the journal writes into a file');
     const file = durable ? this.#handles.durable : this.#handles.plain;
-    const written = (error: DiskError | null): void => {
-      // Behind the batches that have come meanwhile, so that they are part of the group that is begun now.
-      const behind = step(() => done(error));
-      if (this.#context.send(this.#context.self, behind) === 'full') behind.run();
-    };
-    this.#context.disk.write(file, [bytes], position, (error) => step(() => written(error)));
+    this.#context.disk.write(file, [bytes], position, (error) => step(() => done(error)));
   }
 
   /** Also what was written without being durable. */

@@ -73,7 +73,7 @@ export class Journal<Client> {
     this.#refusing = reason;
   }
 
-  /** Takes a batch for the next group. It is answered by `stored`, or by `failed` for its era. */
+  /** Takes a batch for the next group, which {@link goOn} begins. It is answered by `stored`, or by `failed` for its era. */
   store(request: Store<Client>): void {
     if ((this.#brokenEras.get(request.partition) ?? 0) >= request.era) {
       release(request);
@@ -84,6 +84,13 @@ export class Journal<Client> {
     const refusal = this.#refusal(request.partition);
     if (refusal !== null) this.#refuseOne(request, refusal);
     else this.#queue.push(request);
+  }
+
+  /**
+   * Does what is next, once all was taken that came together: a group that began with the first of it would make two
+   * writes of one request's batches.
+   */
+  goOn(): void {
     this.#advance();
   }
 
@@ -178,14 +185,13 @@ export class Journal<Client> {
     return this.#durableNumber === this.#number - 1;
   }
 
-  /** The write is over. */
+  /** The write is over; {@link goOn} begins the next. */
   written(error: JournalError | null, bytes: number): void {
     assert(this.#busy === 'write', 'nothing was being written');
     this.#busy = 'no';
     if (error?.full === true) this.#failGroup(error);
     else if (error !== null) this.#failFile(error);
     else this.#groupWritten(bytes);
-    this.#advance();
   }
 
   #groupWritten(bytes: number): void {
@@ -243,7 +249,6 @@ export class Journal<Client> {
     this.#busy = 'no';
     if (error !== null) this.#failFile(error);
     else this.#settle();
-    this.#advance();
   }
 
   /** Everything written is durable. */

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { ENTRY_BYTES, SIDECAR_SEED, writeEntry } from '../../src/log/entry.ts';
 import { readHeader } from '../../src/log/group.ts';
 import { GROUP_BYTES_MAX, Journal } from '../../src/log/journal.ts';
-import type { JournalEffect, Store } from '../../src/log/journal-effect.ts';
+import type { JournalEffect, JournalError, Store } from '../../src/log/journal-effect.ts';
 import { type FileReport, FileScan, judge, reportGroup } from '../../src/log/journal-scan.ts';
 import { fault } from '../../src/model/faults.ts';
 import { id, type PartitionId } from '../../src/model/ids.ts';
@@ -29,6 +29,21 @@ function store(partition: number, base: number, rest: Partial<Store<string>> = {
   return { partition: place.partition, era: 1, entry, body, memory: null, flushIntervalMs: 0, client, ...rest };
 }
 
+function give(journal: Journal<string>, request: Store<string>): void {
+  journal.store(request);
+  journal.goOn();
+}
+
+function written(journal: Journal<string>, error: JournalError | null, bytes: number): void {
+  journal.written(error, bytes);
+  journal.goOn();
+}
+
+function synced(journal: Journal<string>, error: JournalError | null): void {
+  journal.synced(error);
+  journal.goOn();
+}
+
 function take(journal: Journal<string>): Effect[] {
   return journal.outbox.splice(0);
 }
@@ -41,13 +56,13 @@ const groupOf = (effects: readonly Effect[]): Uint8Array => {
 /** Brings one group to disk. */
 function write(journal: Journal<string>): Effect[] {
   const effects = take(journal);
-  journal.written(null, groupOf(effects).length);
+  written(journal, null, groupOf(effects).length);
   return take(journal);
 }
 
 test('what arrives while a write is in flight forms the next group; one answer for each partition', (t) => {
   const journal = begin();
-  journal.store(store(64, 0));
+  give(journal, store(64, 0));
   t.deepEqual(kinds(take(journal)), ['prepare']);
   journal.prepared(null);
   t.deepEqual(kinds(journal.outbox), ['use', 'write']);
@@ -58,14 +73,14 @@ test('what arrives while a write is in flight forms the next group; one answer f
     [64, 2],
     [65, 0],
   ] as const)
-    journal.store(store(partition, base));
+    give(journal, store(partition, base));
   t.deepEqual(take(journal), []);
   t.like(first[0], { kind: 'write', durable: true });
-  journal.written(null, 4_096);
+  written(journal, null, 4_096);
   const second = take(journal);
   t.deepEqual(kinds(second), ['stored', 'write']);
   t.like(readHeader(groupOf(second), 0, crc32c), { count: 3, number: 2, durable: 1, sequence: 1 });
-  journal.written(null, 4_096);
+  written(journal, null, 4_096);
   const answers = take(journal).filter((effect) => effect.kind === 'stored');
   t.deepEqual(
     answers
@@ -78,37 +93,50 @@ test('what arrives while a write is in flight forms the next group; one answer f
   );
 });
 
+test('what came together is one group, also when nothing was being written', (t) => {
+  const journal = begin();
+  give(journal, store(64, 0));
+  journal.prepared(null);
+  write(journal);
+  for (const partition of [65, 66, 67]) journal.store(store(partition, 0));
+  t.deepEqual(take(journal), [], 'the first does not go alone');
+  journal.goOn();
+  const effects = take(journal);
+  t.deepEqual(kinds(effects), ['write']);
+  t.like(readHeader(groupOf(effects), 0, crc32c), { count: 3, number: 2 });
+});
+
 test('a group of interval batches alone is answered by its write and synced in time', (t) => {
   const journal = begin();
-  journal.store(store(64, 0, { flushIntervalMs: 50 }));
+  give(journal, store(64, 0, { flushIntervalMs: 50 }));
   journal.prepared(null);
   t.like(take(journal).at(-1), { kind: 'write', durable: false });
-  journal.written(null, 4_096);
+  written(journal, null, 4_096);
   const effects = take(journal);
   t.deepEqual(kinds(effects), ['stored', 'syncLater']);
   t.like(effects[0], { durable: false });
   t.like(effects[1], { ms: 50 });
   journal.syncDue();
   t.deepEqual(kinds(take(journal)), ['sync']);
-  journal.synced(null);
+  synced(journal, null);
   t.like(take(journal)[0], { kind: 'stored', durable: true });
 });
 
 test('a durable write says nothing about an interval group before it: both are fsynced', (t) => {
   const journal = begin();
-  journal.store(store(64, 0, { flushIntervalMs: 50 }));
+  give(journal, store(64, 0, { flushIntervalMs: 50 }));
   journal.prepared(null);
   take(journal);
-  journal.store(store(65, 0));
-  journal.written(null, 4_096);
+  give(journal, store(65, 0));
+  written(journal, null, 4_096);
   const effects = take(journal);
   t.deepEqual(kinds(effects), ['stored', 'syncLater', 'write']);
   t.like(effects[2], { durable: false });
   t.like(readHeader(groupOf(effects), 0, crc32c), { number: 2, durable: 0 });
-  journal.written(null, 4_096);
+  written(journal, null, 4_096);
   t.deepEqual(kinds(take(journal)), ['sync']);
-  journal.store(store(65, 1));
-  journal.synced(null);
+  give(journal, store(65, 1));
+  synced(journal, null);
   const third = take(journal);
   t.deepEqual(kinds(third), ['stored', 'stored', 'write']);
   t.like(third[2], { durable: true });
@@ -121,22 +149,22 @@ for (const failing of ['durable write', 'fsync']) {
 
 function failed(t: ExecutionContext, isFsync: boolean): void {
   const journal = begin();
-  journal.store(store(64, 0));
+  give(journal, store(64, 0));
   journal.prepared(null);
   t.deepEqual(kinds(write(journal)), ['stored']);
-  journal.store(store(64, 1, { flushIntervalMs: isFsync ? 50 : 0 }));
+  give(journal, store(64, 1, { flushIntervalMs: isFsync ? 50 : 0 }));
   take(journal);
-  if (isFsync) journal.written(null, 4_096);
+  if (isFsync) written(journal, null, 4_096);
   if (isFsync) journal.syncDue();
   take(journal);
-  journal.store(store(64, 2));
-  if (isFsync) journal.synced({ full: false, message: 'EIO' });
-  else journal.written({ full: false, message: 'EIO' }, 4_096);
+  give(journal, store(64, 2));
+  if (isFsync) synced(journal, { full: false, message: 'EIO' });
+  else written(journal, { full: false, message: 'EIO' }, 4_096);
   const effects = take(journal);
   t.true(kinds(effects).includes('failed') && kinds(effects).includes('retire'));
-  journal.store(store(64, 3));
+  give(journal, store(64, 3));
   t.deepEqual(kinds(take(journal)), []);
-  journal.store(store(64, 1, { era: 2 }));
+  give(journal, store(64, 1, { era: 2 }));
   take(journal);
   journal.prepared(null);
   t.like(readHeader(groupOf(take(journal)), 0, crc32c), { number: 2, durable: 1, sequence: 2 });
@@ -144,7 +172,7 @@ function failed(t: ExecutionContext, isFsync: boolean): void {
 
 test('a partition that gave up before it stored anything begins anew with an era that counts', (t) => {
   const journal = begin();
-  journal.store(store(64, 0));
+  give(journal, store(64, 0));
   journal.prepared(null);
   write(journal);
   const second = journal.forget(id(64));
@@ -152,20 +180,20 @@ test('a partition that gave up before it stored anything begins anew with an era
   t.deepEqual(kinds(take(journal)), ['failed']);
   const third = journal.forget(id(64));
   t.true(third > second);
-  journal.store(store(64, 1, { era: third }));
+  give(journal, store(64, 1, { era: third }));
   t.deepEqual(kinds(take(journal)), ['write']);
 });
 
 test('a partition is asked to flush what was fsynced, and not the offsets that a failed fsync gave up', (t) => {
   const journal = begin();
-  journal.store(store(64, 0));
+  give(journal, store(64, 0));
   journal.prepared(null);
   write(journal);
-  journal.store(store(64, 1, { flushIntervalMs: 50 }));
+  give(journal, store(64, 1, { flushIntervalMs: 50 }));
   t.deepEqual(kinds(write(journal)), ['stored', 'syncLater']);
   journal.syncDue();
   take(journal);
-  journal.synced({ full: false, message: 'EIO' });
+  synced(journal, { full: false, message: 'EIO' });
   t.like(
     take(journal).find(({ kind }) => kind === 'flush'),
     { partition: 64, upTo: 1 },
@@ -176,13 +204,13 @@ test('a partition is asked to flush what was fsynced, and not the offsets that a
 
 test('files that fail are needed for what was fsynced in them alone: the journal never waits for what it gave up', (t) => {
   const journal = begin();
-  journal.store(store(64, 0));
+  give(journal, store(64, 0));
   journal.prepared(null);
   write(journal);
   for (let era = 1; era < 5; era++) {
-    journal.store(store(64, 1, { era }));
+    give(journal, store(64, 1, { era }));
     if (era > 1) journal.prepared(null);
-    journal.written({ full: false, message: 'EIO' }, groupOf(take(journal)).length);
+    written(journal, { full: false, message: 'EIO' }, groupOf(take(journal)).length);
     t.true(kinds(take(journal)).includes('failed'), `era ${era}`);
   }
   t.deepEqual(journal.files.names, ['0-1'], 'only the first one has something');
@@ -190,12 +218,12 @@ test('files that fail are needed for what was fsynced in them alone: the journal
 
 test('a file goes when every partition in it has flushed, and is used again', (t) => {
   const journal = begin(8_192);
-  journal.store(store(64, 0));
+  give(journal, store(64, 0));
   journal.prepared(null);
   write(journal);
-  journal.store(store(65, 0));
+  give(journal, store(65, 0));
   write(journal);
-  journal.store(store(64, 1));
+  give(journal, store(64, 1));
   const full = take(journal);
   t.deepEqual(kinds(full), ['retire', 'flush'], 'one after the other, and the next file is on its way');
   journal.prepared(null);
@@ -205,47 +233,69 @@ test('a file goes when every partition in it has flushed, and is used again', (t
     take(journal).find((effect) => effect.kind === 'flush'),
     { partition: 65 },
   );
-  journal.store(store(64, 2));
+  give(journal, store(64, 2));
   write(journal);
   journal.flushed(id(65), 1);
-  journal.store(store(64, 3));
+  give(journal, store(64, 3));
   t.like(
     take(journal).find((effect) => effect.kind === 'prepare'),
     { recycle: '0-1', name: '0-3' },
   );
 });
 
-test('the next file is made ready while the one before is written, and is used without waiting', (t) => {
-  const journal = begin(16_384);
-  journal.store(store(64, 0));
+test('a partition that several files wait for is asked once for all that they have of it', (t) => {
+  const journal = begin(8_192);
+  give(journal, store(64, 0));
   journal.prepared(null);
   write(journal);
-  journal.store(store(64, 1));
+  give(journal, store(65, 0));
+  write(journal);
+  journal.prepared(null);
+  give(journal, store(65, 1));
+  write(journal);
+  give(journal, store(65, 2));
+  write(journal);
+  give(journal, store(65, 3));
+  t.like(
+    take(journal).find((effect) => effect.kind === 'flush'),
+    { partition: 65, upTo: 3 },
+  );
+  journal.flushed(id(64), 1);
+  journal.flushed(id(65), 3);
+  t.deepEqual(kinds(take(journal)), ['prepare'], 'both files are free');
+});
+
+test('the next file is made ready while the one before is written, and is used without waiting', (t) => {
+  const journal = begin(16_384);
+  give(journal, store(64, 0));
+  journal.prepared(null);
+  write(journal);
+  give(journal, store(64, 1));
   const half = write(journal);
   t.like(
     half.find((effect) => effect.kind === 'prepare'),
     { name: '0-2', recycle: null, fillBytes: 16_384 },
   );
   for (let base = 2; base < 4; base++) {
-    journal.store(store(64, base));
+    give(journal, store(64, base));
     t.false(kinds(write(journal)).includes('prepare'), 'once');
   }
   journal.prepared(null);
-  journal.store(store(64, 4));
+  give(journal, store(64, 4));
   t.deepEqual(kinds(journal.outbox), ['retire', 'flush', 'use', 'write']);
   t.like(readHeader(groupOf(take(journal)), 0, crc32c), { sequence: 2, number: 5, durable: 4 });
 });
 
 test('a next file that cannot be made ready ahead fails nobody, and is tried again when it is needed', (t) => {
   const journal = begin(8_192);
-  journal.store(store(64, 0));
+  give(journal, store(64, 0));
   journal.prepared(null);
   const early = write(journal);
   t.true(kinds(early).includes('prepare'));
   journal.prepared({ full: true, message: 'ENOSPC' });
-  journal.store(store(64, 1));
+  give(journal, store(64, 1));
   t.false(kinds(write(journal)).some((kind) => kind === 'failed' || kind === 'prepare'));
-  journal.store(store(64, 2));
+  give(journal, store(64, 2));
   t.deepEqual(kinds(take(journal)), ['retire', 'flush', 'prepare']);
   journal.prepared({ full: true, message: 'ENOSPC' });
   t.deepEqual(kinds(take(journal)), ['failed'], 'now somebody waits for it');
@@ -254,9 +304,9 @@ test('a next file that cannot be made ready ahead fails nobody, and is tried aga
 test('refused writes do not keep the node from writing its own logs', (t) => {
   const journal = begin();
   journal.refuse(fault('DISK_FULL', 'nearly full'));
-  journal.store(store(64, 0));
+  give(journal, store(64, 0));
   t.like(take(journal)[0], { kind: 'failed', client: 'client 64' });
-  journal.store(store(3, 0));
+  give(journal, store(3, 0));
   t.deepEqual(kinds(take(journal)), ['prepare']);
 });
 
@@ -323,14 +373,14 @@ test('groups of a file that a later one took over from do not count, whatever th
 
 test('a scan finds the groups of its file behind a bad header, and none of what the file held before', (t) => {
   const journal = begin(64 * KIB);
-  journal.store(store(64, 0));
+  give(journal, store(64, 0));
   journal.prepared(null);
   const groups: Uint8Array[] = [];
   for (let base = 0; base < 3; base++) {
-    if (base > 0) journal.store(store(64, base));
+    if (base > 0) give(journal, store(64, base));
     const effects = take(journal);
     groups.push(groupOf(effects));
-    journal.written(null, 4_096);
+    written(journal, null, 4_096);
   }
   const bytes = new Uint8Array(16_384);
   for (const [index, group] of groups.entries()) bytes.set(group, index * 4_096);
