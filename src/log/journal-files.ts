@@ -209,14 +209,21 @@ export class JournalFiles {
     const asks: [PartitionId, Offset][] = [];
     const most = (inHaste ? undefined : FLUSHES_MAX[this.#old.length]) ?? FLUSHES_IN_HASTE_MAX;
     for (const file of this.#old) {
-      for (const [partition, upTo] of file.needs) {
+      for (const partition of file.needs.keys()) {
         if (this.#asked.size >= most) return asks;
         if (this.#asked.has(partition)) continue;
+        const upTo = this.#neededTo(partition);
         this.#asked.set(partition, upTo);
         asks.push([partition, upTo]);
       }
     }
     return asks;
+  }
+
+  /** What all the old files have of it gets to its segments at once: each flush costs several fsyncs, however little it moves. */
+  #neededTo(partition: PartitionId): Offset {
+    const last = this.#old.findLast(({ needs }) => needs.has(partition));
+    return last?.needs.get(partition) ?? (0 as Offset);
   }
 
   /** What each partition may keep in memory of what it has on disk: one file's worth for all that are in use. */
