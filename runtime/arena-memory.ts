@@ -25,12 +25,17 @@ declare const WebAssembly: {
     readonly initial: number;
     readonly maximum: number;
     readonly shared: true;
-  }) => { readonly buffer: SharedArrayBuffer };
+  }) => SharedMemory;
 };
+
+/** Of WebAssembly. Each thread knows it as an object of its own, and views of it by that object's buffer. */
+export interface SharedMemory {
+  readonly buffer: SharedArrayBuffer;
+}
 
 /** Both parts can be posted to other threads. */
 export interface ArenaMemory {
-  readonly pages: SharedArrayBuffer;
+  readonly memory: SharedMemory;
   readonly table: SharedArrayBuffer;
 }
 
@@ -52,11 +57,10 @@ export interface LeaseDescriptor {
 export function createArena(bytes: number, shards = 1): ArenaMemory {
   const wasmPages = Math.ceil(bytes / WASM_PAGE_BYTES);
   const memory = new WebAssembly.Memory({ initial: wasmPages, maximum: wasmPages, shared: true });
-  const pages = memory.buffer;
-  const blocks = pages.byteLength / BLOCK_BYTES;
+  const blocks = memory.buffer.byteLength / BLOCK_BYTES;
   const table = new SharedArrayBuffer((HEADER_WORDS + (2 + shards) * blocks) * 4);
   new Int32Array(table)[FREED] = NONE;
-  return { pages, table };
+  return { memory, table };
 }
 
 /** After its shard has died and nobody holds anything of it: all free, under a new incarnation. */
@@ -74,10 +78,10 @@ export class Table {
   readonly pages: SharedArrayBuffer;
   readonly blocks: number;
 
-  constructor(memory: ArenaMemory) {
-    this.words = new Int32Array(memory.table);
-    this.pages = memory.pages;
-    this.blocks = memory.pages.byteLength / BLOCK_BYTES;
+  constructor({ memory, table }: ArenaMemory) {
+    this.words = new Int32Array(table);
+    this.pages = memory.buffer;
+    this.blocks = memory.buffer.byteLength / BLOCK_BYTES;
   }
 
   get incarnation(): number {

@@ -18,7 +18,13 @@ import { Shard, type ShardBell, type ShardView } from './shard.ts';
 /** What the module at `treeUrl` exports as `compose`: called once in every shard with what main handed over. */
 export type Compose = (
   init: unknown,
-  where: { readonly node: NodeId; readonly shard: ShardId; readonly shards: number },
+  where: {
+    readonly node: NodeId;
+    readonly shard: ShardId;
+    readonly shards: number;
+    /** Of all shards. */
+    readonly arenas: readonly ArenaMemory[];
+  },
 ) => Composition;
 export interface Composition {
   readonly tree: Tree;
@@ -73,8 +79,8 @@ export class ShardHost implements ShardControl {
   async start(start: ShardStart): Promise<number[]> {
     assert(this.#shard === null, 'starts once');
     const { compose } = (await import(start.treeUrl)) as { readonly compose: Compose };
-    const { node, shards } = start.memory;
-    const { tree, init, disk } = compose(start.init, { node, shard: id<ShardId>(start.shard), shards });
+    const { node, shards, arenas } = start.memory;
+    const { tree, init, disk } = compose(start.init, { node, shard: id<ShardId>(start.shard), shards, arenas });
     const ports = createPorts(start.ports, start.counters, start.shard);
     this.#ports = disk === undefined ? ports : { ...ports, disk: disk(ports.disk) };
     this.#start = start;

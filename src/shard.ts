@@ -2,7 +2,7 @@
  * The door of one shard: gives the actors what they may not import (checksums, msgpack) and the settings in the words of
  * each. Imported by its URL in every thread that runs a shard.
  */
-import { crc32c } from '@node-rs/crc32';
+import { crc32c as plainCrc32c } from '@node-rs/crc32';
 import type { Dialect } from '../actors/counters.ts';
 import { HeapRoom } from '../actors/heap-room.ts';
 import { journalSize } from '../actors/journal.ts';
@@ -11,6 +11,7 @@ import { type NodeInit, nodeTree } from '../actors/node.ts';
 import { CompactionRoom } from '../actors/partition/compaction-room.ts';
 import { readAheadRoom } from '../actors/partition/read-ahead.ts';
 import { Rereads } from '../actors/partition/rereads.ts';
+import { crcInArenas } from '../runtime/arena-crc.ts';
 import { decodeValue, encodeValue, fieldsCodec } from '../runtime/envelope.ts';
 import { PORTS_CAN_BE_SHARED } from '../runtime/listener.ts';
 import type { Compose, Composition } from '../runtime/shard-host.ts';
@@ -49,8 +50,12 @@ function advertisedBy(settings: Settings): NetworkPlace {
   return parsePlace(settings['kafka.advertised']) ?? { host: '' };
 }
 
-export const compose: Compose = (init, { shards }): Composition => {
+export const compose: Compose = (init, { shards, arenas }): Composition => {
   const plan = init as ShardPlan;
+  const crc32c = crcInArenas(
+    plainCrc32c,
+    arenas.map(({ memory }) => memory),
+  );
   const { settings } = plan;
   const accepting = PORTS_CAN_BE_SHARED ? shards : 1;
   const facts = {
