@@ -14,7 +14,8 @@ import { type Fault, failed, fault, ok } from '../../src/model/faults.ts';
 import { id, type Offset } from '../../src/model/ids.ts';
 import { type Step, step } from '../step.ts';
 import type { PartitionAnswer, PartitionRequest } from './contract.ts';
-import { PartitionReader, type ReadingRoom } from './reader.ts';
+import type { ReadingRoom } from './read-ahead.ts';
+import { PartitionReader } from './reader.ts';
 
 type Request<Type extends PartitionRequest['type']> = PartitionRequest & { readonly type: Type };
 

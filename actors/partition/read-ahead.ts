@@ -10,6 +10,7 @@ import { batchEnd, readNextOffset } from '../../src/model/batch.ts';
 import type { Offset } from '../../src/model/ids.ts';
 import { MIB } from '../../src/model/limits.ts';
 import { type Step, step } from '../step.ts';
+import type { Rereads } from './rereads.ts';
 
 /** Whole batches; the receiver releases the lease. */
 export interface ReadBytes {
@@ -51,6 +52,12 @@ export function readAheadRoom(arenaBytes: number): ReadAheadRoom {
   return new ReadAheadRoom(Math.floor(arenaBytes / 8 / RANGE_BYTES_MAX));
 }
 
+/** What the partitions of a shard share out among their readers. */
+export interface ReadingRoom {
+  readonly readAhead: ReadAheadRoom;
+  readonly rereads: Rereads;
+}
+
 export interface Place {
   readonly segment: Segment;
   readonly offset: Offset;
@@ -80,6 +87,8 @@ export interface Reading extends Place {
 const READERS_MAX = 4;
 /** So far ahead of a reader: one range waits for him while others come, however long the disk's answers take. */
 const AHEAD_RANGES_MAX = 3;
+/** Where the operating system's cache has it: to touch more memory in turns costs more than any wait. */
+const CACHED_AHEAD_RANGES_MAX = 1;
 /** At a time: a second one keeps the disk busy while the first is checked; more bring nothing. */
 const READING_MAX = 2;
 /** Of one partition, those being read included. */
@@ -93,6 +102,7 @@ export class ReadAhead {
   readonly #context: Context<Step>;
   readonly #log: PartitionLog;
   readonly #room: ReadAheadRoom;
+  readonly #rereads: Rereads;
   /** Where the last reads have ended. */
   readonly #ends: Offset[] = [];
   /** Where readers in sequence will go on. */
@@ -101,10 +111,11 @@ export class ReadAhead {
   readonly #reading: Reading[] = [];
   #looking = false;
 
-  constructor(context: Context<Step>, log: PartitionLog, room: ReadAheadRoom) {
+  constructor(context: Context<Step>, log: PartitionLog, { readAhead, rereads }: ReadingRoom) {
     this.#context = context;
     this.#log = log;
-    this.#room = room;
+    this.#room = readAhead;
+    this.#rereads = rereads;
   }
 
   /** Batches from the one that holds `offset`, below `upTo`, where they are held. */
@@ -151,7 +162,7 @@ export class ReadAhead {
    * @param next the offset behind what will be read, where it is known.
    */
   begin({ segment, offset }: Place, next: Offset | null): Reading | null {
-    if (!this.#makeRoom()) return null;
+    if (!this.#makeRoom(this.#rereads.isCached(segment))) return null;
     const reading: Reading = { segment, offset, next, waiters: [] };
     this.#reading.push(reading);
     return reading;
@@ -204,8 +215,9 @@ export class ReadAhead {
 
   /** Behind what is held, or being read, for a reader at that place; null: that is enough. */
   #frontier({ segment, offset }: Place): Place | null {
+    const rangesMax = this.#rereads.isCached(segment) ? CACHED_AHEAD_RANGES_MAX : AHEAD_RANGES_MAX;
     let at = offset;
-    for (let ranges = 0; ranges < AHEAD_RANGES_MAX; ranges++) {
+    for (let ranges = 0; ranges < rangesMax; ranges++) {
       const behind = this.#holder(segment, at)?.read.next ?? this.#readingAt(segment, at);
       if (behind === undefined) return { segment, offset: at };
       at = behind;
@@ -223,10 +235,11 @@ export class ReadAhead {
     return offset < Math.min(segment.listedTo, this.#log.committed, inMemory) && this.#log.segments.includes(segment);
   }
 
-  /** One range that was read to its end stays for readers who follow closely. */
-  #makeRoom(): boolean {
+  /** One range that was read to its end stays for readers who follow closely, unless it is easily had again. */
+  #makeRoom(cached: boolean): boolean {
     const used = this.#ranges.filter((range) => range.used);
-    for (const range of used.slice(0, -1)) this.#drop(range);
+    const kept = cached ? 0 : 1;
+    for (const range of used.splice(0, used.length - kept)) this.#drop(range);
     if (this.#ranges.length + this.#reading.length < RANGES_MAX && this.#room.take()) return true;
     const last = used.at(-1);
     if (last === undefined) return false;

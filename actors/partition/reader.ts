@@ -14,7 +14,7 @@ import type { Offset } from '../../src/model/ids.ts';
 import { MIB } from '../../src/model/limits.ts';
 import { journalAddress } from '../journal/contract.ts';
 import { type Step, step } from '../step.ts';
-import { type Place, RANGE_BYTES_MAX, ReadAhead, type ReadAheadRoom, type ReadBytes } from './read-ahead.ts';
+import { type Place, RANGE_BYTES_MAX, ReadAhead, type ReadBytes, type ReadingRoom } from './read-ahead.ts';
 import type { Rereads } from './rereads.ts';
 import { type Leasing, type OnSidecar, SegmentFiles } from './segment-files.ts';
 
@@ -24,11 +24,6 @@ export interface Piece {
   readonly plan: ReadPlan;
   readonly bytes: Uint8Array;
   readonly lease: Lease;
-}
-/** What the partitions of a shard share out among their readers. */
-export interface ReadingRoom {
-  readonly readAhead: ReadAheadRoom;
-  readonly rereads: Rereads;
 }
 type OnRead = (fault: Fault | null, read: ReadBytes | null) => void;
 /** One read: more comes with the next. Longer runs of memory are hard to get. */
@@ -47,12 +42,12 @@ export class PartitionReader {
   readonly #ahead: ReadAhead;
   readonly #rereads: Rereads;
 
-  constructor(context: Context<Step>, log: PartitionLog, { readAhead, rereads }: ReadingRoom) {
+  constructor(context: Context<Step>, log: PartitionLog, room: ReadingRoom) {
     this.#context = context;
     this.#log = log;
     this.#files = new SegmentFiles(context, log, (first, behind, why) => this.#damaged(first, behind, why));
-    this.#ahead = new ReadAhead(context, log, readAhead);
-    this.#rereads = rereads;
+    this.#ahead = new ReadAhead(context, log, room);
+    this.#rereads = room.rereads;
   }
 
   /**

@@ -19,9 +19,15 @@ interface OnDisk {
 }
 
 /** Partitions with batches of one record each, all on disk and none in memory. */
-function onDisk({ rangesMax = 8, partitions = 1, segmentBytes = MIB, valueBytes = 2 * KIB } = {}): OnDisk {
+function onDisk({
+  rangesMax = 8,
+  partitions = 1,
+  segmentBytes = MIB,
+  valueBytes = 2 * KIB,
+  cachedBytes = MIB,
+} = {}): OnDisk {
   const room = new ReadAheadRoom(rangesMax);
-  const rereads = new Rereads(MIB);
+  const rereads = new Rereads(cachedBytes);
   const world = new StorageWorld({ settings: { segmentBytes }, init: { readAhead: room, rereads } });
   const kept = Array.from({ length: RECORDS }, (_, i): [number, string] => [i, `${i} ${'v'.repeat(valueBytes)}`]);
   for (let p = P; p < P + partitions; p++)
@@ -166,6 +172,28 @@ test('what is read again comes by way of the cache, which is not believed agains
   t.is(world.disk.faults.take('read', 'x.log').length, 0);
   t.deepEqual(world.readAll(P, 0, 5_000), kept);
   t.deepEqual(world.described(P).damaged, []);
+});
+
+test('of what the cache has, one range is read ahead of a reader, and none stays behind it', (t) => {
+  const { world, room, rereads, kept } = onDisk({
+    segmentBytes: 16 * MIB,
+    valueBytes: 100 * KIB,
+    cachedBytes: 16 * MIB,
+  });
+  const rangesMost = (): number => {
+    let most = 0;
+    for (let at = 0; at < RECORDS; at += 10) {
+      t.deepEqual(readFrom(world, at, MIB), kept.slice(at, at + 10));
+      world.send(P, { type: 'taken' });
+      world.run(10);
+      most = Math.max(most, room.ranges);
+    }
+    return most;
+  };
+  t.is(rangesMost(), 4, 'of what the disk alone has: three ahead, one behind');
+  t.true(rereads.bytesCached > 0);
+  world.run(1_100);
+  t.is(rangesMost(), 1);
 });
 
 test('what was read again and is damaged on the disk is told all the same', (t) => {
