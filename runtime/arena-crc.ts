@@ -41,24 +41,32 @@ declare const WebAssembly: {
 };
 
 /**
+ * Made with the first bytes that are worth it: a start waits for nothing, and a node at rest has no engine of WebAssembly.
  * @param plain is asked for what is short or lies elsewhere.
  * @param memories of the arenas, as this thread knows them.
  */
 export function crcInArenas(plain: Crc32c, memories: readonly SharedMemory[]): Crc32c {
+  let foldings: ReadonlyMap<ArrayBufferLike, Folding> | null = null;
+  return (bytes, seed) => {
+    if (bytes.length < FOLDED_BYTES_MIN) return plain(bytes, seed);
+    foldings ??= foldingsOf(plain, memories);
+    const folding = foldings.get(bytes.buffer);
+    return folding === undefined ? plain(bytes, seed) : folding.crc(bytes, seed ?? 0);
+  };
+}
+
+/** By the buffer of their memory; none where the processor has no vectors. */
+function foldingsOf(plain: Crc32c, memories: readonly SharedMemory[]): ReadonlyMap<ArrayBufferLike, Folding> {
+  const foldings = new Map<ArrayBufferLike, Folding>();
   const code = foldingCode(FAR - MIDDLE, FAR - NEAR);
-  // A processor without vectors has the plain one alone.
-  if (!WebAssembly.validate(code)) return plain;
-  const byBuffer = new Map<ArrayBufferLike, Folding>();
+  if (!WebAssembly.validate(code)) return foldings;
   const module = new WebAssembly.Module(code);
   const scratch = new WebAssembly.Memory({ initial: 1 });
   for (const data of memories) {
     const { fold } = new WebAssembly.Instance(module, { m: { scratch, data } }).exports;
-    byBuffer.set(data.buffer, new Folding(plain, fold, new Uint8Array(scratch.buffer)));
+    foldings.set(data.buffer, new Folding(plain, fold, new Uint8Array(scratch.buffer)));
   }
-  return (bytes, seed) => {
-    const folding = bytes.length < FOLDED_BYTES_MIN ? undefined : byBuffer.get(bytes.buffer);
-    return folding === undefined ? plain(bytes, seed) : folding.crc(bytes, seed ?? 0);
-  };
+  return foldings;
 }
 
 /** For the bytes of one memory. */
