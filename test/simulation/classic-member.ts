@@ -1,6 +1,6 @@
 /**
  * Members of a classic group by Kafka's protocol, eager ones: they give up everything before they join, and the leader among
- * them assigns; or the node does, where others are in the group that leave it to the node.
+ * them assigns; or the node does, where others are in the group that leave it to the node. Static ones leave without a word.
  */
 import { heartbeat } from '../../src/protocols/kafka/calls/heartbeat.ts';
 import { type JoinGroupResponse, joinGroup } from '../../src/protocols/kafka/calls/join-group.ts';
@@ -16,13 +16,20 @@ import { CALL_MS_MAX } from './party.ts';
 const SESSION_MS = 12_000;
 /** Longer than a session: who does not hear of a rebalance loses its session first, and knows it. */
 const REBALANCE_MS = 30_000;
-const CONSUMER = { protocolType: 'consumer', protocolName: 'range' } as const;
+const CONSUMER = 'consumer';
+
+export type Roster = JoinGroupResponse['members'];
+/** What each of the members is to read, in their order. */
+export type Shares = readonly (readonly PlaceHistory[])[];
 
 export class ClassicMember extends KafkaMember {
   protected readonly bearable = [errors.REBALANCE_IN_PROGRESS, errors.ILLEGAL_GENERATION];
   #member = '';
   /** -1: it has to join. */
   #generation = -1;
+  /** The last that it was in. */
+  #last = -1;
+  #isBack = false;
   /** Nobody led the group that it was in last, since the node assigns there. */
   #wasGuest: boolean | null = null;
 
@@ -34,25 +41,61 @@ export class ClassicMember extends KafkaMember {
     return { memberId: this.#member, generationIdOrMemberEpoch: this.#generation };
   }
 
+  protected get holder(): string {
+    return this.instance ?? this.life;
+  }
+
+  /** How it assigns. */
+  protected get protocolName(): string {
+    return 'range';
+  }
+
   protected forget(): void {
-    this.#generation = -1;
+    this.rejoin();
   }
 
   protected override anew(): void {
     this.#member = '';
     this.#wasGuest = null;
+    this.#isBack = this.instance !== null;
+  }
+
+  /** It is to join, whatever it holds. */
+  protected rejoin(): void {
+    this.#generation = -1;
+  }
+
+  /** Before it joins, and when it hears that it is to. */
+  protected prepare(): void {
+    this.giveUp();
+  }
+
+  /** What the others' leader is told of it. */
+  protected subscription(): Uint8Array {
+    return subscriptionTo(0, this.topics, []);
+  }
+
+  /** As a leader. In turn. */
+  protected assign(members: Roster): Shares {
+    return members.map((_, index) => this.places.filter((_place, at) => at % members.length === index));
+  }
+
+  /** It may read these, and nothing else. */
+  protected given(places: readonly PlaceHistory[]): void {
+    for (const place of places) this.positions.set(place, -1);
   }
 
   protected join(): void {
-    this.giveUp();
-    const protocols = [{ name: CONSUMER.protocolName, metadata: subscriptionTo(this.topics) }];
+    this.prepare();
+    if (this.#member === '' && this.instance !== null) this.comes();
+    const protocols = [{ name: this.protocolName, metadata: this.subscription() }];
     const times = { sessionTimeoutMs: SESSION_MS, rebalanceTimeoutMs: REBALANCE_MS };
-    const who = { groupId: this.group, memberId: this.#member, protocolType: CONSUMER.protocolType };
+    const who = { groupId: this.group, memberId: this.#member, groupInstanceId: this.instance, protocolType: CONSUMER };
     this.ask(joinGroup, 9, { ...who, ...times, protocols }, REBALANCE_MS + 2 * CALL_MS_MAX, (answer) => {
       if (answer?.errorCode === errors.NONE) this.#sync(answer);
       else {
         if (answer?.errorCode === errors.MEMBER_ID_REQUIRED) this.#member = answer.memberId;
-        else if (answer?.errorCode === errors.UNKNOWN_MEMBER_ID) this.#member = '';
+        else this.#lost(answer?.errorCode);
         this.begin();
       }
     });
@@ -64,31 +107,37 @@ export class ClassicMember extends KafkaMember {
     if (this.#wasGuest === !isGuest) this.mark(isGuest ? 'group: left assigning to the node' : 'group: assigns again');
     this.#wasGuest = isGuest;
     const assigns = leader === memberId && skipAssignment !== true;
-    const names = members.map((member) => member.memberId);
-    const assignments = assigns ? assign(names, this.places) : [];
+    const assignments = assigns ? written(members, this.assign(members)) : [];
     const asked = this.now();
-    const who = { groupId: this.group, generationId, memberId, ...CONSUMER };
+    const kind = { protocolType: CONSUMER, protocolName: this.protocolName };
+    const who = { groupId: this.group, generationId, memberId, groupInstanceId: this.instance, ...kind };
     this.ask(syncGroup, 5, { ...who, assignments }, REBALANCE_MS + 2 * CALL_MS_MAX, (answer) => {
       if (answer?.errorCode === errors.NONE) {
         this.checker.acked += 1;
         this.#generation = generationId;
-        this.#given(answer.assignment);
+        this.#told(answer.assignment);
         this.holds(asked, SESSION_MS);
-      } else if (answer?.errorCode === errors.UNKNOWN_MEMBER_ID) this.#member = '';
+      } else this.#lost(answer?.errorCode);
       this.begin();
     });
   }
 
-  #given(assignment: Uint8Array): void {
-    const given = readAssignment(assignment) ?? [];
-    for (const place of this.places)
-      if (given.some(({ topic, partitions }) => topic === place.topic.name && partitions.includes(place.partition)))
-        this.positions.set(place, -1);
+  #told(assignment: Uint8Array): void {
+    const named = readAssignment(assignment) ?? [];
+    const isNamed = ({ topic: { name }, partition }: PlaceHistory): boolean =>
+      named.some(({ topic, partitions }) => topic === name && partitions.includes(partition));
+    const places = this.places.filter(isNamed);
+    if (this.#isBack && places.length > 0 && this.#generation === this.#last)
+      this.mark('group: a static member was back, and nobody had to join anew');
+    this.#isBack = false;
+    this.#last = this.#generation;
+    this.given(places);
   }
 
   protected beat(): void {
     const asked = this.now();
-    const who = { groupId: this.group, generationId: this.#generation, memberId: this.#member };
+    const generationId = this.#generation;
+    const who = { groupId: this.group, generationId, memberId: this.#member, groupInstanceId: this.instance };
     this.ask(heartbeat, 4, who, CALL_MS_MAX, (answer) => {
       if (answer?.errorCode === errors.NONE) {
         this.checker.acked += 1;
@@ -102,41 +151,62 @@ export class ClassicMember extends KafkaMember {
   }
 
   protected refused(error: number | undefined): void {
+    if (error === errors.REBALANCE_IN_PROGRESS) this.prepare();
+    else this.#lost(error);
+  }
+
+  /** It is no member any more, or not of this generation: what it held belongs to others. */
+  #lost(error: number | undefined): void {
+    if (error === errors.FENCED_INSTANCE_ID) this.fenced();
     if (error === errors.UNKNOWN_MEMBER_ID) this.#member = '';
-    const isOver = error === errors.REBALANCE_IN_PROGRESS || error === errors.ILLEGAL_GENERATION;
-    if (isOver || error === errors.UNKNOWN_MEMBER_ID) this.giveUp();
+    if (error === errors.UNKNOWN_MEMBER_ID || error === errors.ILLEGAL_GENERATION) this.giveUp();
   }
 
+  /** A static one is expected back, unless an admin takes it out. */
   protected goodbye(done: () => void): void {
-    const members = [{ memberId: this.#member }];
+    const members = [{ memberId: this.#member, groupInstanceId: this.instance }];
     this.giveUp();
-    this.ask(leaveGroup, 5, { groupId: this.group, members }, CALL_MS_MAX, done);
+    if (this.instance === null || this.random.chance(0.2))
+      this.ask(leaveGroup, 5, { groupId: this.group, members }, CALL_MS_MAX, done);
+    else {
+      this.disconnect();
+      done();
+    }
   }
 }
 
-/** In turn. */
-function assign(
-  members: readonly string[],
-  places: readonly PlaceHistory[],
-): { memberId: string; assignment: Uint8Array }[] {
-  return members.map((memberId, index) => {
-    const own = places.filter((_, place) => place % members.length === index);
-    const topics = [...new Set(own.map(({ topic }) => topic.name))];
-    const named = topics.map((topic) => ({
-      topic,
-      partitions: own.filter((place) => place.topic.name === topic).map(({ partition }) => partition),
-    }));
-    return { memberId, assignment: writeAssignment(named) };
-  });
+/** As a leader hands it in. */
+function written(members: Roster, shares: Shares): { memberId: string; assignment: Uint8Array }[] {
+  return members.map(({ memberId }, index) => ({
+    memberId,
+    assignment: writeAssignment(byTopic(shares[index] ?? [])),
+  }));
 }
 
-/** Version 0 of what consumers tell of themselves. */
-function subscriptionTo(topics: readonly string[]): Uint8Array {
+function byTopic(places: readonly PlaceHistory[]): { topic: string; partitions: number[] }[] {
+  const topics = [...new Set(places.map(({ topic }) => topic.name))];
+  return topics.map((topic) => ({
+    topic,
+    partitions: places.filter((place) => place.topic.name === topic).map(({ partition }) => partition),
+  }));
+}
+
+/** What consumers tell of themselves; from version 1 on also what they hold. */
+export function subscriptionTo(version: 0 | 1, topics: readonly string[], held: readonly PlaceHistory[]): Uint8Array {
   const writing = new Writing();
   writing.begin();
-  writing.int16(0);
+  writing.int16(version);
   writing.int32(topics.length);
   for (const topic of topics) writing.string(false, topic);
   writing.int32(-1);
+  if (version === 1) {
+    const owned = byTopic(held);
+    writing.int32(owned.length);
+    for (const { topic, partitions } of owned) {
+      writing.string(false, topic);
+      writing.int32(partitions.length);
+      for (const partition of partitions) writing.int32(partition);
+    }
+  }
   return Uint8Array.from(Buffer.concat(writing.finish()).subarray(4));
 }

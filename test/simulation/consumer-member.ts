@@ -1,6 +1,7 @@
 /**
  * Members that leave it to the node who reads what, by Kafka's protocol (KIP-848): a heartbeat says what they hold, and its
- * answer what they may read from now on. Alone in a group, or with classic ones in one that changes over while it runs.
+ * answer what they may read from now on. Alone in a group, beside native members, or with classic ones in one that changes
+ * over while it runs. Static ones say that they will be back.
  */
 import { consumerGroupHeartbeat } from '../../src/protocols/kafka/calls/consumer-group-heartbeat.ts';
 import { metadata } from '../../src/protocols/kafka/calls/metadata.ts';
@@ -14,7 +15,7 @@ import { CALL_MS_MAX } from './party.ts';
 const SESSION_MS = 45_000;
 /** Long enough to hear of a partition that is to be given up, whatever happens to the answers. */
 const REBALANCE_MS = 120_000;
-const [LEAVES, JOINS] = [-1, 0] as const;
+const [LEAVES_FOR_A_WHILE, LEAVES, JOINS] = [-2, -1, 0] as const;
 const REJOINS: readonly (number | undefined)[] = [errors.UNKNOWN_MEMBER_ID, errors.FENCED_MEMBER_EPOCH];
 
 type Given = readonly { readonly topicId: string; readonly partitions: readonly number[] }[];
@@ -26,6 +27,10 @@ export class ConsumerMember extends KafkaMember {
   #tellsAll = false;
   /** It holds other partitions than it has told. */
   #ownedChanged = false;
+  /** The last epoch that it had, also in the life before. */
+  #last: number = JOINS;
+  /** It has said that it would be. */
+  #isBack = false;
   /** Names by id, as the node says. */
   readonly #names = new Map<string, string>();
 
@@ -35,6 +40,11 @@ export class ConsumerMember extends KafkaMember {
 
   protected get credentials() {
     return { memberId: this.life, generationIdOrMemberEpoch: this.#epoch };
+  }
+
+  /** Nobody else comes as its instance while it lives. */
+  protected get holder(): string {
+    return this.life;
   }
 
   protected forget(): void {
@@ -62,13 +72,15 @@ export class ConsumerMember extends KafkaMember {
     const joins = this.#epoch === JOINS;
     const tells = joins || this.#ownedChanged || this.#tellsAll;
     const wishes = joins || this.#tellsAll ? this.#wishes() : { rebalanceTimeoutMs: -1, ...NO_WISHES };
-    const who = { groupId: this.group, memberId: this.life, memberEpoch: this.#epoch };
+    const who = { groupId: this.group, ...this.#who(this.#epoch) };
     const request = { ...who, ...wishes, topicPartitions: tells ? this.#owned() : null };
     [this.#ownedChanged, this.#tellsAll] = [false, false];
     this.ask(consumerGroupHeartbeat, 1, request, CALL_MS_MAX, (answer) => {
       if (answer?.errorCode === errors.NONE) {
         this.checker.acked += 1;
+        if (joins) this.#isIn(answer.memberEpoch, answer.assignment?.topicPartitions ?? []);
         this.#epoch = answer.memberEpoch;
+        this.#last = this.#epoch;
         if (answer.assignment !== null) this.#given(answer.assignment.topicPartitions);
         this.holds(asked, SESSION_MS);
         this.work();
@@ -78,6 +90,16 @@ export class ConsumerMember extends KafkaMember {
       this.refused(answer?.errorCode);
       this.begin();
     });
+  }
+
+  #who(memberEpoch: number) {
+    return { memberId: this.life, memberEpoch, instanceId: this.instance };
+  }
+
+  #isIn(epoch: number, given: Given): void {
+    if (this.#isBack && epoch === this.#last && given.length > 0)
+      this.mark('group: a static consumer was back, and nobody else had to move');
+    this.#isBack = false;
   }
 
   /** Some say their topics by a pattern. */
@@ -114,13 +136,19 @@ export class ConsumerMember extends KafkaMember {
   }
 
   protected refused(error: number | undefined): void {
+    if (error === errors.UNRELEASED_INSTANCE_ID) {
+      this.mark('group: a double of a static consumer was kept out');
+      this.pause();
+    }
+    if (error === errors.FENCED_INSTANCE_ID) this.fenced();
     if (!REJOINS.includes(error)) return;
     this.mark('group: a consumer was put out');
     this.giveUp();
   }
 
   protected goodbye(done: () => void): void {
-    const who = { groupId: this.group, memberId: this.life, memberEpoch: LEAVES };
+    this.#isBack = this.instance !== null && this.random.chance(0.8);
+    const who = { groupId: this.group, ...this.#who(this.#isBack ? LEAVES_FOR_A_WHILE : LEAVES) };
     this.giveUp();
     const nothing = { rebalanceTimeoutMs: -1, ...NO_WISHES, topicPartitions: null };
     this.ask(consumerGroupHeartbeat, 1, { ...who, ...nothing }, CALL_MS_MAX, done);

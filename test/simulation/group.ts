@@ -19,6 +19,8 @@ export interface MemberOptions {
   readonly owners: Owners;
   /** Of the topics that it subscribes to. */
   readonly places: readonly PlaceHistory[];
+  /** There are members of another protocol in its group. */
+  readonly beside?: boolean;
 }
 
 const SESSION_MS = 12_000;
@@ -95,14 +97,15 @@ export class Member extends Party {
     this.#epoch = 0;
     this.#held.clear();
     this.#ownedChanged = false;
-    this.#options.owners.holdsNothing(this.#options.group, this.#member);
+    this.#options.owners.holdsNothing(this.#options.group, this.#member, this.#member);
   }
 
   #answered(reply: HeartbeatReply, asked: number): void {
     this.checker.acked += 1;
     this.#epoch = reply.epoch;
     this.#assigned(reply);
-    this.#options.owners.holds(this.#options.group, this.#member, this.held, asked + SESSION_MS);
+    const { group, owners } = this.#options;
+    owners.holds(group, this.#member, this.#member, this.held, asked + SESSION_MS);
   }
 
   #assigned({ assignment }: HeartbeatReply): void {
@@ -112,9 +115,14 @@ export class Member extends Party {
         partitions.map((partition) => this.checker.place(topic, partition) as PlaceHistory),
       ),
     );
-    for (const place of [...this.#held.keys()]) if (!given.has(place)) this.#held.delete(place);
+    for (const place of [...this.#held.keys()]) if (!given.has(place)) this.#withdrawn(place);
     for (const place of given) if (!this.#held.has(place)) this.#held.set(place, -1);
     this.#ownedChanged = true;
+  }
+
+  #withdrawn(place: PlaceHistory): void {
+    this.#held.delete(place);
+    if (this.#options.beside === true) this.mark("group: a native member gave up a partition beside one of Kafka's");
   }
 
   #owned(): GroupPlaces[] {

@@ -1,6 +1,7 @@
 /**
  * What members of a group by Kafka's protocol have in common, whoever assigns: a connection of their own, what they hold and
- * how far they have come in it, commits, and that they leave, vanish, stay away for a while and come back under other names.
+ * how far they have come in it, commits, and that they leave, vanish, stay away for a while and come back under other names;
+ * static ones (KIP-345) as the same instance, of which there may be two by mistake.
  */
 import type { Offset } from '../../src/model/ids.ts';
 import type { Call } from '../../src/protocols/kafka/call.ts';
@@ -28,6 +29,10 @@ const BEARABLE: readonly number[] = [
 export interface KafkaMemberOptions extends MemberOptions {
   /** So long it may stay away before it comes back, ms. */
   readonly awayMsMax?: number;
+  /** It is a static member. */
+  readonly instance?: string;
+  /** Another one comes as the same instance: this one is the mistake, and is gone when everything heals. */
+  readonly double?: boolean;
 }
 
 export abstract class KafkaMember extends Party {
@@ -37,6 +42,8 @@ export abstract class KafkaMember extends Party {
   readonly #options: KafkaMemberOptions;
   readonly #kafka: KafkaClient;
   #lives = 0;
+  /** How long it waits for its next step. */
+  #pauseMs: readonly [number, number] = STEP_MS;
   #idle = false;
   /** Neither leaves nor vanishes any more. */
   stays = false;
@@ -57,6 +64,11 @@ export abstract class KafkaMember extends Party {
     return this.#options.group;
   }
 
+  /** Null: it is no static member. */
+  protected get instance(): string | null {
+    return this.#options.instance ?? null;
+  }
+
   get places(): readonly PlaceHistory[] {
     return this.#options.places;
   }
@@ -69,6 +81,8 @@ export abstract class KafkaMember extends Party {
   protected abstract get joined(): boolean;
   /** What a commit says of who it is. */
   protected abstract get credentials(): { readonly memberId: string; readonly generationIdOrMemberEpoch: number };
+  /** What it is to the judge: of static members that may be replaced while they live, their instance. */
+  protected abstract get holder(): string;
   /** Beyond those that any member bears. */
   protected abstract readonly bearable: readonly number[];
   protected abstract join(): void;
@@ -83,11 +97,14 @@ export abstract class KafkaMember extends Party {
   protected abstract refused(error: number | undefined): void;
 
   begin(): void {
-    this.later(...STEP_MS, () => this.#step());
+    const pauseMs = this.#pauseMs;
+    this.#pauseMs = STEP_MS;
+    this.later(...pauseMs, () => this.#step());
   }
 
   #step(): void {
     if (this.ending) this.#idle = true;
+    else if (this.stays && this.#options.double === true) this.#retire();
     else if (!this.joined) this.join();
     else if (this.stays || this.random.chance(0.98)) this.beat();
     else if (this.random.chance(0.4)) this.goodbye(() => this.#beginAnew());
@@ -102,26 +119,58 @@ export abstract class KafkaMember extends Party {
 
   protected giveUp(): void {
     this.positions.clear();
-    this.#options.owners.holdsNothing(this.group, this.life);
+    this.#options.owners.holdsNothing(this.group, this.holder, this.life);
     this.forget();
   }
 
   /** A request that went out at `asked` was answered: until its session is over, what it holds is its own. */
   protected holds(asked: number, sessionMs: number): void {
-    this.#options.owners.holds(this.group, this.life, this.held, asked + sessionMs);
+    this.#options.owners.holds(this.group, this.holder, this.life, this.held, asked + sessionMs);
   }
 
   /** Nobody says that it has gone. */
   #vanish(): void {
     this.giveUp();
-    this.#kafka.leave();
+    this.disconnect();
     this.#beginAnew();
   }
 
+  /** Nobody hears from it any more. */
+  protected disconnect(): void {
+    this.#kafka.leave();
+  }
+
   #beginAnew(): void {
+    this.#nextLife();
+    this.begin();
+  }
+
+  #nextLife(): void {
     this.#lives += 1;
     this.anew();
-    this.later(AWAY_MS_LEAST, this.#options.awayMsMax ?? STEP_MS[1], () => this.#step());
+    this.pause();
+  }
+
+  /** Its next step is not due for a while. */
+  protected pause(): void {
+    this.#pauseMs = [AWAY_MS_LEAST, this.#options.awayMsMax ?? STEP_MS[1]];
+  }
+
+  /** It asks to be let in, and whoever was there as its instance may be out by that. */
+  protected comes(): void {
+    this.#options.owners.comes(this.group, this.holder, this.life);
+  }
+
+  /** Somebody else has come as its instance: what it is now is over, and it is away before it tries again. */
+  protected fenced(): void {
+    this.mark('group: a static member was fenced by its double');
+    this.giveUp();
+    this.#nextLife();
+  }
+
+  #retire(): void {
+    if (this.joined) this.goodbye(() => this.begin());
+    else this.begin();
   }
 
   // ---- offsets
@@ -171,7 +220,8 @@ export abstract class KafkaMember extends Party {
           committedMetadata: null,
         })),
     }));
-    const request = { groupId: this.group, ...this.credentials, topics };
+    const who = { groupId: this.group, groupInstanceId: this.instance, ...this.credentials };
+    const request = { ...who, topics };
     this.ask(offsetCommit, 9, request, CALL_MS_MAX, (answer) => {
       const parts = (answer?.topics ?? []).flatMap(({ name, partitions }) =>
         partitions.map((part) => ({ ...part, name })),
@@ -191,6 +241,7 @@ export abstract class KafkaMember extends Party {
   }
 
   #bears(error: number): boolean {
+    if (error === errors.FENCED_INSTANCE_ID) return this.instance !== null;
     return BEARABLE.includes(error) || this.bearable.includes(error) || this.checker.excusesSilence;
   }
 

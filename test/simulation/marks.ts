@@ -31,5 +31,11 @@ export const MARKS: readonly string[] = [
   'group: assigns again',
   'group: a consumer gave up a partition for another one',
   'group: a consumer was put out',
+  'group: a cooperative member gave up a partition and joined again',
+  'group: a static member was back, and nobody had to join anew',
+  'group: a static member was fenced by its double',
+  'group: a static consumer was back, and nobody else had to move',
+  'group: a double of a static consumer was kept out',
+  "group: a native member gave up a partition beside one of Kafka's",
   'unavailable after damage to its only copy',
 ];

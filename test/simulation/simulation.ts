@@ -9,11 +9,10 @@ import { id, type PartitionIndex } from '../../src/model/ids.ts';
 import type { Topic, TopicSettings } from '../../src/model/topic.ts';
 import { Admin } from './admin.ts';
 import { Checker, PlaceHistory } from './checker.ts';
-import { ClassicMember } from './classic-member.ts';
 import { SimulatedClient } from './client.ts';
-import { ConsumerMember } from './consumer-member.ts';
 import { Digest } from './digest.ts';
 import { Member } from './group.ts';
+import { groupsOfKafka } from './kafka-groups.ts';
 import { KafkaMember } from './kafka-member.ts';
 import { KeyedHistory } from './keyed.ts';
 import { KeyedProducer, KeyedReader } from './keyed-parties.ts';
@@ -253,13 +252,7 @@ export class Simulation {
       new IdempotentProducer('p6', around, { places: of('trimmed'), pauseMs: [1_500, 12_000], large: 0.6 }),
       new Member('m1', around, { group: 'g', owners, places: durable }),
       new Member('m2', around, { group: 'g', owners, places: durable }),
-      new Member('m3', around, { group: 'h', owners, places: durable }),
-      new Member('m4', around, { group: 'h', owners, places: durable }),
-      new ClassicMember('c1', around, { group: 'k', owners, places: durable }),
-      new ClassicMember('c2', around, { group: 'k', owners, places: durable }),
-      new ConsumerMember('n1', around, { group: 'n', owners, places: durable }),
-      new ConsumerMember('n2p', around, { group: 'n', owners, places: durable }),
-      ...this.#changing(around, owners, durable),
+      ...groupsOfKafka(around, owners, durable),
       new Admin('a1', around),
       new Reader('r1', around, { places, waitMs: 2_000, jump: 0 }),
       new Reader('r2', around, { places: durable, waitMs: 500, jump: 0.05 }),
@@ -276,17 +269,6 @@ export class Simulation {
         new LedgerReader('r3', around, this.#ledger, [200, 5_000]),
       );
     for (const party of this.parties) party.begin();
-  }
-
-  /** A group of both kinds, each of which is away for long: it changes over and back again and again. */
-  #changing(around: Surroundings, owners: Owners, places: readonly PlaceHistory[]): Party[] {
-    const options = { group: 'x', owners, places, awayMsMax: 60_000 };
-    return [
-      new ClassicMember('x1', around, options),
-      new ClassicMember('x2', around, options),
-      new ConsumerMember('x3', around, options),
-      new ConsumerMember('x4', around, options),
-    ];
   }
 
   /** Nobody has a transaction open any more: one reads what all of them came to. */

@@ -28,8 +28,7 @@ export function* upgrade(groups: Groups, barrier: Barrier, topics: Topics): Gene
     yield { group, type: 'member', member: guest.id, subscription: subscriptionOf(guest), replaces: null };
   const upgraded = groups.get(group);
   if (upgraded === undefined || guests.length === 0) return;
-  const taken = new Set<PlaceKey>();
-  const held = guests.map((guest) => heldBy(barrier, guest, topics, taken));
+  const held = holdingsOf(barrier, guests, topics);
   yield {
     ...{ group, type: 'target', epoch: Math.max(upgraded.epoch, generation), assignor: upgraded.assignor },
     topics: [...viewOf(upgraded, topics)].map(([id, { name, partitions }]) => [id, name, partitions] as const),
@@ -79,18 +78,19 @@ export function subscriptionOf(
 type Times = Pick<ClassicMember, 'sessionMs' | 'rebalanceMs'>;
 
 /**
- * What a member may be reading. Between the join and the assignment that is what it said as it joined: nothing, where it
- * gives up all before it joins.
+ * What each member may be reading: what it was given, and what it said that it holds as it joined, which is nothing where it
+ * gives up all before it joins. Whoever is to give up some of that has maybe not heard it. Of what two of them name it
+ * belongs to the one that it was given to; while nothing has been assigned, nobody was given anything.
  */
-function heldBy(barrier: Barrier, member: ClassicMember, topics: Topics, taken: Set<PlaceKey>): PlaceKey[] {
-  const named = barrier.phase === 'completing' ? member.protocols[0]?.owned : member.places;
-  const held: PlaceKey[] = [];
-  for (const key of knownPlaces(named ?? [], topics)) {
-    if (taken.has(key)) continue;
-    taken.add(key);
-    held.push(key);
-  }
-  return held;
+function holdingsOf({ phase }: Barrier, guests: readonly ClassicMember[], topics: Topics): PlaceKey[][] {
+  const taken = new Set<PlaceKey>();
+  const take = (named: readonly NamedPlaces[] | null | undefined): PlaceKey[] => {
+    const free = [...knownPlaces(named ?? [], topics)].filter((key) => !taken.has(key));
+    for (const key of free) taken.add(key);
+    return free;
+  };
+  const given = guests.map(({ places }) => (phase === 'completing' ? [] : take(places)));
+  return guests.map(({ protocols }, index) => [...(given[index] ?? []), ...take(protocols[0]?.owned)]);
 }
 
 /** Those that exist. */

@@ -12,6 +12,7 @@ import {
   MEMBER_PROTOCOLS_MAX,
 } from '../../model/limits.ts';
 import type { Groups } from '../groups.ts';
+import type { NamedPlaces } from '../places.ts';
 import type { Barrier } from './barrier.ts';
 import { bytesOf, type ClassicMember, type Join, type Joiner, NOTHING, sameProtocols } from './member.ts';
 import { whoIs } from './stay.ts';
@@ -96,14 +97,18 @@ function made(id: string, ask: Join, { client, host }: Joiner, dueAt: number): C
 
 // ---- a static member that is back under a new id
 
-/** Where the group would go on as it is, it goes on: the successor has the assignment of the one before. */
+/**
+ * Where the group would go on as it is, it goes on: the successor has the assignment of the one before. But for what that one
+ * was to give up: it would have joined again for that, and nobody else has a reason to.
+ */
 function replace(barrier: Barrier, old: ClassicMember, ask: Join, joiner: Joiner, now: number): void {
   const { request, freshId } = joiner;
   const leaderBefore = barrier.leader;
   const { assignment, places } = old;
+  const givesUp = isToGiveUp(old, barrier.protocolOf(old)?.owned ?? []);
   const successor = { ...made(freshId, ask, joiner, now + ask.sessionMs), assignment, places };
   barrier.succeed(old, successor);
-  if (barrier.phase !== 'stable' || barrier.protocol !== barrier.voted) {
+  if (barrier.phase !== 'stable' || barrier.protocol !== barrier.voted || givesUp) {
     barrier.wait(successor, request);
     barrier.rebalance(now);
     return;
@@ -112,6 +117,13 @@ function replace(barrier: Barrier, old: ClassicMember, ask: Join, joiner: Joiner
   // Who does not know that it may skip is not told that it leads, or it would assign anew.
   if (ask.maySkip) barrier.welcome(successor, request, { skip: barrier.leader === freshId });
   else barrier.welcome(successor, request, { leader: leaderBefore, members: [] });
+}
+
+/** Has it said that it holds what it was not given? */
+function isToGiveUp({ places }: ClassicMember, said: readonly NamedPlaces[]): boolean {
+  if (places === null) return false;
+  const given = new Set(places.flatMap(({ topic, partitions }) => partitions.map((one) => `${topic}/${one}`)));
+  return said.some(({ topic, partitions }) => partitions.some((one) => !given.has(`${topic}/${one}`)));
 }
 
 // ---- one who knows its id

@@ -133,9 +133,23 @@ export const bugs: readonly PlantedBug[] = [
   {
     name: 'what guests hold forgotten',
     file: 'src/group/classic/conversion.ts',
-    old: 'guests.map((guest) => heldBy(barrier, guest, topics, taken))',
-    planted: 'guests.map(() => [])',
+    old: 'holdingsOf(barrier, guests, topics);',
+    planted: 'holdingsOf(barrier, [], topics);',
     why: 'where the node begins to assign, it gives on what those who assigned by themselves still read',
+  },
+  {
+    name: 'static member back with nothing',
+    file: 'src/group/classic/join.ts',
+    old: 'now + ask.sessionMs), assignment, places };',
+    planted: 'now + ask.sessionMs), ...(places === null ? { assignment } : {}) };',
+    why: 'who comes back as a static member reads nothing, and nobody else reads what it had',
+  },
+  {
+    name: 'given up for nobody',
+    file: 'src/group/classic/join.ts',
+    old: ' || givesUp) {',
+    planted: ' || (givesUp && places === null)) {',
+    why: 'what a static member was to give up before it came back is read by nobody',
   },
   {
     name: 'last stable offset too far',
