@@ -106,6 +106,8 @@ export type GroupRecord = { readonly group: string } & (
       readonly assignment: Uint8Array;
       /** What the assignment comes to; null: nobody here can tell. */
       readonly places: readonly NamedPlaces[] | null;
+      /** What it said that it held as it joined; cooperative ones may have some of it still to give up. */
+      readonly owned: readonly NamedPlaces[];
     }
   /** A generation has begun with this number, whatever becomes of it. */
   | { readonly type: 'epoch'; readonly epoch: number }

@@ -38,8 +38,11 @@ const sync = (
   }),
 });
 
-/** One that holds everything is told to give up half of it for another one, and has not joined again yet. */
-function betweenTheSteps(instance?: string) {
+/**
+ * One that holds everything is told to give up half of it for another one, and has not joined again yet.
+ * @param restarted the node was, since.
+ */
+function betweenTheSteps(instance?: string, restarted = false) {
   const it = new GroupWorld();
   const topic = it.topic(TOPIC, ALL.length);
   const first = it.asker.sendCall(join(named(instance)));
@@ -56,19 +59,20 @@ function betweenTheSteps(instance?: string) {
   ] as const;
   it.call(sync(a, instance, given));
   it.call(sync(b));
-  return { it, topic, a, b };
+  return { it: restarted ? it.restart() : it, topic, a, b };
 }
 
-test('a static member that is back before it has joined again for what it gave up leaves nothing to nobody', (t) => {
-  const { it, b } = betweenTheSteps('one');
-  const back = it.asker.sendCall(join({ instance: 'one' }));
-  it.settle();
-  const alive = { call: 'keepAlive', group: GROUP, member: b.member, generation: b.generation } as const;
-  t.is(it.code(alive), 'REBALANCE_IN_PROGRESS', 'the other one is to have what was given up');
-  const again = it.call<JoinGroupReply>(join({ member: b.member }));
-  t.is((it.asker.reply(back) as JoinGroupReply).generation, again.generation);
-  t.is(again.generation, b.generation + 1);
-});
+for (const restarted of [false, true])
+  test(`a static member that is back before it has joined again for what it gave up leaves nothing to nobody${restarted ? ', after a restart, too' : ''}`, (t) => {
+    const { it, b } = betweenTheSteps('one', restarted);
+    const back = it.asker.sendCall(join({ instance: 'one' }));
+    it.settle();
+    const alive = { call: 'keepAlive', group: GROUP, member: b.member, generation: b.generation } as const;
+    t.is(it.code(alive), 'REBALANCE_IN_PROGRESS', 'the other one is to have what was given up');
+    const again = it.call<JoinGroupReply>(join({ member: b.member }));
+    t.is((it.asker.reply(back) as JoinGroupReply).generation, again.generation);
+    t.is(again.generation, b.generation + 1);
+  });
 
 test('a static member that is back when nothing is left to give up disturbs nobody', (t) => {
   const { it, a, b } = betweenTheSteps('one');
@@ -90,20 +94,21 @@ test('a static member that is back when nothing is left to give up disturbs nobo
   t.deepEqual([...it.call<SyncGroupReply>(sync(back, 'one')).assignment], [0, 1]);
 });
 
-test('what a member was told to give up is its own until it says that it did, also when the node begins to assign', (t) => {
-  // The answer that tells it is lost.
-  const { it, topic, a } = betweenTheSteps();
-  const n = it.call<HeartbeatReply>(joining('n'));
-  t.deepEqual(partitionsOf(n.assignment), [], 'it may be reading all of them');
-  const again = it.call<JoinGroupReply>(join({ member: a.member, holds: ALL }));
-  const kept = it.call<SyncGroupReply>(sync(again)).places?.flatMap(({ partitions }) => partitions) ?? [];
-  it.call(join({ member: a.member, holds: kept }));
-  const free = ALL.filter((partition) => !kept.includes(partition));
-  const later = it.beat(beatOf({ member: 'n', epoch: n.epoch, owned: owned(topic) }));
-  const given = partitionsOf(later.assignment) ?? [];
-  t.true(given.length > 0);
-  t.deepEqual(
-    given.filter((partition) => !free.includes(partition)),
-    [],
-  );
-});
+for (const restarted of [false, true])
+  test(`what a member was told to give up is its own until it says that it did, also when the node begins to assign${restarted ? ' after a restart' : ''}`, (t) => {
+    // The answer that tells it is lost.
+    const { it, topic, a } = betweenTheSteps(undefined, restarted);
+    const n = it.call<HeartbeatReply>(joining('n'));
+    t.deepEqual(partitionsOf(n.assignment), [], 'it may be reading all of them');
+    const again = it.call<JoinGroupReply>(join({ member: a.member, holds: ALL }));
+    const kept = it.call<SyncGroupReply>(sync(again)).places?.flatMap(({ partitions }) => partitions) ?? [];
+    it.call(join({ member: a.member, holds: kept }));
+    const free = ALL.filter((partition) => !kept.includes(partition));
+    const later = it.beat(beatOf({ member: 'n', epoch: n.epoch, owned: owned(topic) }));
+    const given = partitionsOf(later.assignment) ?? [];
+    t.true(given.length > 0);
+    t.deepEqual(
+      given.filter((partition) => !free.includes(partition)),
+      [],
+    );
+  });

@@ -62,8 +62,8 @@ export class Barrier {
     barrier.#protocolType = generation.protocolType;
     barrier.#protocol = generation.protocol;
     for (const stored of generation.members.values()) {
-      const { metadata, topics, places } = stored;
-      const protocols = [{ name: generation.protocol, metadata, topics, owned: places === null ? null : [] }];
+      const { metadata, topics, places, owned } = stored;
+      const protocols = [{ name: generation.protocol, metadata, topics, owned: places === null ? null : owned }];
       const dueAt = now + stored.sessionMs;
       barrier.#roll.add({ ...stored, protocols, joining: null, syncing: null, fresh: false, dueAt });
     }
@@ -257,8 +257,9 @@ export class Barrier {
     this.#record({ group, type: 'generation', generation: this.#generation, ...head });
     for (const member of this.members.values()) {
       const { id, instance, client, host, sessionMs, rebalanceMs, assignment, places } = member;
-      const { metadata, topics } = this.protocolOf(member) ?? { metadata: NO_BYTES, topics: [] };
-      const stored = { instance, client, host, sessionMs, rebalanceMs, metadata, topics, assignment, places };
+      const { metadata, topics, owned } = this.protocolOf(member) ?? { metadata: NO_BYTES, topics: [], owned: null };
+      const told = { metadata, topics, owned: owned ?? [] };
+      const stored = { instance, client, host, sessionMs, rebalanceMs, ...told, assignment, places };
       this.#record({ group, type: 'assigned', member: id, ...stored });
     }
   }

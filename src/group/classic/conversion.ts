@@ -54,7 +54,15 @@ export function* downgrade(group: Group, topics: Topics): Generator<GroupRecord,
     assert(sessionMs !== null, `${member} joined as one who says how long its session is`);
     const metadata = classic?.find((one) => one.name === protocol)?.metadata ?? NO_BYTES;
     const stored = { instance, client, host, sessionMs, rebalanceMs, metadata, topics: subscription.topics };
-    yield { group: name, type: 'assigned', member, ...stored, assignment: NO_BYTES, places: held[index] ?? [] };
+    yield {
+      group: name,
+      type: 'assigned',
+      member,
+      ...stored,
+      assignment: NO_BYTES,
+      places: held[index] ?? [],
+      owned: [],
+    };
   }
 }
 
