@@ -2,7 +2,7 @@
  * How the memory of a node is shared out, so that its resident memory stays below the setting: what Node itself takes, the
  * rings between shards, and for each shard its heap and its arena. Decides by figures alone; allocates nothing.
  *
- *     memory = process + shards × thread + rings + shards × (old generation + young generation + arena and its table)
+ *     memory = process + shards × (thread + job thread) + rings + shards × (old generation + young generation + arena and its table)
  */
 import { BLOCK_BYTES, KIB, MIB } from './model/limits.ts';
 
@@ -22,11 +22,16 @@ export interface MemoryPlan {
 
 /**
  * Of the process without shards: Node and the main thread, the threads for files and for jobs, and what a first start
- * takes to strip types and compile. Measured: 65 MiB warm and 85 cold, the rest for jobs and for what the allocator keeps.
+ * takes to strip types and compile. Measured: 65 MiB warm and 85 cold, the rest for what the allocator keeps.
  */
 const PROCESS_BYTES = 110 * MIB;
 /** Of a shard's thread before its heap holds anything of a client. Measured: 26 MiB warm, 35 cold, of which 10 are heap. */
 const THREAD_BYTES = 24 * MIB;
+/**
+ * Of the thread for a shard's jobs, which is there when there are some. Measured while it compacts: 20 MiB; the rest comes from
+ * what the allocator keeps, since the threads of all shards are seldom there at once.
+ */
+const JOB_THREAD_BYTES = 12 * MIB;
 /** Small, so that what is born and dies within a request stays in the processor's cache, and a collection is short. */
 const YOUNG_HEAP_BYTES = 12 * MIB;
 /** With less a shard cannot hold its topics. */
@@ -48,7 +53,8 @@ const allRings = (shards: number): number => 2 * shards * (shards - 1) * ringByt
 /** What an arena takes with its table, by byte. */
 const withTable = (shards: number): number => 1 + (WORD_BYTES * (TABLE_WORDS + shards)) / BLOCK_BYTES;
 /** What is taken before the shards share anything out. */
-const fixedBytes = (shards: number): number => PROCESS_BYTES + shards * THREAD_BYTES + allRings(shards);
+const fixedBytes = (shards: number): number =>
+  PROCESS_BYTES + shards * (THREAD_BYTES + JOB_THREAD_BYTES) + allRings(shards);
 
 /** The least that so many shards can run in, in whole MiB. */
 export function memoryLeast(shards: number): number {
