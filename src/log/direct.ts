@@ -3,7 +3,14 @@
  * offset on that is still missing; writes nothing and answers nobody.
  */
 import type { Offset } from '../model/ids.ts';
+import { JOURNALED_BATCH_BYTES_MAX, KIB } from '../model/limits.ts';
 import type { Segment } from './segment.ts';
+
+/** What only the journal has before a large batch, as a multiple of its length, from which on the journal takes the batch, too. */
+const BEHIND_FACTOR = 2;
+/** Of at most this length, and no more than so many in a row: the journal is for small ones. */
+const BEHIND_BYTES_MAX = 256 * KIB;
+const BEHIND_IN_A_ROW_MAX = 8;
 
 interface DirectBatch {
   readonly base: Offset;
@@ -15,6 +22,22 @@ export class DirectBatches {
   /** Both ascending; all of the written ones come before the others. */
   #unwritten: DirectBatch[] = [];
   #unsynced: DirectBatch[] = [];
+  #largeInARow = 0;
+
+  /**
+   * Is the next batch of the segment to go past the journal? A large one is durable there only after all that is before it,
+   * and much of that only the journal may have: clients that send small ones make large ones of what gathered while the
+   * disk was slow, and would find it slower still.
+   */
+  wants(length: number, segment: Segment): boolean {
+    if (length < JOURNALED_BATCH_BYTES_MAX) {
+      this.#largeInARow = 0;
+      return false;
+    }
+    this.#largeInARow++;
+    if (length > BEHIND_BYTES_MAX || this.#largeInARow > BEHIND_IN_A_ROW_MAX || this.writtenTo !== null) return true;
+    return segment.bytes - segment.written < BEHIND_FACTOR * length;
+  }
 
   /** `endsAt`: position behind it in the segment's file. */
   add(base: Offset, segment: Segment, endsAt: number): void {

@@ -9,7 +9,7 @@ import { readCrc, readLastOffsetDelta, readMaxTimestamp } from '../model/batch.t
 import type { Crc32c } from '../model/crc.ts';
 import { failed, ok, type Result } from '../model/faults.ts';
 import type { Epoch, Offset, PartitionId } from '../model/ids.ts';
-import { BLOCK_BYTES, JOURNALED_BATCH_BYTES_MAX, KIB, MIB } from '../model/limits.ts';
+import { BLOCK_BYTES, KIB, MIB } from '../model/limits.ts';
 import { segmentMsOf, type TopicSettings } from '../model/topic.ts';
 import { Chunk, ceilBlock, floorBlock, type LeaseMemory } from './chunk.ts';
 import { DirectBatches } from './direct.ts';
@@ -111,7 +111,7 @@ export class PartitionLog {
     if (chunk === PREFIX_NEEDED) return PREFIX_NEEDED;
     if (chunk === null) return failed('OVERLOADED', 'no memory is free for more records');
     const next = (this.end + readLastOffsetDelta(batch) + 1) as Offset;
-    const isDirect = !this.inMemory && batch.length >= JOURNALED_BATCH_BYTES_MAX;
+    const isDirect = !this.inMemory && this.direct.wants(batch.length, segment);
     const entry: Entry = {
       partition: this.partition,
       base: this.end,

@@ -73,6 +73,25 @@ test('a large batch that the full disk does not take is refused, and what comes 
   t.deepEqual(world.readAll(P), kept);
 });
 
+test('a large batch behind much that only the journal has is durable without its segment', (t) => {
+  const world = new StorageWorld();
+  const kept = fill(world, 30, 10 * KIB);
+  const large = 'L'.repeat(100 * KIB);
+  const rule = world.disk.faults.add({
+    operations: ['write'],
+    path: inSegments,
+    effect: { kind: 'error', code: 'ENOSPC' },
+  });
+  t.is(world.appended(P, batch([large])), 30);
+  kept.push([30, large]);
+  world.restart('power');
+  t.deepEqual(world.readAll(P), kept);
+  rule.remove();
+  world.run(2_000);
+  flush(world);
+  t.deepEqual(world.readAll(P), kept);
+});
+
 for (const durability of ['fsync', 'interval'] as const) {
   test(`what takes the place of a large batch that failed behind its durable entry is journaled itself, under ${durability}`, (t) => {
     const world = new StorageWorld({ settings: { durability, flushIntervalMs: 100 } });
