@@ -6,6 +6,7 @@ import type { Lease } from '../../runtime/actor.ts';
 import { assert, unreachable } from '../../src/model/assert.ts';
 import { fault } from '../../src/model/faults.ts';
 import { FETCH_SESSIONS_MAX, OUTBOX_BYTES_MAX, PARTITIONS_PER_REQUEST_MAX } from '../../src/model/limits.ts';
+import { NumberMap } from '../../src/model/number-map.ts';
 import { type FetchEffect, FetchSession, type Followed } from '../../src/protocols/fetching.ts';
 import type { FetchRequest } from '../../src/protocols/request.ts';
 import { FOLLOWED_BYTES } from '../heap-room.ts';
@@ -31,7 +32,7 @@ class Following {
   readonly number: number;
   readonly machine = new FetchSession<Lease>();
   /** Fetches by token: the one being answered and the one queued behind it. */
-  readonly waiting = new Map<number, Waiting>();
+  readonly waiting = new NumberMap<Waiting>();
   /** Numbers of the watches at partitions. */
   readonly watches = new Map<Followed, number>();
   busy = false;
@@ -52,8 +53,8 @@ export class Fetches {
   readonly #readsWaiting: { readonly session: Following; readonly read: Read }[] = [];
   /** Bytes that reads in flight may bring, and of records read and not answered. */
   #bytesHeld = 0;
-  /** Partitions that have given records since the client had taken all that there was. */
-  readonly #givers = new Set<Followed>();
+  /** Partitions, by id, that have given records since the client had taken all that there was. */
+  readonly #givers = new NumberMap<Followed>();
   readonly #sessions = new Map<number, Following>();
   #lastSession = 0;
   #token = 0;
@@ -83,7 +84,7 @@ export class Fetches {
     this.#step(session, () => {
       if (session.machine.fetch(token, request)) return;
       this.#desk.asker.forget(alarm);
-      session.waiting.delete(token);
+      session.waiting.take(token);
       refuse(done, fault('TOO_MANY_REQUESTS', `two fetches of session ${session.number} wait already`));
     });
   }
@@ -195,7 +196,7 @@ export class Fetches {
   /** The client has taken answers. */
   written(): void {
     if (this.#givers.size > 0 && this.#desk.unsentBytes() === 0) {
-      for (const of of this.#givers) this.#desk.asker.tell<PartitionRequest>(this.#address(of), TAKEN);
+      for (const of of this.#givers.values()) this.#desk.asker.tell<PartitionRequest>(this.#address(of), TAKEN);
       this.#givers.clear();
     }
     this.readOn();
@@ -235,7 +236,7 @@ export class Fetches {
           if (answer.type === 'refused') session.machine.failed(of, answer.fault);
           else {
             if (of.state !== 'gone') this.#bytesHeld += answer.bytes.length;
-            if (answer.bytes.length > 0 && this.#givers.size < GIVERS_MAX) this.#givers.add(of);
+            if (answer.bytes.length > 0) this.#gave(of);
             session.machine.records(of, answer, answer.lease);
           }
         });
@@ -243,6 +244,10 @@ export class Fetches {
       },
       this.#desk.monotonic() + ANSWER_MS_MAX,
     );
+  }
+
+  #gave(of: Followed): void {
+    if (of.id !== undefined && this.#givers.size < GIVERS_MAX) this.#givers.set(of.id, of);
   }
 
   #watch(session: Following, { of, offset, uncommitted }: Watch): void {
@@ -270,9 +275,8 @@ export class Fetches {
   }
 
   #answer(session: Following, effect: Extract<FetchEffect<Lease>, { readonly type: 'answer' }>): void {
-    const waiting = session.waiting.get(effect.token);
+    const waiting = session.waiting.take(effect.token);
     assert(waiting !== undefined, 'a fetch is answered once');
-    session.waiting.delete(effect.token);
     this.#desk.asker.forget(waiting.alarm);
     for (const part of effect.parts) this.#bytesHeld -= part.bytes.length;
     waiting.done({ call: 'fetch', session: session.number, parts: effect.parts }, effect.holds);

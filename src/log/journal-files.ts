@@ -5,6 +5,7 @@
 import { assert } from '../model/assert.ts';
 import type { Offset, PartitionId } from '../model/ids.ts';
 import { MIB } from '../model/limits.ts';
+import { NumberMap } from '../model/number-map.ts';
 
 /**
  * Partitions that are asked to flush at a time, by the number of files that wait for them: their writes compete with the
@@ -47,7 +48,7 @@ export class JournalFiles {
   #position = 0;
   #directBytes = 0;
   /** What the current file's `needs` were at its last fsync, for partitions whose later batches are not fsynced; 0: none. */
-  readonly #syncedNeeds = new Map<PartitionId, number>();
+  readonly #syncedNeeds = new NumberMap<number>();
   #old: JournalFile[] = [];
   #free: string[] = [];
   #nextSequence: number;
@@ -139,7 +140,8 @@ export class JournalFiles {
     const current = this.#current;
     if (current === null) return;
     current.keep = 'remove';
-    for (const [partition, upTo] of this.#syncedNeeds) {
+    for (const partition of this.#syncedNeeds.keys() as PartitionId[]) {
+      const upTo = this.#syncedNeeds.get(partition) ?? 0;
       if (upTo === 0) current.needs.delete(partition);
       else if (current.needs.has(partition)) current.needs.set(partition, upTo as Offset);
     }
@@ -176,7 +178,7 @@ export class JournalFiles {
 
   wrote(partition: PartitionId, upTo: Offset, directBytes: number): void {
     const needs = this.#current?.needs;
-    if (!this.#syncedNeeds.has(partition)) this.#syncedNeeds.set(partition, needs?.get(partition) ?? 0);
+    if (this.#syncedNeeds.get(partition) === undefined) this.#syncedNeeds.set(partition, needs?.get(partition) ?? 0);
     needs?.set(partition, upTo);
     this.#directBytes += directBytes;
   }

@@ -97,8 +97,11 @@ export class FetchSession<Hold> {
   /** What is to be done, in order; whoever does it empties it. */
   readonly effects: FetchEffect<Hold>[] = [];
   readonly #followed = new Map<string, Followed>();
-  /** In the order of their turns. */
-  readonly #ready = new Set<Followed>();
+  /**
+   * In the order of their turns; those that are gone are passed over. A set would lay itself anew every few of them, and
+   * each of its tables that has grown old keeps the next one alive.
+   */
+  readonly #ready: Followed[] = [];
   /** Have more, but have given all that one answer takes from them. */
   readonly #spent = new Set<Followed>();
   /** Faults of partitions that failed while no fetch was there to tell. */
@@ -151,7 +154,7 @@ export class FetchSession<Hold> {
     this.#locating--;
     of.id = partition;
     of.state = 'ready';
-    this.#ready.add(of);
+    this.#ready.push(of);
     this.#go();
   }
 
@@ -159,7 +162,7 @@ export class FetchSession<Hold> {
   ready(of: Followed): void {
     if (of.state !== 'watched') return;
     of.state = 'ready';
-    this.#ready.add(of);
+    this.#ready.push(of);
     this.#go();
   }
 
@@ -189,7 +192,7 @@ export class FetchSession<Hold> {
       if (this.#fetch === null || this.#fetch.bytes === 0) return false;
       this.#fetch.cut = true;
       of.state = 'ready';
-      this.#ready.add(of);
+      this.#ready.push(of);
     }
     this.#readEnds(of);
     this.#go();
@@ -234,8 +237,10 @@ export class FetchSession<Hold> {
     }
     this.#see(request.uncommitted ?? false);
     for (const added of request.add) this.#follow(added);
-    for (const of of this.#spent) this.#ready.add(of);
-    this.#spent.clear();
+    if (this.#spent.size > 0) {
+      for (const of of this.#spent) this.#ready.push(of);
+      this.#spent.clear();
+    }
     this.#number++;
     const { bytesMin, bytesMax, waitMs, ends = false } = request;
     this.#fetch = {
@@ -261,7 +266,7 @@ export class FetchSession<Hold> {
       if (of.state !== 'watched') continue;
       this.effects.push({ type: 'unwatch', of });
       of.state = 'ready';
-      this.#ready.add(of);
+      this.#ready.push(of);
     }
   }
 
@@ -279,10 +284,11 @@ export class FetchSession<Hold> {
   #go(): void {
     const fetch = this.#fetch;
     if (fetch === null) return;
-    for (const of of this.#ready) {
+    for (let of = this.#ready[0]; of !== undefined; of = this.#ready[0]) {
       const room = fetch.bytesMax - fetch.bytes - this.#reserved;
       if (fetch.cut || this.#reads === READS_MAX || room <= 0) break;
-      this.#ready.delete(of);
+      this.#ready.shift();
+      if (of.state === 'gone') continue;
       if (of.givenIn !== this.#number) {
         of.givenIn = this.#number;
         of.given = 0;
@@ -318,7 +324,7 @@ export class FetchSession<Hold> {
     of.next = next;
     if (bytes.length > 0 && next < (this.#uncommitted ? end : stable)) {
       of.state = 'ready';
-      this.#ready.add(of);
+      this.#ready.push(of);
     } else {
       of.state = 'watched';
       this.effects.push({ type: 'watch', of, offset: next, uncommitted: this.#uncommitted });
@@ -351,7 +357,6 @@ export class FetchSession<Hold> {
   #leave(of: Followed): void {
     if (of.state === 'watched') this.effects.push({ type: 'unwatch', of });
     if (of.state === 'locating') this.#locating--;
-    this.#ready.delete(of);
     this.#spent.delete(of);
     of.state = 'gone';
   }
