@@ -33,8 +33,6 @@ class Following {
   readonly machine = new FetchSession<Lease>();
   /** Fetches by token: the one being answered and the one queued behind it. */
   readonly waiting = new NumberMap<Waiting>();
-  /** Numbers of the watches at partitions. */
-  readonly watches = new Map<Followed, number>();
   busy = false;
   /** Bytes of the shard's room that it has taken for what it follows, or is about to. */
   roomTaken = 0;
@@ -170,7 +168,7 @@ export class Fetches {
         this.#watch(session, effect);
         break;
       case 'unwatch':
-        this.#unwatch(session, effect.of);
+        this.#unwatch(effect.of);
         break;
       case 'release':
         effect.hold.release();
@@ -251,11 +249,11 @@ export class Fetches {
   }
 
   #watch(session: Following, { of, offset, uncommitted }: Watch): void {
-    const number = this.#desk.asker.ask<PartitionRequest, Ready>(
+    of.watch = this.#desk.asker.ask<PartitionRequest, Ready>(
       this.#address(of),
       (request) => ({ type: 'watch', request, offset, uncommitted }),
       (answer) => {
-        session.watches.delete(of);
+        of.watch = undefined;
         // A partition that went down is read again, which starts it or tells why not.
         if (answer.type === 'ready' || answer.fault.code === 'UNAVAILABLE')
           this.#step(session, () => session.machine.ready(of));
@@ -263,13 +261,12 @@ export class Fetches {
       },
       Number.POSITIVE_INFINITY,
     );
-    session.watches.set(of, number);
   }
 
-  #unwatch(session: Following, of: Followed): void {
-    const number = session.watches.get(of);
+  #unwatch(of: Followed): void {
+    const number = of.watch;
     if (number === undefined) return;
-    session.watches.delete(of);
+    of.watch = undefined;
     this.#desk.asker.forget(number);
     this.#desk.asker.tell<PartitionRequest>(this.#address(of), { type: 'unwatch', request: number });
   }

@@ -75,6 +75,8 @@ const BEGIN: Verdict = { kind: 'begin' };
 export class Producers {
   /** By producer id, in the order of their last append. Batches oldest first, at least one each. */
   readonly #producers = new Map<number, Batch[]>();
+  /** Whose append was the last, while it stands last there. */
+  #newest = NO_PRODUCER;
   #committed = 0 as Offset;
   /** Behind the last batch taken in: a roll back to there or beyond has nothing to do. */
   #end = 0 as Offset;
@@ -149,13 +151,18 @@ export class Producers {
     const batches = this.#producers.get(producerId) ?? [];
     const batch = isControl(header, at) ? markerOf(header, at, batches.at(-1)) : batchOf(header, at);
     this.#follow(producerId, batch, header, at);
-    // Deleted and set again, the producer is the most recently used: the map keeps the order of insertion.
-    this.#producers.delete(producerId);
-    this.#producers.set(producerId, batches);
+    if (producerId !== this.#newest) this.#setNewest(producerId, batches);
     batches.push(batch);
     this.#end = batch.nextOffset;
     this.#forgetBatches(batches);
     if (this.#producers.size > this.#producersMax) this.#forgetOldest();
+  }
+
+  /** Deleted and set again, the producer is the most recently used: the map keeps the order of insertion. */
+  #setNewest(producerId: number, batches: Batch[]): void {
+    this.#producers.delete(producerId);
+    this.#producers.set(producerId, batches);
+    this.#newest = producerId;
   }
 
   #follow(producerId: number, { epoch, baseOffset }: Batch, header: Uint8Array, at: number): void {
@@ -195,6 +202,7 @@ export class Producers {
   truncate(offset: Offset): void {
     if (offset >= this.#end) return;
     this.#end = offset;
+    this.#newest = NO_PRODUCER;
     this.#transactions.truncate(offset);
     for (const [producerId, batches] of this.#producers) {
       while ((batches.at(-1)?.nextOffset ?? 0) > offset) batches.pop();

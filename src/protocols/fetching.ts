@@ -36,6 +36,8 @@ export class Followed implements Place {
   givenIn = 0;
   /** Bytes that the read in flight may bring. */
   reserved = 0;
+  /** Of whoever carries out the effects: number of the watch at the partition. */
+  watch: number | undefined;
 
   constructor(place: Place, next: Offset, bytesMax: number) {
     this.topic = place.topic;
