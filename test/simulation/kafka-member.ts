@@ -169,8 +169,13 @@ export abstract class KafkaMember extends Party {
   }
 
   #retire(): void {
-    if (this.joined) this.goodbye(() => this.begin());
-    else this.begin();
+    if (this.joined) {
+      this.goodbye(() => this.begin());
+      return;
+    }
+    // Cooperative ones go on holding what they had while they are to join.
+    this.giveUp();
+    this.begin();
   }
 
   // ---- offsets
