@@ -88,7 +88,7 @@ class Sender {
 
 async function copies(sender: Sender): Promise<Said> {
   const found: Record<number, Copies> = {};
-  const batches = [16, 256].map((kib) => [kib, batchOfSize(kib * KIB, KIB).bytes] as const);
+  const batches = [16, 512].map((kib) => [kib, batchOfSize(kib * KIB, KIB).bytes] as const);
   countCopies();
   for (const [kib, batch] of batches) {
     by = {};
