@@ -123,4 +123,10 @@ test.serial(
   }),
 );
 
-test.serial('the same again takes what is there already', attacks(target, { peakMib: 48, leftMib: 48 }, largeBatches));
+/** MiB. The short form does not touch all of the arenas the first time. */
+const AGAIN_MIB = sized(128, 48);
+
+test.serial(
+  'the same again takes what is there already',
+  attacks(target, { peakMib: AGAIN_MIB, leftMib: AGAIN_MIB }, largeBatches),
+);
