@@ -8,7 +8,6 @@ const { spawn } = require('node:child_process');
 const { existsSync } = require('node:fs');
 const { enableCompileCache } = require('node:module');
 const { availableParallelism, constants } = require('node:os');
-const { setFlagsFromString } = require('node:v8');
 const { join, sep } = require('node:path');
 const { pathToFileURL } = require('node:url');
 
@@ -34,10 +33,6 @@ The client and the other commands run on Node 20. Install a newer Node from http
 
 // All file operations of all shards go through these threads; a journal write must not queue behind reads of old log.
 if (isStart) process.env.UV_THREADPOOL_SIZE ??= String(Math.min(64, Math.max(8, 4 * availableParallelism())));
-
-// By default the memory that a compilation took is freed by a thread that compiles whatever else there is first: 10 to 20 MiB
-// lie about after a rush, such as that of many who connect. Set before the cache is chosen, which is one for each set of flags.
-if (isStart && runsBroker) setFlagsFromString('--no-maglev-destroy-on-background');
 
 // What was compiled once need not be compiled at the next start: half of the time that a start takes.
 const cached = enableCompileCache?.();
