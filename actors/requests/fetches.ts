@@ -217,8 +217,8 @@ export class Fetches {
   #cutShort(): void {
     for (const waiting of [...this.#readsWaiting]) {
       this.#step(waiting.session, () => {
-        if (!this.#readsWaiting.includes(waiting) || !waiting.session.machine.crowded(waiting.read.of)) return;
-        this.#readsWaiting.splice(this.#readsWaiting.indexOf(waiting), 1);
+        const at = this.#readsWaiting.indexOf(waiting);
+        if (at >= 0 && waiting.session.machine.crowded(waiting.read.of)) this.#readsWaiting.splice(at, 1);
       });
     }
   }

@@ -216,13 +216,19 @@ test('files that fail are needed for what was fsynced in them alone: the journal
   t.deepEqual(journal.files.names, ['0-1'], 'only the first one has something');
 });
 
-test('a file goes when every partition in it has flushed, and is used again', (t) => {
+/** Its first file, with room for no more, has a batch of 64 and one of 65. */
+function ofTwoPartitions(): Journal<string> {
   const journal = begin(8_192);
   give(journal, store(64, 0));
   journal.prepared(null);
   write(journal);
   give(journal, store(65, 0));
   write(journal);
+  return journal;
+}
+
+test('a file goes when every partition in it has flushed, and is used again', (t) => {
+  const journal = ofTwoPartitions();
   give(journal, store(64, 1));
   const full = take(journal);
   t.deepEqual(kinds(full), ['retire', 'flush'], 'one after the other, and the next file is on its way');
@@ -244,12 +250,7 @@ test('a file goes when every partition in it has flushed, and is used again', (t
 });
 
 test('a partition that several files wait for is asked once for all that they have of it', (t) => {
-  const journal = begin(8_192);
-  give(journal, store(64, 0));
-  journal.prepared(null);
-  write(journal);
-  give(journal, store(65, 0));
-  write(journal);
+  const journal = ofTwoPartitions();
   journal.prepared(null);
   give(journal, store(65, 1));
   write(journal);

@@ -6,6 +6,7 @@ import { failed, ok, type Result } from '../../model/faults.ts';
 import {
   checkChange,
   GROUP_BOUNDS,
+  GROUP_TIMES,
   type GroupBounds,
   type GroupSettingsChange,
   type GroupTime,
@@ -22,10 +23,7 @@ const about: Readonly<Record<GroupTime, string>> = {
   sessionMs: 'A member that is silent for so long is out.',
   heartbeatMs: 'So often a member is to be heard of.',
 };
-const times = new Map<string, GroupTime>([
-  [names.sessionMs, 'sessionMs'],
-  [names.heartbeatMs, 'heartbeatMs'],
-]);
+const times = new Map<string, GroupTime>(GROUP_TIMES.map((time) => [names[time], time]));
 
 export const groupConfigNames: readonly string[] = [...times.keys()];
 
