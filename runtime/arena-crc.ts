@@ -14,7 +14,7 @@
 import type { Crc32c } from '../src/model/crc.ts';
 import { KIB } from '../src/model/limits.ts';
 import { foldingCode, STEP_BYTES } from './arena-crc-code.ts';
-import type { SharedMemory } from './arena-memory.ts';
+import type { ArenaMemory, SharedMemory } from './arena-memory.ts';
 
 /**
  * How far behind a byte it is added, bytes. Of all such places these are among the nearest that are far enough away (2 KiB)
@@ -43,28 +43,41 @@ declare const WebAssembly: {
 /**
  * Made with the first bytes that are worth it: a start waits for nothing, and a node at rest has no engine of WebAssembly.
  * @param plain is asked for what is short or lies elsewhere.
- * @param memories of the arenas, as this thread knows them.
+ * @param arenas as this thread knows them.
+ * @param lent their memories, in the same order; empty as long as this thread does not have them.
  */
-export function crcInArenas(plain: Crc32c, memories: readonly SharedMemory[]): Crc32c {
-  let foldings: ReadonlyMap<ArrayBufferLike, Folding> | null = null;
+export function crcInArenas(
+  plain: Crc32c,
+  arenas: readonly ArenaMemory[],
+  lent: () => readonly SharedMemory[],
+): Crc32c {
+  let foldings: ReadonlyMap<ArrayBufferLike, Folding> = new Map();
+  let made = false;
   return (bytes, seed) => {
     if (bytes.length < FOLDED_BYTES_MIN) return plain(bytes, seed);
-    foldings ??= foldingsOf(plain, memories);
+    if (!made && lent().length > 0) {
+      foldings = foldingsOf(plain, arenas, lent());
+      made = true;
+    }
     const folding = foldings.get(bytes.buffer);
     return folding === undefined ? plain(bytes, seed) : folding.crc(bytes, seed ?? 0);
   };
 }
 
-/** By the buffer of their memory; none where the processor has no vectors. */
-function foldingsOf(plain: Crc32c, memories: readonly SharedMemory[]): ReadonlyMap<ArrayBufferLike, Folding> {
+/** By the arena's pages; none where the processor has no vectors. */
+function foldingsOf(
+  plain: Crc32c,
+  arenas: readonly ArenaMemory[],
+  memories: readonly SharedMemory[],
+): ReadonlyMap<ArrayBufferLike, Folding> {
   const foldings = new Map<ArrayBufferLike, Folding>();
   const code = foldingCode(FAR - MIDDLE, FAR - NEAR);
   if (!WebAssembly.validate(code)) return foldings;
   const module = new WebAssembly.Module(code);
   const scratch = new WebAssembly.Memory({ initial: 1 });
-  for (const data of memories) {
-    const { fold } = new WebAssembly.Instance(module, { m: { scratch, data } }).exports;
-    foldings.set(data.buffer, new Folding(plain, fold, new Uint8Array(scratch.buffer)));
+  for (const [index, { pages }] of arenas.entries()) {
+    const { fold } = new WebAssembly.Instance(module, { m: { scratch, data: memories[index] } }).exports;
+    foldings.set(pages, new Folding(plain, fold, new Uint8Array(scratch.buffer)));
   }
   return foldings;
 }

@@ -28,15 +28,20 @@ declare const WebAssembly: {
   }) => SharedMemory;
 };
 
-/** Of WebAssembly. Each thread knows it as an object of its own, and views of it by that object's buffer. */
+/** Of WebAssembly. Posted to another thread, its buffer there is a different object than one posted by itself. */
 export interface SharedMemory {
   readonly buffer: SharedArrayBuffer;
 }
 
 /** Both parts can be posted to other threads. */
 export interface ArenaMemory {
-  readonly memory: SharedMemory;
+  readonly pages: SharedArrayBuffer;
   readonly table: SharedArrayBuffer;
+}
+
+/** With what only code of WebAssembly needs: posting that takes longer than a start has. */
+export interface CreatedArena extends ArenaMemory {
+  readonly memory: SharedMemory;
 }
 
 /** A place in an arena, for a ring record. The hold travels with it. */
@@ -54,13 +59,14 @@ export interface LeaseDescriptor {
  * @param bytes up to 4 GiB - 64 KiB; rounded up to 64 KiB.
  * @param shards that may hold slots of it.
  */
-export function createArena(bytes: number, shards = 1): ArenaMemory {
+export function createArena(bytes: number, shards = 1): CreatedArena {
   const wasmPages = Math.ceil(bytes / WASM_PAGE_BYTES);
   const memory = new WebAssembly.Memory({ initial: wasmPages, maximum: wasmPages, shared: true });
-  const blocks = memory.buffer.byteLength / BLOCK_BYTES;
+  const pages = memory.buffer;
+  const blocks = pages.byteLength / BLOCK_BYTES;
   const table = new SharedArrayBuffer((HEADER_WORDS + (2 + shards) * blocks) * 4);
   new Int32Array(table)[FREED] = NONE;
-  return { memory, table };
+  return { pages, table, memory };
 }
 
 /** After its shard has died and nobody holds anything of it: all free, under a new incarnation. */
@@ -78,10 +84,10 @@ export class Table {
   readonly pages: SharedArrayBuffer;
   readonly blocks: number;
 
-  constructor({ memory, table }: ArenaMemory) {
+  constructor({ pages, table }: ArenaMemory) {
     this.words = new Int32Array(table);
-    this.pages = memory.buffer;
-    this.blocks = memory.buffer.byteLength / BLOCK_BYTES;
+    this.pages = pages;
+    this.blocks = pages.byteLength / BLOCK_BYTES;
   }
 
   get incarnation(): number {

@@ -21,7 +21,7 @@ export function probeDirect(folder: string, done: (refusal: string | null) => vo
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC | O_DIRECT;
   open(path, flags, 0o600, (openError, descriptor) => {
     if (openError) return unlink(path, () => done(openError.message));
-    const block = new Uint8Array(createArena(BLOCK_BYTES).memory.buffer);
+    const block = new Uint8Array(createArena(BLOCK_BYTES).pages);
     write(descriptor, block, 0, BLOCK_BYTES, 0, (writeError, written) => {
       const refusal = writeError?.message ?? (written === BLOCK_BYTES ? null : `wrote ${written} of ${BLOCK_BYTES}`);
       close(descriptor, () => unlink(path, () => done(refusal)));

@@ -3,7 +3,7 @@
  * Main makes it and keeps it, so that it outlives any worker; all of it can be posted to other threads.
  */
 import type { NodeId } from '../src/model/ids.ts';
-import { type ArenaMemory, createArena, resetArena } from './arena-memory.ts';
+import { type ArenaMemory, createArena, resetArena, type SharedMemory } from './arena-memory.ts';
 import { Bell, createBells } from './bell.ts';
 import type { LinkEnds } from './link.ts';
 import { createRing, RingReader, RingWriter, resetRing } from './ring.ts';
@@ -24,17 +24,26 @@ export interface NodeMemory {
   readonly incarnations: SharedArrayBuffer;
 }
 
-export function createNodeMemory(node: NodeId, shards: number, arenaBytes: number, ringBytes: number): NodeMemory {
+/** What main makes. */
+export interface CreatedMemory {
+  readonly memory: NodeMemory;
+  /** Of all arenas, in order; lent to shards that run. */
+  readonly lendable: readonly SharedMemory[];
+}
+
+export function createNodeMemory(node: NodeId, shards: number, arenaBytes: number, ringBytes: number): CreatedMemory {
   const all = Array.from({ length: shards }, (_, shard) => shard);
   const lane = (): LaneMemory => ({ requests: createRing(ringBytes), replies: createRing(ringBytes) });
-  return {
+  const arenas = all.map(() => createArena(arenaBytes, shards));
+  const memory: NodeMemory = {
     node,
     shards,
     lanes: all.map((from) => all.map((to) => (from === to ? null : lane()))),
-    arenas: all.map(() => createArena(arenaBytes, shards)),
+    arenas: arenas.map(({ pages, table }) => ({ pages, table })),
     bells: createBells(shards),
     incarnations: new SharedArrayBuffer(shards * 4),
   };
+  return { memory, lendable: arenas.map((arena) => arena.memory) };
 }
 
 /** After a shard has died and nobody else touches what it had: its rings are empty, its arena is free. */

@@ -7,7 +7,7 @@ import { id, type NodeId, type ShardId } from '../src/model/ids.ts';
 import type { Tree } from './actor.ts';
 import { Arena } from './arena.ts';
 import { ArenaMap } from './arena-map.ts';
-import type { ArenaMemory } from './arena-memory.ts';
+import type { ArenaMemory, SharedMemory } from './arena-memory.ts';
 import { Bell } from './bell.ts';
 import type { LinkEnds } from './link.ts';
 import { linkEnds, type NodeMemory, nextIncarnation } from './node-memory.ts';
@@ -24,6 +24,8 @@ export type Compose = (
     readonly shards: number;
     /** Of all shards. */
     readonly arenas: readonly ArenaMemory[];
+    /** Of these arenas, in order; empty until main has lent them, soon after the start. */
+    readonly lent: () => readonly SharedMemory[];
   },
 ) => Composition;
 export interface Composition {
@@ -50,6 +52,8 @@ export interface ShardStart {
 export interface ShardControl {
   /** @returns the phases of a clean stop. */
   start(start: ShardStart): Promise<number[]>;
+  /** What code of WebAssembly needs to reach the arenas. @param memories of all, in order. */
+  lend(memories: readonly SharedMemory[]): Promise<void>;
   /** @returns the names of those that were not done in time. */
   drain(phase: number, deadlineMs: number): Promise<string[]>;
   stop(deadlineMs: number): Promise<string[]>;
@@ -65,6 +69,7 @@ export class ShardHost implements ShardControl {
   #shard: Shard | null = null;
   #ports: NodePorts | null = null;
   #start: ShardStart | null = null;
+  #lent: readonly SharedMemory[] = [];
 
   /** @param failed the shard has escalated and runs nothing any more. */
   constructor(failed: (error: Error) => void) {
@@ -80,7 +85,9 @@ export class ShardHost implements ShardControl {
     assert(this.#shard === null, 'starts once');
     const { compose } = (await import(start.treeUrl)) as { readonly compose: Compose };
     const { node, shards, arenas } = start.memory;
-    const { tree, init, disk } = compose(start.init, { node, shard: id<ShardId>(start.shard), shards, arenas });
+    const lent = (): readonly SharedMemory[] => this.#lent;
+    const where = { node, shard: id<ShardId>(start.shard), shards, arenas, lent };
+    const { tree, init, disk } = compose(start.init, where);
     const ports = createPorts(start.ports, start.counters, start.shard);
     this.#ports = disk === undefined ? ports : { ...ports, disk: disk(ports.disk) };
     this.#start = start;
@@ -88,6 +95,10 @@ export class ShardHost implements ShardControl {
     for (const other of start.away) this.#shard.shardDied(other, () => {});
     this.#shard.start();
     return this.#shard.phases;
+  }
+
+  async lend(memories: readonly SharedMemory[]): Promise<void> {
+    this.#lent = memories;
   }
 
   drain(phase: number, deadlineMs: number): Promise<string[]> {

@@ -8,7 +8,7 @@ import type { NodeId } from '../src/model/ids.ts';
 import type { Supervision } from './actor.ts';
 import { CounterBoard, type CounterDefinition, createCounterMemory } from './counters.ts';
 import { kernelCounters } from './kernel-counters.ts';
-import { createNodeMemory, layAnew, type NodeMemory } from './node-memory.ts';
+import { type CreatedMemory, createNodeMemory, layAnew } from './node-memory.ts';
 import type { CounterRows, PortSettings } from './node-ports.ts';
 import type { Logger } from './ports.ts';
 import type { ShardView } from './shard.ts';
@@ -71,7 +71,7 @@ interface Slot {
 export class System {
   readonly counters: CounterBoard;
   readonly #options: SystemOptions;
-  readonly #memory: NodeMemory;
+  readonly #created: CreatedMemory;
   readonly #counterRows: CounterRows;
   readonly #slots: readonly Slot[];
   readonly #crashes = new CrashHistory();
@@ -89,7 +89,7 @@ export class System {
   constructor(options: SystemOptions) {
     assert(options.here !== true || options.shards === 1, 'one thread runs one shard');
     this.#options = options;
-    this.#memory = createNodeMemory(options.node, options.shards, options.arenaBytes, options.ringBytes);
+    this.#created = createNodeMemory(options.node, options.shards, options.arenaBytes, options.ringBytes);
     const definitions = [...kernelCounters, ...options.counters];
     const memory = createCounterMemory(definitions, options.shards);
     this.#counterRows = { definitions, memory };
@@ -180,12 +180,14 @@ export class System {
     slot.incarnation += 1;
     const { thread } = slot;
     const away = this.#slots.flatMap((other, index) => (other.incarnation > 0 && other.thread === null ? [index] : []));
-    const start: ShardStart = { shard, memory: this.#memory, treeUrl, init, ports, counters: this.#counterRows, away };
+    const { memory, lendable } = this.#created;
+    const start: ShardStart = { shard, memory, treeUrl, init, ports, counters: this.#counterRows, away };
     const failure = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
     const phases = await Promise.race([thread.control.start(start).catch(failure), thread.ended]);
     if (!(phases instanceof Error)) {
       this.#phases = phases;
       slot.running = true;
+      void answer(thread, thread.control.lend(lendable));
       return;
     }
     await thread.end();
@@ -223,7 +225,7 @@ export class System {
     await this.#askAll((thread) => thread.control.shardDied(shard));
     await Promise.race([setTimeout(waitMs, undefined, { ref: false }), this.#stopAsked]);
     if (this.#stopping) return;
-    layAnew(this.#memory, shard);
+    layAnew(this.#created.memory, shard);
     await this.#askAll((thread) => thread.control.shardCameBack(shard));
     try {
       await this.#startShard(shard);

@@ -50,12 +50,9 @@ function advertisedBy(settings: Settings): NetworkPlace {
   return parsePlace(settings['kafka.advertised']) ?? { host: '' };
 }
 
-export const compose: Compose = (init, { shards, arenas }): Composition => {
+export const compose: Compose = (init, { shards, arenas, lent }): Composition => {
   const plan = init as ShardPlan;
-  const crc32c = crcInArenas(
-    plainCrc32c,
-    arenas.map(({ memory }) => memory),
-  );
+  const crc32c = crcInArenas(plainCrc32c, arenas, lent);
   const { settings } = plan;
   const accepting = PORTS_CAN_BE_SHARED ? shards : 1;
   const facts = {

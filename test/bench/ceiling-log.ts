@@ -15,7 +15,7 @@ const spare = new Map<number, Uint8Array[]>();
 function takeRing(bytes: number): Uint8Array {
   const ring = spare.get(bytes)?.pop();
   if (ring !== undefined) return ring;
-  const fresh = new Uint8Array(createArena(bytes).memory.buffer, 0, bytes);
+  const fresh = new Uint8Array(createArena(bytes).pages, 0, bytes);
   for (let at = 0; at < bytes; at += BLOCK_BYTES) fresh[at] = 1;
   return fresh;
 }

@@ -64,7 +64,7 @@ export function warmDisk(below: string, gigabytes: number): void {
   if (gigabytes === 0) return;
   const path = join(below, 'warm');
   const file = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_DIRECT);
-  const bytes = new Uint8Array(createArena(8 * MIB).memory.buffer);
+  const bytes = new Uint8Array(createArena(8 * MIB).pages);
   for (let at = 0; at < gigabytes * GIB; at += bytes.length) writeSync(file, bytes, 0, bytes.length, at);
   closeSync(file);
   rmSync(path);

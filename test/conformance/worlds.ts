@@ -142,7 +142,7 @@ export async function refusal(world: PortsWorld, call: (done: DoneWith<unknown>)
 
 /** `bytes` of memory that starts on a page, as direct I/O wants it. */
 export function alignedMemory(bytes: number): Uint8Array {
-  return new Uint8Array(createArena(bytes).memory.buffer, 0, bytes);
+  return new Uint8Array(createArena(bytes).pages, 0, bytes);
 }
 
 /** One thing that a port promises. Throws when it does not hold. */

@@ -5,12 +5,12 @@ import { crc32c } from '@node-rs/crc32';
 import test from 'ava';
 import fc from 'fast-check';
 import { crcInArenas, FOLDED_BYTES_MIN } from '../../runtime/arena-crc.ts';
-import { createArena } from '../../runtime/arena-memory.ts';
+import { createArena, type SharedMemory } from '../../runtime/arena-memory.ts';
 import type { Crc32c } from '../../src/model/crc.ts';
 import { BLOCK_BYTES, KIB, MIB } from '../../src/model/limits.ts';
 
-const { memory } = createArena(2 * MIB);
-const arena = new Uint8Array(memory.buffer);
+const created = createArena(2 * MIB);
+const arena = new Uint8Array(created.pages);
 let state = 1;
 for (let at = 0; at < arena.length; at++) {
   state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
@@ -30,7 +30,7 @@ function counting(): { crc: Crc32c; bytes: number } {
 }
 
 test('it is the plain checksum', (t) => {
-  const folded = crcInArenas(crc32c, [memory]);
+  const folded = crcInArenas(crc32c, [created], () => [created.memory]);
   const length = fc.oneof(
     fc.integer({ min: FOLDED_BYTES_MIN - 70, max: FOLDED_BYTES_MIN + 70 }),
     fc.integer({ min: FOLDED_BYTES_MIN, max: 200_000 }),
@@ -47,7 +47,7 @@ test('it is the plain checksum', (t) => {
 });
 
 test('it reads to the very end of an arena, and not beyond', (t) => {
-  const folded = crcInArenas(crc32c, [memory]);
+  const folded = crcInArenas(crc32c, [created], () => [created.memory]);
   for (let length = 100 * KIB; length < 100 * KIB + 130; length++) {
     const bytes = arena.subarray(arena.length - length);
     t.is(folded(bytes), crc32c(bytes));
@@ -55,7 +55,7 @@ test('it reads to the very end of an arena, and not beyond', (t) => {
 });
 
 test('every flipped bit changes it', (t) => {
-  const folded = crcInArenas(crc32c, [memory]);
+  const folded = crcInArenas(crc32c, [created], () => [created.memory]);
   const bytes = arena.subarray(5, 5 + 64 * KIB);
   const whole = folded(bytes);
   for (let at = 0; at < bytes.length; at += 61) {
@@ -68,7 +68,8 @@ test('every flipped bit changes it', (t) => {
 
 test('the plain one is asked for the end alone, and for what is short or lies elsewhere', (t) => {
   const plain = counting();
-  const folded = crcInArenas(plain.crc, [createArena(BLOCK_BYTES).memory, memory]);
+  const other = createArena(BLOCK_BYTES);
+  const folded = crcInArenas(plain.crc, [other, created], () => [other.memory, created.memory]);
   folded(arena.subarray(3, 3 + MIB));
   t.true(plain.bytes < 6 * KIB, `${plain.bytes}`);
   plain.bytes = 0;
@@ -80,16 +81,35 @@ test('the plain one is asked for the end alone, and for what is short or lies el
   t.is(plain.bytes, MIB);
 });
 
-test('an arena that was posted to another thread is known there', async (t) => {
+test('the plain one is asked for all until the memories are lent', (t) => {
+  const plain = counting();
+  const lent: SharedMemory[] = [];
+  const folded = crcInArenas(plain.crc, [created], () => lent);
+  const bytes = arena.subarray(0, MIB);
+  t.is(folded(bytes), crc32c(bytes));
+  t.is(plain.bytes, MIB);
+  lent.push(created.memory);
+  plain.bytes = 0;
+  t.is(folded(bytes), crc32c(bytes));
+  t.true(plain.bytes < 6 * KIB, `${plain.bytes}`);
+});
+
+test('an arena that was posted to another thread, and its memory after it, is known there', async (t) => {
+  const { pages, table, memory } = created;
   const url = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
   const code = `
+    import { once } from 'node:events';
     import { parentPort, workerData } from 'node:worker_threads';
     const { crcInArenas } = await import(${url('../../runtime/arena-crc.ts')});
     let plainBytes = 0;
-    const folded = crcInArenas((bytes) => { plainBytes += bytes.length; return 0; }, [workerData.memory]);
-    folded(new Uint8Array(workerData.memory.buffer, 0, ${MIB}));
+    const folded = crcInArenas((bytes) => { plainBytes += bytes.length; return 0; }, [workerData], () => lent);
+    const [lent] = await once(parentPort, 'message');
+    folded(new Uint8Array(workerData.pages, 0, ${MIB}));
     parentPort.postMessage(plainBytes);`;
-  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), { workerData: { memory } });
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), {
+    workerData: { pages, table },
+  });
+  worker.postMessage([memory]);
   const [plainBytes] = (await once(worker, 'message')) as [number];
   t.true(plainBytes > 0 && plainBytes < 6 * KIB, `${plainBytes}`);
   await worker.terminate();
