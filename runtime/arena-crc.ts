@@ -44,21 +44,17 @@ declare const WebAssembly: {
  * Made with the first bytes that are worth it: a start waits for nothing, and a node at rest has no engine of WebAssembly.
  * @param plain is asked for what is short or lies elsewhere.
  * @param arenas as this thread knows them.
- * @param lent their memories, in the same order; empty as long as this thread does not have them.
+ * @param borrow gives their memories, in the same order.
  */
 export function crcInArenas(
   plain: Crc32c,
   arenas: readonly ArenaMemory[],
-  lent: () => readonly SharedMemory[],
+  borrow: () => readonly SharedMemory[],
 ): Crc32c {
-  let foldings: ReadonlyMap<ArrayBufferLike, Folding> = new Map();
-  let made = false;
+  let foldings: ReadonlyMap<ArrayBufferLike, Folding> | null = null;
   return (bytes, seed) => {
     if (bytes.length < FOLDED_BYTES_MIN) return plain(bytes, seed);
-    if (!made && lent().length > 0) {
-      foldings = foldingsOf(plain, arenas, lent());
-      made = true;
-    }
+    foldings ??= foldingsOf(plain, arenas, borrow());
     const folding = foldings.get(bytes.buffer);
     return folding === undefined ? plain(bytes, seed) : folding.crc(bytes, seed ?? 0);
   };

@@ -24,10 +24,15 @@ export type Compose = (
     readonly shards: number;
     /** Of all shards. */
     readonly arenas: readonly ArenaMemory[];
-    /** Of these arenas, in order; empty until main has lent them, soon after the start. */
-    readonly lent: () => readonly SharedMemory[];
+    /** For code of WebAssembly: those of the arenas, in order. To be asked for once, late: see {@link Borrow}. */
+    readonly borrow: Borrow;
   },
 ) => Composition;
+/**
+ * The engine takes the whole of a memory that reaches a thread for something that the thread has allocated, and collects all
+ * garbage for it: 20 to 60 ms. A start has no time for that, and a node at rest no need.
+ */
+export type Borrow = () => readonly SharedMemory[];
 export interface Composition {
   readonly tree: Tree;
   /** For actors that begin at start or on demand. */
@@ -52,8 +57,6 @@ export interface ShardStart {
 export interface ShardControl {
   /** @returns the phases of a clean stop. */
   start(start: ShardStart): Promise<number[]>;
-  /** What code of WebAssembly needs to reach the arenas. @param memories of all, in order. */
-  lend(memories: readonly SharedMemory[]): Promise<void>;
   /** @returns the names of those that were not done in time. */
   drain(phase: number, deadlineMs: number): Promise<string[]>;
   stop(deadlineMs: number): Promise<string[]>;
@@ -66,14 +69,15 @@ export interface ShardControl {
 
 export class ShardHost implements ShardControl {
   readonly #failed: (error: Error) => void;
+  readonly #borrow: Borrow;
   #shard: Shard | null = null;
   #ports: NodePorts | null = null;
   #start: ShardStart | null = null;
-  #lent: readonly SharedMemory[] = [];
 
   /** @param failed the shard has escalated and runs nothing any more. */
-  constructor(failed: (error: Error) => void) {
+  constructor(failed: (error: Error) => void, borrow: Borrow) {
     this.#failed = failed;
+    this.#borrow = borrow;
   }
 
   /** Ahead of {@link ShardHost.start}, which then finds it imported. */
@@ -85,8 +89,7 @@ export class ShardHost implements ShardControl {
     assert(this.#shard === null, 'starts once');
     const { compose } = (await import(start.treeUrl)) as { readonly compose: Compose };
     const { node, shards, arenas } = start.memory;
-    const lent = (): readonly SharedMemory[] => this.#lent;
-    const where = { node, shard: id<ShardId>(start.shard), shards, arenas, lent };
+    const where = { node, shard: id<ShardId>(start.shard), shards, arenas, borrow: this.#borrow };
     const { tree, init, disk } = compose(start.init, where);
     const ports = createPorts(start.ports, start.counters, start.shard);
     this.#ports = disk === undefined ? ports : { ...ports, disk: disk(ports.disk) };
@@ -95,10 +98,6 @@ export class ShardHost implements ShardControl {
     for (const other of start.away) this.#shard.shardDied(other, () => {});
     this.#shard.start();
     return this.#shard.phases;
-  }
-
-  async lend(memories: readonly SharedMemory[]): Promise<void> {
-    this.#lent = memories;
   }
 
   drain(phase: number, deadlineMs: number): Promise<string[]> {

@@ -176,18 +176,17 @@ export class System {
     const { treeUrl, ports } = this.#options;
     const init = this.#init;
     const slot = this.#slots[shard] as Slot;
-    slot.thread ??= this.#isHere ? await startHere() : this.#worker(shard);
+    slot.thread ??= this.#isHere ? await startHere(this.#created.lendable) : this.#worker(shard);
     slot.incarnation += 1;
     const { thread } = slot;
     const away = this.#slots.flatMap((other, index) => (other.incarnation > 0 && other.thread === null ? [index] : []));
-    const { memory, lendable } = this.#created;
+    const { memory } = this.#created;
     const start: ShardStart = { shard, memory, treeUrl, init, ports, counters: this.#counterRows, away };
     const failure = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
     const phases = await Promise.race([thread.control.start(start).catch(failure), thread.ended]);
     if (!(phases instanceof Error)) {
       this.#phases = phases;
       slot.running = true;
-      void answer(thread, thread.control.lend(lendable));
       return;
     }
     await thread.end();
@@ -199,7 +198,7 @@ export class System {
   }
 
   #worker(shard: number): ShardThread {
-    return startWorker(shard, this.#options.heap, this.#options.treeUrl);
+    return startWorker(shard, this.#options.heap, this.#options.treeUrl, this.#created.lendable);
   }
 
   /** From now on its death is followed by a replacement. */

@@ -2,7 +2,8 @@
  * Where a shard runs: a worker thread, or the caller's own where there is only one and it is asked for. It ends once; whoever started it
  * decides what then.
  */
-import { type ResourceLimits, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type ResourceLimits, Worker } from 'node:worker_threads';
+import type { SharedMemory } from './arena-memory.ts';
 import { controlOf } from './control.ts';
 import type { ShardControl } from './shard-host.ts';
 
@@ -32,13 +33,28 @@ const WORKER_URL = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : 
 /** A shard in the caller's thread that failed gives its actors this long to let go of what they hold. */
 const COLLAPSE_MS_MAX = 10_000;
 
-/**
- * @param treeUrl what the worker imports while it waits to be started.
- */
-export function startWorker(shard: number, heap: HeapBounds | null, treeUrl: string): ShardThread {
+/** What a worker has before it is started. */
+export interface WorkerData {
+  /** What it imports while it waits. */
+  readonly treeUrl: string;
+  /** One message lies in it: the memories of the arenas, to be taken when they are wanted. */
+  readonly memories: MessagePort;
+}
+
+/** @param lendable the memories of the arenas, in order. */
+export function startWorker(
+  shard: number,
+  heap: HeapBounds | null,
+  treeUrl: string,
+  lendable: readonly SharedMemory[],
+): ShardThread {
+  const { port1, port2 } = new MessageChannel();
+  port1.postMessage(lendable);
+  const workerData: WorkerData = { treeUrl, memories: port2 };
   const worker = new Worker(WORKER_URL, {
     name: `shard ${shard}`,
-    workerData: treeUrl,
+    workerData,
+    transferList: [port2],
     ...(heap === null ? {} : { resourceLimits: limitsOf(heap) }),
   });
   let reason: Error | null = null;
@@ -54,13 +70,14 @@ export function startWorker(shard: number, heap: HeapBounds | null, treeUrl: str
   return { control: controlOf(worker), ended, end };
 }
 
-export async function startHere(): Promise<ShardThread> {
+export async function startHere(lendable: readonly SharedMemory[]): Promise<ShardThread> {
   // Only here: main has no use for a shard whose thread is a worker.
   const { ShardHost } = await import('./shard-host.ts');
   let over: (reason: Error) => void = () => {};
   const ended = new Promise<Error>((resolve) => {
     over = resolve;
   });
-  const control: ShardControl = new ShardHost((error) => void control.stop(COLLAPSE_MS_MAX).then(() => over(error)));
+  const failed = (error: Error): void => void control.stop(COLLAPSE_MS_MAX).then(() => over(error));
+  const control: ShardControl = new ShardHost(failed, () => lendable);
   return { control, ended, end: async () => over(new Error('ended')) };
 }

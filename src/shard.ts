@@ -50,9 +50,9 @@ function advertisedBy(settings: Settings): NetworkPlace {
   return parsePlace(settings['kafka.advertised']) ?? { host: '' };
 }
 
-export const compose: Compose = (init, { shards, arenas, lent }): Composition => {
+export const compose: Compose = (init, { shards, arenas, borrow }): Composition => {
   const plan = init as ShardPlan;
-  const crc32c = crcInArenas(plainCrc32c, arenas, lent);
+  const crc32c = crcInArenas(plainCrc32c, arenas, borrow);
   const { settings } = plan;
   const accepting = PORTS_CAN_BE_SHARED ? shards : 1;
   const facts = {

@@ -3,14 +3,17 @@
  * a saboteur on the last shard (of three: on the last two) kills its thread in the way it is told, when it is told.
  */
 import type { Actor, Address, Context, Message, Tree } from '../../runtime/actor.ts';
+import type { SharedMemory } from '../../runtime/arena-memory.ts';
 import { deadLetters } from '../../runtime/dead-letters.ts';
-import type { Composition } from '../../runtime/shard-host.ts';
+import type { Compose, Composition } from '../../runtime/shard-host.ts';
 
 export type Sabotage = 'exit' | 'uncaught' | 'memory' | 'escalate' | 'crash' | 'hang' | 'none';
 export interface TestInit {
   readonly sabotage: Sabotage;
   /** Word 0: sabotages so far. Then one for each shard: those that are ordered of it. Shared by all shards and their replacements. */
   readonly words: SharedArrayBuffer;
+  /** One word for each shard: how many arenas it reaches through the memories that it borrowed. */
+  readonly reached: SharedArrayBuffer;
 }
 
 type CounterInbox = { readonly type: 'ping'; readonly n: number; readonly bytes?: Uint8Array } & Message;
@@ -130,11 +133,23 @@ function sabotage(context: Context, { sabotage, words }: TestInit): Actor {
   };
 }
 
+/** Leaves a mark at the end of each arena, where nobody leases anything, and looks for it in the memory of the same. */
+function reachedBy({ shard, arenas, borrow }: Parameters<Compose>[1]): number {
+  const memories = borrow();
+  return arenas.filter(({ pages }, arena) => {
+    const mark = 1 + shard * arenas.length + arena;
+    const at = pages.byteLength - 1 - shard;
+    new Uint8Array(pages)[at] = mark;
+    return new Uint8Array((memories[arena] as SharedMemory).buffer)[at] === mark;
+  }).length;
+}
+
 const keys = (shards: number): string[] => Array.from({ length: shards }, (_, shard) => String(shard));
 const place = (key: string): number => Number(key);
 
-export function compose(init: unknown): Composition {
+export const compose: Compose = (init, where): Composition => {
   const test = init as TestInit;
+  Atomics.store(new Int32Array(test.reached), where.shard, reachedBy(where));
   const restart = { directive: 'restart', crashesMax: 5, windowMs: 10_000, backoffMs: [10, 100] } as const;
   const escalate = { ...restart, directive: 'escalate' } as const;
   const tree: Tree = {
@@ -165,4 +180,4 @@ export function compose(init: unknown): Composition {
     },
   };
   return { tree, init };
-}
+};

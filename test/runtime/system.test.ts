@@ -19,11 +19,13 @@ interface Running {
   readonly system: System;
   readonly failures: Error[];
   readonly words: Int32Array;
+  readonly reached: Int32Array;
 }
 
 async function start(t: ExecutionContext, sabotage: Sabotage, options: Partial<SystemOptions> = {}): Promise<Running> {
   const folder = await mkdtemp(join(tmpdir(), 'callboard-system-'));
   const words = new SharedArrayBuffer(4 * (1 + SHARDS_MAX));
+  const reached = new SharedArrayBuffer(4 * SHARDS_MAX);
   const failures: Error[] = [];
   const system = new System({
     node: id(1),
@@ -38,12 +40,12 @@ async function start(t: ExecutionContext, sabotage: Sabotage, options: Partial<S
     failed: (error) => failures.push(error),
     ...options,
   });
-  await system.start({ sabotage, words });
+  await system.start({ sabotage, words, reached });
   t.teardown(async () => {
     await system.stop(5_000);
     await rm(folder, { recursive: true });
   });
-  return { system, failures, words: new Int32Array(words) };
+  return { system, failures, words: new Int32Array(words), reached: new Int32Array(reached) };
 }
 
 /** So many sabotages of that shard's saboteur. */
@@ -103,6 +105,15 @@ test.serial('an actor that throws is restarted on its thread, which goes on', as
     [1, 1],
   );
   t.is(system.counters.total('actor_crashes'), 3);
+});
+
+test.serial('each shard reaches all arenas by the memories that it borrows, and so does a replacement', async (t) => {
+  const { system, words, reached } = await start(t, 'escalate', { shards: 3 });
+  t.deepEqual([...reached.subarray(0, 3)], [3, 3, 3]);
+  reached.fill(0);
+  order(words, 1);
+  await until(t, 'a replacement runs', async () => words[0] === 1 && reached[1] !== 0 && system.ready);
+  t.deepEqual([...reached.subarray(0, 3)], [0, 3, 0]);
 });
 
 test.serial("one shard runs in the caller's thread and is replaced there", async (t) => {

@@ -86,7 +86,7 @@ export class SimulatedNode {
     this.#crashes = new CrashHistory();
     this.#ports = [];
     const plan = planOf(shards, this.#world.clock.now(), this.#reserve);
-    const { tree, init } = compose(plan, { node: NODE, shard: id<ShardId>(0), shards, arenas: [], lent: () => [] });
+    const { tree, init } = compose(plan, { node: NODE, shard: id<ShardId>(0), shards, arenas: [], borrow: () => [] });
     const life = this.#life;
     this.#system = new InProcessShards({
       node: NODE,
