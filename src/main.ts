@@ -16,7 +16,9 @@ const doors: Doors = {
   startNode: async ({ settings, config }) => {
     const checked = (await loadSettings(settings, process.env, config)).settings;
     const { runNode } = await import('./node.ts');
-    return runNode(checked);
+    const node = await runNode(checked);
+    (await import('../runtime/engine.ts')).freeAfterCompiling();
+    return node;
   },
 };
 

@@ -83,7 +83,7 @@ test('a wrong value says what is allowed', (t) => {
     ['native.port: "80 80"', /a whole number/],
     ['shards: 0', /from 1 to 64/],
     ['shards: true', /from 1 to 64/],
-    ['memory: 1MiB', /bytes from 243MiB to 1024GiB/],
+    ['memory: 1MiB', /bytes from 247MiB to 1024GiB/],
     ['memory: 2 parsecs', /bytes from/],
     ['log.level: loud', /debug or info or warn or error/],
     ['topics.durability: sometimes', /"fsync" or "interval"/],
