@@ -12,6 +12,8 @@ export type CoordinatorRequest = {
   /** The client id of the connection and where it comes from, for people. */
   readonly client: string;
   readonly host: string;
+  /** When it was opened, ms since 1970. */
+  readonly openedAt: number;
   /** Answered by `answered` or `refused`. */
   readonly ask: GroupRequest | SettleOffsetsRequest;
 };

@@ -114,7 +114,7 @@ export class GroupCalls {
     this.#transactions.refuseHeld(reason);
   }
 
-  serve({ request, ask, client, host }: CoordinatorRequest, from: Address): void {
+  serve({ request, ask, client, host, openedAt }: CoordinatorRequest, from: Address): void {
     switch (ask.call) {
       case 'heartbeat':
         this.#heartbeat({ request, ask, from }, { client, host });
@@ -136,7 +136,7 @@ export class GroupCalls {
         this.#log.decided({ request, from }, 'dropOffsets', dropOffsets(this.#groups, this.topics, ask));
         break;
       case 'commitInTransaction':
-        this.#transactions.commit({ request, ask, from });
+        this.#transactions.commit({ request, ask, from }, openedAt);
         break;
       case 'settleOffsets':
         this.#transactions.settle({ request, ask, from });

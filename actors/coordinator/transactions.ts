@@ -5,8 +5,9 @@
 import type { Address, Context } from '../../runtime/actor.ts';
 import type { Groups } from '../../src/group/groups.ts';
 import { commitInTransaction, settleOffsets } from '../../src/group/pending-commits.ts';
-import type { Fault } from '../../src/model/faults.ts';
+import { type Fault, fault } from '../../src/model/faults.ts';
 import type { CommitInTransactionRequest, SettleOffsetsRequest } from '../../src/protocols/groups.ts';
+import { CommitVoices } from '../../src/transaction/voices.ts';
 import { Verifications } from '../partition/verifications.ts';
 import type { TransactionsAnswer } from '../transactions/contract.ts';
 import type { Asked } from './heartbeats.ts';
@@ -27,6 +28,8 @@ export class GroupTransactions {
   readonly #nextRequest: () => number;
   /** By group: a producer may commit offsets of several. */
   readonly #verifications = new Map<string, Verifications<Commit>>();
+  /** Of all groups. Memory alone: no connection outlives the node. */
+  readonly #voices = new CommitVoices();
 
   constructor(context: Context<never>, log: GroupLog, state: State, nextRequest: () => number) {
     this.#context = context;
@@ -40,8 +43,13 @@ export class GroupTransactions {
     return this.#verifications.size > 0;
   }
 
-  commit(asked: Commit): void {
+  commit(asked: Commit, openedAt: number): void {
     const { group, producer, epoch, transaction, joins } = asked.ask;
+    // With protocol 2 the epoch tells what is late.
+    if (!joins && this.#voices.doubts(asked.ask, { name: asked.from.name, openedAt })) {
+      this.#log.refuse(asked, fault('OVERLOADED', 'the producer was heard on a newer connection; come again'));
+      return;
+    }
     if (this.#verifications.get(group)?.hold(producer, asked) === true) return;
     const open = this.#state.groups.get(group)?.pending.epochOf(producer) ?? -1;
     if (open === epoch) this.#commit(asked);

@@ -76,7 +76,14 @@ function ask(
 ): void {
   const number = desk.asker.ask<CoordinatorRequest, Answered>(
     coordinatorAddress(desk.node, coordinator),
-    (asked) => ({ type: 'ask', request: asked, client: desk.client(), host: desk.host, ask: request }),
+    (asked) => ({
+      type: 'ask',
+      request: asked,
+      client: desk.client(),
+      host: desk.host,
+      openedAt: desk.openedAt,
+      ask: request,
+    }),
     (answer) => {
       desk.longPolls.delete(number);
       then(answer.type === 'answered' ? { ok: true, value: answer.reply } : { ok: false, fault: answer.fault });

@@ -127,7 +127,14 @@ export class TransactionMarks {
     }
     for (const group of groups) {
       const ask = { call: 'settleOffsets', group, producer, epoch, commit } as const;
-      const make = (request: number): CoordinatorRequest => ({ type: 'ask', request, client: '', host: '', ask });
+      const make = (request: number): CoordinatorRequest => ({
+        type: 'ask',
+        request,
+        client: '',
+        host: '',
+        openedAt: 0,
+        ask,
+      });
       yield { address: coordinatorAddress(node, coordinatorOf(group)) as unknown as Address, make, ...fresh };
     }
   }

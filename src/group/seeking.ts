@@ -57,7 +57,7 @@ function mayCommit(groups: Groups, request: SeekingCommit, now: number): Fault |
   const { group: name, generation, member, instance } = request;
   if (groups.vacant(name) && generation < 0) return mayBegin(groups, name);
   if (groups.get(name) === undefined && groups.barriers.get(name) === undefined)
-    return fault('ILLEGAL_GENERATION', `group ${name} is in no generation`);
+    return fault('UNKNOWN_GROUP', `group ${name} does not exist`);
   if (generation < 0 && member === '' && instance === undefined)
     return fault('UNKNOWN_MEMBER', `group ${name} has members; only they commit`);
   const consumer = groups.get(name)?.members.get(member);
@@ -93,11 +93,14 @@ function inThisGeneration(groups: Groups, request: SeekingCommit, now: number): 
   return fault('REBALANCE_IN_PROGRESS', `group ${request.group} is being assigned`);
 }
 
+function noPlace(topic: TopicId, known: ReturnType<Topics['byId']>): Fault {
+  if (known === undefined) return fault('UNKNOWN_TOPIC', `topic ${topic} does not exist`);
+  return fault('UNKNOWN_PARTITION', `topic ${known.name} has ${known.partitions} partitions`);
+}
+
 function checkPart(topics: Topics, part: SeekingCommit['offsets'][number]): Fault | null {
   const topic = topics.byId(part.topic);
-  if (topic === undefined) return fault('UNKNOWN_TOPIC', `topic ${part.topic} does not exist`);
-  if (part.partition >= topic.partitions)
-    return fault('UNKNOWN_PARTITION', `topic ${topic.name} has ${topic.partitions} partitions`);
+  if (topic === undefined || part.partition >= topic.partitions) return noPlace(part.topic, topic);
   if (part.metadata.length > COMMIT_METADATA_CHARS_MAX)
     return fault('METADATA_TOO_LARGE', `metadata is longer than ${COMMIT_METADATA_CHARS_MAX} characters`);
   return null;
@@ -116,8 +119,7 @@ export function dropOffsets(groups: Groups, topics: Topics, { group: name, place
   const keys = new Set<ReturnType<typeof placeKey>>();
   const parts = places.map(({ topic, partition }) => {
     const known = topics.byId(topic);
-    if (known === undefined)
-      return { topic, partition, fault: fault('UNKNOWN_TOPIC', `topic ${topic} does not exist`) };
+    if (known === undefined || partition >= known.partitions) return { topic, partition, fault: noPlace(topic, known) };
     const subscribed = barrier?.subscribes(known.name) === true || (group.members.size > 0 && group.topics.has(topic));
     if (subscribed)
       return { topic, partition, fault: fault('TOPIC_SUBSCRIBED', `${name} is subscribed to ${known.name}`) };

@@ -48,7 +48,10 @@ type Code = Parameters<typeof failed>[0];
 const refuse = (code: Code, message: string): Refused => ({ kind: 'refused', fault: failed(code, message).fault });
 const fenced = (id: string, epoch: number): Refused =>
   refuse('PRODUCER_FENCED', `${id} is another producer's by now, or at another epoch than ${epoch}`);
-const unmapped = (id: string): Refused => refuse('PRODUCER_UNMAPPED', `${id} has no such producer id`);
+const unmapped = (id: string): Refused =>
+  id === ''
+    ? refuse('INVALID_REQUEST', 'a transactional id is not empty')
+    : refuse('PRODUCER_UNMAPPED', `${id} has no such producer id`);
 
 // ---- an instance of a producer begins
 

@@ -136,15 +136,15 @@ function transactional(bytes: Buffer): void {
   bytes.writeInt16BE(0x10, 21);
   bytes.fill(0, 43, 57);
 }
-const { CORRUPT_MESSAGE, INVALID_RECORD, UNSUPPORTED_FOR_MESSAGE_FORMAT } = errors;
+const { CORRUPT_MESSAGE, INVALID_RECORD } = errors;
 /** Where the fields of a batch lie: length 8, magic 16, CRC 17, attributes 21, last offset delta 23, base sequence 53, count 57. */
 const batches: readonly (readonly [what: string, code: number, records: Uint8Array])[] = [
   ['bad checksum', CORRUPT_MESSAGE, Buffer.from(smallBatch(3)).fill(1, 17, 18)],
   ['length above what is there', CORRUPT_MESSAGE, changed((bytes) => bytes.writeInt32BE(bytes.length, 8))],
   ['length of 2^31 - 1', CORRUPT_MESSAGE, changed((bytes) => bytes.writeInt32BE(0x7fff_ffff, 8))],
   ['negative length', CORRUPT_MESSAGE, changed((bytes) => bytes.writeInt32BE(-1, 8))],
-  ['magic 0', UNSUPPORTED_FOR_MESSAGE_FORMAT, changed((bytes) => bytes.writeInt8(0, 16))],
-  ['magic 1', UNSUPPORTED_FOR_MESSAGE_FORMAT, changed((bytes) => bytes.writeInt8(1, 16))],
+  ['magic 0', INVALID_RECORD, changed((bytes) => bytes.writeInt8(0, 16))],
+  ['magic 1', INVALID_RECORD, changed((bytes) => bytes.writeInt8(1, 16))],
   ['control batch', INVALID_RECORD, changed((bytes) => bytes.writeInt16BE(0x20, 21))],
   [
     'transactional batch of no producer',

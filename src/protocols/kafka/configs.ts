@@ -34,6 +34,12 @@ type NumberSetting =
   | 'tombstoneRetentionMs'
   | 'compactionLagMsMin';
 
+/** As Kafka reads it: blanks around it and a plus are allowed. NaN: it is none. */
+function wholeNumber(text: string): number {
+  const digits = text.trim();
+  return /^[-+]?\d{1,16}$/.test(digits) ? Number(digits) : Number.NaN;
+}
+
 function number(name: NumberSetting, type: number, about: string): Config {
   const rule = TOPIC_SETTING_RULES[name];
   return {
@@ -41,7 +47,8 @@ function number(name: NumberSetting, type: number, about: string): Config {
     about,
     show: (settings) => String(settings[name]),
     parse: (text) => {
-      const value = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+      if (text.trim() === LONG_MAX && rule.check(-1)) return { [name]: -1 };
+      const value = wholeNumber(text);
       return rule.check(value) ? { [name]: value } : undefined;
     },
     allowed: rule.allowed,
@@ -60,9 +67,9 @@ function bound(
     about,
     show: (settings) => (settings[name] < 0 ? LONG_MAX : String(settings[name])),
     parse: (text) => {
-      if (text === LONG_MAX) return { [name]: -1 };
-      const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-      return rule.check(value) ? { [name]: value } : undefined;
+      if (text.trim() === LONG_MAX) return { [name]: -1 };
+      const value = wholeNumber(text);
+      return value >= 0 && rule.check(value) ? { [name]: value } : undefined;
     },
     allowed: `${LONG_MAX} or a whole number from ${least} to ${Number.MAX_SAFE_INTEGER}`,
   };

@@ -16,6 +16,7 @@ export function clientOf(entity: readonly Entity[]): Result<string | null> {
   const [first] = entity;
   if (first === undefined || entity.length > 1 || first.entityType !== CLIENT)
     return failed('INVALID_REQUEST', `quotas are of clients (${CLIENT}); there are no accounts, and none of addresses`);
+  if (first.entityName === '') return failed('INVALID_REQUEST', 'a client id is not empty');
   return ok(first.entityName);
 }
 

@@ -32,7 +32,7 @@ export const TOPIC_OPERATIONS: number = bits(
   'describeConfigs',
   'alterConfigs',
 );
-export const GROUP_OPERATIONS: number = bits('read', 'delete', 'describe');
+export const GROUP_OPERATIONS: number = bits('read', 'delete', 'describe', 'describeConfigs', 'alterConfigs');
 export const CLUSTER_OPERATIONS: number = bits(
   'create',
   'alter',

@@ -4,7 +4,7 @@
  */
 import { type Fault, failed, fault, type Result } from '../../model/faults.ts';
 import type { TopicId } from '../../model/ids.ts';
-import type { Topic } from '../../model/topic.ts';
+import { checkName, type Topic } from '../../model/topic.ts';
 import type { Serving } from './asking.ts';
 import { type ErrorCode, errorOf, errors } from './faults.ts';
 import { lookUp, lookUpIds } from './look-up.ts';
@@ -100,6 +100,10 @@ export class TopicNames {
     return errors.UNKNOWN_TOPIC_OR_PARTITION;
   }
 }
+
+/** A topic that is not there, to those calls that tell a name that none can have from one that none has. */
+export const missingCode = (name: string): ErrorCode =>
+  checkName('topic', name).ok ? errors.UNKNOWN_TOPIC_OR_PARTITION : errors.INVALID_TOPIC_EXCEPTION;
 
 /** For what a dialect finds wrong by itself. */
 export const invalid = (message: string): Fault => fault('INVALID_REQUEST', message);

@@ -263,7 +263,8 @@ test('offsets are committed with their transaction, or not at all', async (t) =>
     const answer = await client.ask(txnOffsetCommit, version, { ...asked, producerEpoch: epoch });
     return answer?.topics[0]?.partitions[0]?.errorCode;
   };
-  t.is(await commit(producerEpoch, 3), errors.TRANSACTION_ABORTABLE, 'the group is in no transaction');
+  t.is(await commit(producerEpoch, 4), errors.TRANSACTION_ABORTABLE, 'the group is in no transaction');
+  t.is(await commit(producerEpoch, 3), errors.INVALID_TXN_STATE, 'in words that it knows');
   const joined = await client.ask(addOffsetsToTxn, 3, { transactionalId, producerId, producerEpoch, groupId });
   t.is(joined?.errorCode, errors.NONE);
   t.is(await commit(producerEpoch, 3), errors.NONE);
@@ -271,11 +272,39 @@ test('offsets are committed with their transaction, or not at all', async (t) =>
   t.is(await committed(client, groupId, topic, true), errors.UNSTABLE_OFFSET_COMMIT);
   await finish(client, who, false);
   t.is(await committed(client, groupId, topic, true), -1);
-  t.is(await commit(producerEpoch, 5), errors.PRODUCER_FENCED, 'its epoch is over');
+  t.is(await commit(producerEpoch, 5), errors.INVALID_PRODUCER_EPOCH, 'its epoch is over');
   t.is(await commit(producerEpoch + 1, 5), errors.NONE, 'the group joins by it');
   t.is(await committed(client, groupId, topic, true), errors.UNSTABLE_OFFSET_COMMIT);
   await finish(client, { ...who, producerEpoch: producerEpoch + 1 }, true);
   t.is(await committed(client, groupId, topic, true), 5);
+});
+
+test("with the first protocol offsets that come late, on a connection given up, are not the next transaction's", async (t) => {
+  const old = await wire(t);
+  const topic = await newTopic(old);
+  const groupId = 'late';
+  const who = await open(old);
+  const { id: transactionalId, producerId, producerEpoch } = who;
+  const commit = async (by: Wire, offset: number) => {
+    const asked = { transactionalId, groupId, producerId, producerEpoch, topics: place(topic, offset) };
+    return (await by.ask(txnOffsetCommit, 3, asked))?.topics[0]?.partitions[0]?.errorCode;
+  };
+  const joinGroup = async (by: Wire) =>
+    (await by.ask(addOffsetsToTxn, 3, { transactionalId, producerId, producerEpoch, groupId }))?.errorCode;
+  t.is(await joinGroup(old), errors.NONE);
+  const client = await laterWire(t);
+  t.is(await commit(client, 5), errors.NONE, 'what was lost on the old one is sent again');
+  t.is((await finish(client, who, true, 4))?.errorCode, errors.NONE);
+  t.is(await joinGroup(client), errors.NONE);
+  t.is(await commit(old, 4), errors.COORDINATOR_LOAD_IN_PROGRESS, 'before those of the next one');
+  t.is(await commit(client, 6), errors.NONE);
+  const late = await laterWire(t);
+  t.is(await commit(late, 7), errors.NONE, 'a newer one is the client');
+  t.is(await commit(client, 6), errors.COORDINATOR_LOAD_IN_PROGRESS, 'behind those of the next one');
+  t.is((await finish(late, who, true, 4))?.errorCode, errors.NONE);
+  t.is(await committed(client, groupId, topic, true), 7);
+  t.is(await joinGroup(late), errors.NONE);
+  t.is(await commit(client, 8), errors.NONE, 'who comes again is alive');
 });
 
 test('admins see transactions and their producers, and end one that hangs', async (t) => {
@@ -337,6 +366,10 @@ test('a time-out beyond the bound, an id that is none and a control batch are re
   t.is(await init('', 1_000), errors.INVALID_REQUEST);
   t.is(await init('a'.repeat(1_001), 1_000), errors.INVALID_REQUEST);
   const who = await open(client);
+  t.is((await finish(client, { ...who, id: '' }, true))?.errorCode, errors.INVALID_REQUEST);
+  t.deepEqual(await join(client, topic, { ...who, id: '' }), [errors.INVALID_REQUEST]);
+  const nameless = await client.ask(describeTransactions, 0, { transactionalIds: [''] });
+  t.is(nameless?.transactionStates[0]?.errorCode, errors.INVALID_REQUEST);
   t.is((await finish(client, { ...who, id: 'nobody' }, true))?.errorCode, errors.INVALID_PRODUCER_ID_MAPPING);
   t.is(
     (await finish(client, { ...who, producerId: who.producerId + 1 }, true))?.errorCode,

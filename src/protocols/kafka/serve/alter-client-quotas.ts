@@ -6,11 +6,14 @@ import { type AlterClientQuotasRequest, alterClientQuotas } from '../calls/alter
 import { errorOf, errors } from '../faults.ts';
 import { clientOf, isQuotaKey, judgeQuota, quotaKeys } from '../quota-entities.ts';
 import { service } from '../service.ts';
+import { firsts, namedTwice } from '../twice.ts';
 
 type Entry = AlterClientQuotasRequest['entries'][number];
 
-export const serveAlterClientQuotas = service(alterClientQuotas, function* ({ entries, validateOnly }) {
-  const changes = entries.map(changeOf);
+export const serveAlterClientQuotas = service(alterClientQuotas, function* ({ entries: asked, validateOnly }) {
+  const twice = namedTwice(asked.map(keyOf));
+  const entries = firsts(asked, keyOf);
+  const changes = entries.map((entry) => (twice.has(keyOf(entry)) ? NAMED_TWICE : changeOf(entry)));
   const sound = changes.flatMap((change) => (change.ok ? [change.value] : []));
   const replies =
     sound.length === 0 ? [] : yield sound.map((change) => ({ call: 'alterQuota' as const, change, validateOnly }));
@@ -24,6 +27,10 @@ export const serveAlterClientQuotas = service(alterClientQuotas, function* ({ en
     }),
   };
 });
+
+const NAMED_TWICE = failed('INVALID_REQUEST', 'an entity stands in a request once');
+const keyOf = ({ entity }: Entry): string =>
+  JSON.stringify(entity.map(({ entityType, entityName }) => [entityType, entityName]).sort());
 
 function changeOf({ entity, ops }: Entry): Result<QuotaChange> {
   const client = clientOf(entity);

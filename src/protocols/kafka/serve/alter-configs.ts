@@ -45,7 +45,7 @@ export const serveAlterConfigs = service(alterConfigs, function* ({ resources, v
     const named = new Set(configs.map(({ name }) => name));
     const others = namesOf(resourceType).filter((name) => !named.has(name) && name !== ENGINE);
     const given = [...configs, ...others.map((name) => ({ name, value: null }))];
-    return { resourceType, resourceName, given: checkOnce(configs) ?? ok(given) };
+    return { resourceType, resourceName, given: checkOnce(configs) ?? checkValues(configs) ?? ok(given) };
   });
   return { responses: yield* alter(eachOnce(changes), validateOnly, peer) };
 });
@@ -80,6 +80,11 @@ type Failure = ReturnType<typeof failed>;
 function checkOnce(configs: readonly { readonly name: string }[]): Failure | null {
   const isTwice = namedTwice(configs.map(({ name }) => name)).size > 0;
   return isTwice ? failed('INVALID_REQUEST', 'a setting stands in a request once') : null;
+}
+
+function checkValues(configs: readonly Given[]): Failure | null {
+  const empty = configs.find(({ value }) => value === null);
+  return empty === undefined ? null : failed('INVALID_REQUEST', `${empty.name} has no value`);
 }
 
 /** Which of several changes of the same resource would come last, nobody could tell. */

@@ -27,14 +27,15 @@ export const serveConsumerGroupDescribe = service(consumerGroupDescribe, functio
   const authorizedOperations = includeAuthorizedOperations ? GROUP_OPERATIONS : NO_OPERATIONS;
   const replies = groupIds.length === 0 ? [] : yield groupIds.map((group) => ({ call: 'inspectGroup', group }));
   return {
-    groups: groupIds.map((group, index) => ({
-      ...answer(group, resultOf<'inspectGroup'>('inspectGroup', replies[index]), peer),
-      authorizedOperations,
-    })),
+    groups: groupIds.map((group, index) => {
+      const described = answer(group, resultOf<'inspectGroup'>('inspectGroup', replies[index]), peer);
+      return described.errorCode === errors.NONE ? { ...described, authorizedOperations } : described;
+    }),
   };
 });
 
 function answer(groupId: string, found: Result<InspectGroupReply>, peer: Peer): Answer {
+  if (groupId === '') return refused(groupId, errors.INVALID_GROUP_ID, 'a group has a name');
   if (!found.ok) return refused(groupId, coordinatorErrorOf(found.fault.code), found.fault.message);
   const { report } = found.value;
   if (report.kind !== 'consumer') return refused(groupId, errors.GROUP_ID_NOT_FOUND, `${groupId} is a classic group`);

@@ -21,12 +21,14 @@ const REBALANCE_MS = { least: 1_000, most: 3_600_000 };
 
 type Asked = ConsumerGroupHeartbeatRequest;
 const JOIN = 0;
+/** A static member that comes back. */
+const AWAY = -2;
 
 export const serveConsumerGroupHeartbeat = service(consumerGroupHeartbeat, function* (request, peer) {
   const beat = beatOf(request, peer);
-  if (!beat.ok) return refused(request, beat.fault);
+  if (!beat.ok) return refused(beat.fault);
   const beaten = yield* ask<'heartbeat'>(beat.value);
-  if (!beaten.ok) return refused(request, beaten.fault);
+  if (!beaten.ok) return refused(beaten.fault);
   const { member, epoch, heartbeatMs, assignment } = beaten.value;
   return {
     errorCode: errors.NONE,
@@ -63,7 +65,10 @@ function checkTopics(names: readonly string[] | null): Fault | null {
   return fault('INVALID_REQUEST', `topics have 1 to ${NAME_CHARS_MAX} characters`);
 }
 
-function checkJoin({ memberEpoch, topicPartitions, rebalanceTimeoutMs }: Asked): Fault | null {
+function checkJoin({ memberEpoch, topicPartitions, rebalanceTimeoutMs, instanceId, rackId }: Asked): Fault | null {
+  if (rackId === '') return fault('INVALID_REQUEST', 'a rack has a name');
+  if (memberEpoch === AWAY && instanceId === null)
+    return fault('INVALID_REQUEST', 'who leaves for a while is a static member');
   if (memberEpoch !== JOIN) return null;
   if (rebalanceTimeoutMs < 0) return fault('INVALID_REQUEST', 'a rebalance time-out must be given with epoch 0');
   if (topicPartitions?.length === 0) return null;
@@ -88,7 +93,7 @@ function placesFor(
   return assignment.map(({ topic, partitions }) => ({ topicId: topics.ids.digitsOf(topic), partitions }));
 }
 
-function refused({ memberId, memberEpoch }: Asked, why: Fault): ConsumerGroupHeartbeatResponse {
+function refused(why: Fault): ConsumerGroupHeartbeatResponse {
   // Members that assign by themselves make it another kind of group, and there is none of this kind by that name.
   const errorCode =
     why.code === 'INCONSISTENT_PROTOCOL'
@@ -97,5 +102,5 @@ function refused({ memberId, memberEpoch }: Asked, why: Fault): ConsumerGroupHea
         ? errors.INVALID_REQUEST
         : coordinatorErrorOf(why.code);
   const nothing = { heartbeatIntervalMs: 0, assignment: null };
-  return { errorCode, errorMessage: why.message, memberId, memberEpoch, ...nothing };
+  return { errorCode, errorMessage: why.message, memberId: null, memberEpoch: 0, ...nothing };
 }

@@ -10,7 +10,7 @@ import { type ErrorName, errorOf, errors } from '../faults.ts';
 import { lookUp } from '../look-up.ts';
 import { NO_UUID } from '../reading.ts';
 import { type Peer, service } from '../service.ts';
-import { namedTwice } from '../twice.ts';
+import { firsts, namedTwice } from '../twice.ts';
 
 type Asked = CreateTopicsRequest['topics'][number];
 type Answer = CreateTopicsResponse['topics'][number];
@@ -27,10 +27,11 @@ class Refusal {
 const refusal = (name: ErrorName, message: string): Refusal => new Refusal(errors[name], message);
 const ofFault = ({ code, message }: Fault): Refusal => new Refusal(errorOf(code), message);
 
-export const serveCreateTopics = service(createTopics, function* ({ topics, validateOnly }, peer) {
-  const twice = namedTwice(topics.map(({ name }) => name));
-  const plans = topics.map((asked) =>
-    twice.has(asked.name) ? refusal('INVALID_REQUEST', 'the request names this topic twice') : plan(asked, peer),
+export const serveCreateTopics = service(createTopics, function* ({ topics: asked, validateOnly }, peer) {
+  const twice = namedTwice(asked.map(({ name }) => name));
+  const topics = firsts(asked, ({ name }) => name);
+  const plans = topics.map((one) =>
+    twice.has(one.name) ? refusal('INVALID_REQUEST', 'the request names this topic twice') : plan(one, peer),
   );
   const made = validateOnly ? yield* imagine(plans, peer) : yield* create(plans);
   let next = 0;
@@ -50,6 +51,8 @@ function plan(asked: Asked, { broker }: Peer): CreateTopicRequest | Refusal {
   if (!named.ok) return ofFault(named.fault);
   const count = assignments.length > 0 ? assigned(asked, broker.node) : counted(numPartitions, replicationFactor);
   if (count instanceof Refusal) return count;
+  const empty = configs.find(({ value }) => value === null);
+  if (empty !== undefined) return refusal('INVALID_CONFIG', `${empty.name} has no value`);
   const settings = settingsOf(configs, broker.defaults.settings);
   if (!settings.ok) return ofFault(settings.fault);
   return { call: 'createTopic', name, settings: settings.value, ...(count === undefined ? {} : { partitions: count }) };

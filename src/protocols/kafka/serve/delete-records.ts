@@ -1,5 +1,9 @@
-/** DeleteRecords: moves the begin of partitions forward, to an offset or to their end. */
+/**
+ * DeleteRecords: moves the begin of partitions forward, to an offset or to their end. Of what a request says of one
+ * partition the last counts, and it is answered once.
+ */
 import { id, type Offset, type PartitionIndex } from '../../../model/ids.ts';
+import type { Topic } from '../../../model/topic.ts';
 import type { Place } from '../../place.ts';
 import type { DeleteRecordsRequest } from '../../request.ts';
 import { ask, type Serving } from '../asking.ts';
@@ -8,7 +12,8 @@ import {
   type DeleteRecordsResponse,
   deleteRecords,
 } from '../calls/delete-records.ts';
-import { type ErrorCode, errors } from '../faults.ts';
+import { type ErrorCode, errorOf, errors } from '../faults.ts';
+import { lookUp } from '../look-up.ts';
 import { type Peer, service } from '../service.ts';
 
 type Answer = DeleteRecordsResponse['topics'][number]['partitions'][number];
@@ -28,8 +33,7 @@ interface Wanted {
 }
 
 export const serveDeleteRecords = service(deleteRecords, function* (request, peer) {
-  const wanted = yield* find(request, peer);
-  const all = [...wanted.values()].flat();
+  const all = yield* find(lasts(request.topics));
   const parts = yield* boundsOf(all, peer);
   const asked = [...parts.keys()];
   const deleted =
@@ -40,40 +44,47 @@ export const serveDeleteRecords = service(deleteRecords, function* (request, pee
     else if ('fault' in outcome) one.errorCode = peer.topics.errorOf(outcome.fault, { name: one.name, id: '' }, false);
     else one.lowWatermark = outcome.begin;
   });
-  const answer = ({ index, errorCode, lowWatermark }: Wanted): Answer => ({
-    partitionIndex: index,
-    errorCode,
-    lowWatermark,
-  });
-  return {
-    topics: request.topics.map((topic) => ({ name: topic.name, partitions: (wanted.get(topic) ?? []).map(answer) })),
-  };
+  const topics = new Map<string, Answer[]>();
+  for (const { name, index, errorCode, lowWatermark } of all) {
+    const partitions = topics.get(name) ?? [];
+    topics.set(name, partitions);
+    partitions.push({ partitionIndex: index, errorCode, lowWatermark });
+  }
+  return { topics: [...topics].map(([name, partitions]) => ({ name, partitions })) };
 });
 
-type Topic = Asked['topics'][number];
+type Lasts = ReadonlyMap<string, ReadonlyMap<number, number>>;
 
-function* find({ topics }: Asked, peer: Peer): Serving<ReadonlyMap<Topic, readonly Wanted[]>> {
-  const found = yield* peer.topics.locate(
-    topics.map(({ name }) => ({ name, id: '' })),
-    false,
-  );
-  return new Map(
-    topics.map((topic, at) => {
-      const number = found[at];
-      const wanted = topic.partitions.map(({ partitionIndex: index, offset }): Wanted => {
-        const there = number?.ok === true && index >= 0;
-        const place = there ? { topic: number.value, partition: index as PartitionIndex } : undefined;
-        const errorCode = judge(there, offset);
-        return { name: topic.name, index, before: offset, place, errorCode, lowWatermark: -1 };
-      });
-      return [topic, wanted] as const;
-    }),
-  );
+/** Offsets by partition by topic. */
+function lasts(topics: Asked['topics']): Lasts {
+  const all = new Map<string, Map<number, number>>();
+  for (const { name, partitions } of topics) {
+    const offsets = all.get(name) ?? new Map<number, number>();
+    all.set(name, offsets);
+    for (const { partitionIndex, offset } of partitions) offsets.set(partitionIndex, offset);
+  }
+  return all;
 }
 
-function judge(there: boolean, offset: number): ErrorCode {
-  if (!there) return errors.UNKNOWN_TOPIC_OR_PARTITION;
-  return offset < TO_END ? errors.OFFSET_OUT_OF_RANGE : errors.NONE;
+function* find(asked: Lasts): Serving<readonly Wanted[]> {
+  const found = yield* lookUp([...asked.keys()], false);
+  return [...asked].flatMap(([name, offsets], at) => {
+    const topic = found[at];
+    return [...offsets].map(([index, before]): Wanted => {
+      const there = topic?.ok === true && index >= 0;
+      const place = there ? { topic: topic.value.id, partition: index as PartitionIndex } : undefined;
+      const errorCode =
+        topic?.ok === true ? judge(topic.value, index, before) : errorOf(topic?.fault.code ?? 'INTERNAL');
+      return { name, index, before, place, errorCode, lowWatermark: -1 };
+    });
+  });
+}
+
+/** What compaction is to keep goes with nothing but its key. */
+function judge({ settings }: Topic, index: number, before: number): ErrorCode {
+  if (index < 0) return errors.UNKNOWN_TOPIC_OR_PARTITION;
+  if (settings.cleanup === 'compact') return errors.POLICY_VIOLATION;
+  return before < TO_END ? errors.OFFSET_OUT_OF_RANGE : errors.NONE;
 }
 
 /** Where each partition is to begin; ends are asked for first. */

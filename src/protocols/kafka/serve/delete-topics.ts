@@ -42,6 +42,8 @@ function plan(asked: Asked, name: string | undefined, twice: ReadonlySet<string>
   const wrong = (code: number, message: string): Plan => ({ asked, wrong: refused(asked, code, message) });
   if (asked.name !== null && asked.topicId !== NO_UUID)
     return wrong(errors.INVALID_REQUEST, 'a topic is named or numbered, not both');
+  if (asked.name === null && asked.topicId === NO_UUID)
+    return wrong(errors.INVALID_REQUEST, 'a topic is named or numbered');
   if (twice.has(name ?? `#${asked.topicId}`))
     return wrong(errors.INVALID_REQUEST, 'the request names this topic twice');
   return name === undefined ? wrong(errors.UNKNOWN_TOPIC_ID, 'no topic has that id') : { asked, name };

@@ -25,7 +25,9 @@ export const serveDescribeClientQuotas = service(describeClientQuotas, function*
 
 function judge({ components }: DescribeClientQuotasRequest): string | null {
   const types = new Set(components.map(({ entityType }) => entityType));
+  if (types.has('')) return 'a type of entity has a name';
   if (types.size < components.length) return 'a type of entity stands in a filter once';
+  if (types.has('ip') && types.size > 1) return 'addresses stand in a filter alone';
   const wrong = components.find(
     ({ matchType, match }) => matchType < EXACT || matchType > ANY || (matchType === EXACT) !== (match !== null),
   );

@@ -25,10 +25,10 @@ export const serveDescribeGroups = service(describeGroups, function* (request, _
   const authorizedOperations = includeAuthorizedOperations ? GROUP_OPERATIONS : NO_OPERATIONS;
   const replies = groups.length === 0 ? [] : yield groups.map((group) => ({ call: 'inspectGroup', group }));
   return {
-    groups: groups.map((group, index) => ({
-      ...answer(group, resultOf<'inspectGroup'>('inspectGroup', replies[index]), version),
-      authorizedOperations,
-    })),
+    groups: groups.map((group, index) => {
+      const described = answer(group, resultOf<'inspectGroup'>('inspectGroup', replies[index]), version);
+      return described.errorCode === errors.NONE ? { ...described, authorizedOperations } : described;
+    }),
   };
 });
 

@@ -2,7 +2,9 @@
 
 import { ask } from '../asking.ts';
 import { describeProducers } from '../calls/describe-producers.ts';
+import { errors } from '../faults.ts';
 import { service } from '../service.ts';
+import { missingCode } from '../topic-names.ts';
 import { namePlaces } from '../transactional.ts';
 
 /** There has been one coordinator of every transaction. */
@@ -30,5 +32,12 @@ export const serveDescribeProducers = service(describeProducers, function* ({ to
     }));
     return { partitionIndex, errorCode, activeProducers };
   };
-  return { topics: answers.map(({ name, partitions }) => ({ name, partitions: partitions.map(answerOf) })) };
+  return {
+    topics: answers.map(({ name, partitions }) => {
+      const wrong = missingCode(name);
+      const told = partitions.map(answerOf);
+      const isName = wrong === errors.UNKNOWN_TOPIC_OR_PARTITION;
+      return { name, partitions: isName ? told : told.map((one) => ({ ...one, errorCode: wrong })) };
+    }),
+  };
 });

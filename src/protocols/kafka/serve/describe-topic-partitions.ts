@@ -21,6 +21,8 @@ const PARTITIONS_MAX = 2_000;
 
 export const serveDescribeTopicPartitions = service(describeTopicPartitions, function* (request, peer) {
   const { cursor, responsePartitionLimit, topics: wanted } = request;
+  if (cursor !== null && cursor.partitionIndex < 0)
+    return { topics: wanted.map(({ name }) => missing(name, errors.INVALID_REQUEST)), nextCursor: null };
   const found = yield* find(wanted.map(({ name }) => name));
   if (!found.ok) return { topics: [], nextCursor: null };
   let left = Math.min(Math.max(responsePartitionLimit, 1), PARTITIONS_MAX);
@@ -36,7 +38,7 @@ export const serveDescribeTopicPartitions = service(describeTopicPartitions, fun
       topics.push(missing(topicName, errorOf(topic.fault.code)));
       continue;
     }
-    const from = cursor?.topicName === topicName ? Math.max(cursor.partitionIndex, 0) : 0;
+    const from = cursor?.topicName === topicName ? cursor.partitionIndex : 0;
     const count = Math.min(left, Math.max(topic.value.partitions.length - from, 0));
     topics.push(describe(topic.value, from, from + count, peer));
     left -= count;

@@ -26,6 +26,7 @@ export const serveDescribeTransactions = service(describeTransactions, function*
     if (result?.ok === true && !listed.ok)
       return { ...NOTHING, errorCode: coordinatorErrorOf(listed.fault.code), transactionalId };
     if (result?.ok === true) return stateOf(result.value, names);
+    if (transactionalId === '') return { ...NOTHING, errorCode: errors.INVALID_REQUEST, transactionalId };
     const errorCode = result === undefined ? errors.UNKNOWN_SERVER_ERROR : coordinatorErrorOf(result.fault.code);
     return { ...NOTHING, errorCode, transactionalId };
   });

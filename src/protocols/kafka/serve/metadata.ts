@@ -8,6 +8,7 @@ import { lookUp } from '../look-up.ts';
 import { NO_UUID } from '../reading.ts';
 import { Ending, type Peer, service } from '../service.ts';
 import { CLUSTER_OPERATIONS, LEADER_EPOCH, TOPIC_OPERATIONS } from '../standing.ts';
+import { missingCode } from '../topic-names.ts';
 
 type Described = MetadataResponse['topics'][number];
 type Wanted = NonNullable<MetadataRequest['topics']>[number];
@@ -49,9 +50,11 @@ function* someTopics(peer: Peer, wanted: readonly Wanted[], create: boolean): Se
 
 function* byName(peer: Peer, names: readonly string[], create: boolean): Serving<readonly Described[]> {
   const found = yield* lookUp(names, create);
-  return found.map((topic, index) =>
-    topic.ok ? describe(topic.value, peer) : missing(names[index] ?? '', NO_UUID, errorOf(topic.fault.code)),
-  );
+  return found.map((topic, index) => {
+    const name = names[index] ?? '';
+    if (topic.ok) return describe(topic.value, peer);
+    return missing(name, NO_UUID, topic.fault.code === 'UNKNOWN_TOPIC' ? missingCode(name) : errorOf(topic.fault.code));
+  });
 }
 
 function* byId(peer: Peer, ids: readonly string[]): Serving<readonly Described[]> {

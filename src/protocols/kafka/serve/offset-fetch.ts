@@ -76,7 +76,7 @@ const refused = (groupId: string, why: Fault): GroupAnswer => ({
 
 function requestOf(group: Group, located: ReadonlyMap<Topic, Result<TopicId>>): CommittedRequest {
   const { groupId, memberId, memberEpoch, topics } = group;
-  const member = memberId === null || memberEpoch < 0 ? {} : { member: memberId, epoch: memberEpoch };
+  const member = memberId === null && memberEpoch < 0 ? {} : { member: memberId ?? '', epoch: memberEpoch };
   if (topics === null) return { call: 'committed', group: groupId, ...member };
   const places = topics.flatMap((topic) => {
     const result = located.get(topic);
@@ -131,11 +131,10 @@ function asked(
     // By name nobody has committed anything for what is not there; an id that is not there is an error.
     const unknown: ErrorCode = byId ? errors.UNKNOWN_TOPIC_ID : errors.NONE;
     if (result !== undefined && !result.ok) peer.topics.errorOf(result.fault, { name, id: topicId }, byId);
-    const partitions = topic.partitionIndexes.map((index) =>
-      result?.ok === true && index >= 0
-        ? partitionOf(index, parts[next++], errors.NONE)
-        : partitionOf(index, undefined, unknown),
-    );
+    const partitions = topic.partitionIndexes.map((index) => {
+      if (result?.ok !== true) return partitionOf(index, undefined, unknown);
+      return partitionOf(index, index >= 0 ? parts[next++] : undefined, errors.NONE);
+    });
     return { name, topicId, partitions };
   });
 }

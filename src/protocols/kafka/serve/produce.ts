@@ -16,6 +16,7 @@ import { lookUpIds } from '../look-up.ts';
 import { recordErrorsOf } from '../record-errors.ts';
 import { Ending, type Peer, service } from '../service.ts';
 import { invalid, type Named } from '../topic-names.ts';
+import { namedTwice } from '../twice.ts';
 
 type Answer = ProduceResponse['responses'][number]['partitionResponses'][number];
 type Part = ProduceRequest['parts'][number];
@@ -26,6 +27,8 @@ const FIRST_WITH_ZSTD = 7;
 const JOINS_SINCE = 12;
 const ABORTABLE_SINCE = 11;
 const ZSTD = 4;
+/** Time for a disk, however little a client gives, ms. */
+const DISK_MS_MIN = 1_000;
 /** From here on magic is read, in whatever version of the format. */
 const MAGIC_END = 17;
 const ACKS: Readonly<Record<number, Acks>> = { 0: 'none', 1: 'leader', [-1]: 'all' };
@@ -70,7 +73,8 @@ function transactionOf(id: string | null, version: number): Pick<ProduceRequest,
   return id === null ? {} : { transaction: { id, joins: version >= JOINS_SINCE } };
 }
 
-const clamp = (timeoutMs: number): number => Math.min(Math.max(timeoutMs, 1), WAIT_MS_MAX);
+/** The client's time is for other replicas; for its own disk a broker waits in any case. */
+const clamp = (timeoutMs: number): number => Math.min(Math.max(timeoutMs, DISK_MS_MIN), WAIT_MS_MAX);
 
 /** Nobody is told; but a client one of whose batches was refused is to learn that something is wrong. */
 function withoutAcks({ refused }: Order): Ending | null {
@@ -130,15 +134,19 @@ function* arrange(topicData: Topics, peer: Peer, version: number, transactional:
   const order = new Order(peer, version);
   const named = topicData.map(({ name, topicId }) => ({ name, id: topicId }));
   const found = yield* peer.topics.locate(named, byId);
-  const asked = new Set<string>();
+  const twice = partitionsTwice(topicData, byId);
+  const told = new Set<string>();
   topicData.forEach(({ name, topicId, partitionData }, index) => {
     const partitionResponses: Answer[] = [];
-    order.responses.push({ name, topicId, partitionResponses });
     const topic = found[index];
     for (const { index: partition, records } of partitionData) {
-      const key = `${byId ? topicId : name}/${partition}`;
-      const wrong = asked.has(key) ? errors.INVALID_REQUEST : judge(partition, records, version, transactional);
-      asked.add(key);
+      let wrong = judge(partition, records, version, transactional);
+      if (twice.size > 0) {
+        const key = keyOf(byId ? topicId : name, partition);
+        if (told.has(key)) continue;
+        told.add(key);
+        if (twice.has(key)) wrong = errors.INVALID_REQUEST;
+      }
       if (topic?.ok !== true) {
         const code =
           topic === undefined
@@ -154,8 +162,23 @@ function* arrange(topicData: Topics, peer: Peer, version: number, transactional:
           batch: records,
         });
     }
+    if (partitionResponses.length > 0) order.responses.push({ name, topicId, partitionResponses });
   });
   return order;
+}
+
+const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
+const NONE_TWICE: ReadonlySet<string> = new Set();
+
+/** An answer has room for one of them: were the other stored, or dropped, nobody would be told. */
+function partitionsTwice(topicData: Topics, byId: boolean): ReadonlySet<string> {
+  const [first] = topicData;
+  if (topicData.length === 1 && first?.partitionData.length === 1) return NONE_TWICE;
+  return namedTwice(
+    topicData.flatMap(({ name, topicId, partitionData }) =>
+      partitionData.map(({ index }) => keyOf(byId ? topicId : name, index)),
+    ),
+  );
 }
 
 /** What Kafka refuses with codes of its own, before the batch is looked into. */
@@ -167,8 +190,8 @@ function judge(
 ): ErrorCode | null {
   if (partition < 0) return errors.UNKNOWN_TOPIC_OR_PARTITION;
   if (records === null || records.length === 0) return errors.INVALID_RECORD;
-  if (records.length < MAGIC_END) return errors.CORRUPT_MESSAGE;
-  if (readMagic(records) !== 2) return errors.UNSUPPORTED_FOR_MESSAGE_FORMAT;
+  if (records.length < MAGIC_END) return errors.INVALID_RECORD;
+  if (readMagic(records) !== 2) return errors.INVALID_RECORD;
   const end = batchEnd(records, 0);
   if (end > 0 && end < records.length) return errors.INVALID_RECORD;
   if (end > 0 && isTransactional(records) && !transactional) return errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
@@ -178,11 +201,9 @@ function judge(
 
 const reasons = new Map<ErrorCode | null, string>([
   [errors.UNKNOWN_TOPIC_OR_PARTITION, 'partitions are counted from 0'],
-  [errors.INVALID_RECORD, 'a produce has exactly one record batch for each partition'],
-  [errors.CORRUPT_MESSAGE, 'the record batch is cut off'],
-  [errors.UNSUPPORTED_FOR_MESSAGE_FORMAT, 'record batches are of version 2'],
+  [errors.INVALID_RECORD, 'a produce has exactly one record batch for each partition, whole and of version 2'],
   [errors.UNSUPPORTED_COMPRESSION_TYPE, 'zstd takes version 7 of Produce'],
-  [errors.INVALID_REQUEST, 'a partition stands in a request once'],
+  [errors.INVALID_REQUEST, 'the request names this partition twice'],
   [errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, 'who writes to a transaction names its id'],
 ]);
 

@@ -3,8 +3,10 @@
  * the transaction by it (KIP-890); before, AddOffsetsToTxn has to have come.
  */
 
+import type { Fault } from '../../../model/faults.ts';
 import { ask } from '../asking.ts';
 import { txnOffsetCommit } from '../calls/txn-offset-commit.ts';
+import { type ErrorCode, errors } from '../faults.ts';
 import { checkGroup, named } from '../group-names.ts';
 import { nameOffsets } from '../named-offsets.ts';
 import { service } from '../service.ts';
@@ -12,6 +14,7 @@ import { transactionError } from '../transactional.ts';
 
 const JOINS_SINCE = 5;
 const BY_ID_SINCE = 6;
+const ABORTABLE_SINCE = 4;
 
 export const serveTxnOffsetCommit = service(txnOffsetCommit, function* (request, peer, version) {
   const { groupId: group, transactionalId: transaction, producerId: producer, producerEpoch: epoch } = request;
@@ -23,6 +26,13 @@ export const serveTxnOffsetCommit = service(txnOffsetCommit, function* (request,
     whole === null
       ? yield* ask<'commitInTransaction'>({ call: 'commitInTransaction', ...who, offsets, ...named(groupInstanceId) })
       : ({ ok: false, fault: whole } as const);
-  settle(committed, (why) => transactionError(why, true));
+  settle(committed, (why) => errorIn(why, version));
   return { topics };
 });
+
+/** A group's coordinator knows of epochs that are wrong, and of none that is fenced. */
+function errorIn(why: Fault, version: number): ErrorCode {
+  if (why.code === 'UNKNOWN_GROUP') return errors.ILLEGAL_GENERATION;
+  if (why.code === 'TRANSACTION_ABORTABLE' && version < ABORTABLE_SINCE) return errors.INVALID_TXN_STATE;
+  return transactionError(why, false);
+}
