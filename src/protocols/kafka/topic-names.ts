@@ -101,9 +101,11 @@ export class TopicNames {
   }
 }
 
-/** A topic that is not there, to those calls that tell a name that none can have from one that none has. */
-export const missingCode = (name: string): ErrorCode =>
-  checkName('topic', name).ok ? errors.UNKNOWN_TOPIC_OR_PARTITION : errors.INVALID_TOPIC_EXCEPTION;
+/** For calls that tell a name that no topic can have from one that none has. */
+export function errorOfNamed({ code }: Pick<Fault, 'code'>, name: string): ErrorCode {
+  const isNone = code === 'UNKNOWN_TOPIC' && !checkName('topic', name).ok;
+  return isNone ? errors.INVALID_TOPIC_EXCEPTION : errorOf(code);
+}
 
 /** For what a dialect finds wrong by itself. */
 export const invalid = (message: string): Fault => fault('INVALID_REQUEST', message);

@@ -5,6 +5,7 @@
 import test from 'ava';
 import { alterClientQuotas } from '../../../src/protocols/kafka/calls/alter-client-quotas.ts';
 import { alterConfigs } from '../../../src/protocols/kafka/calls/alter-configs.ts';
+import { apiVersions } from '../../../src/protocols/kafka/calls/api-versions.ts';
 import { consumerGroupDescribe } from '../../../src/protocols/kafka/calls/consumer-group-describe.ts';
 import { consumerGroupHeartbeat } from '../../../src/protocols/kafka/calls/consumer-group-heartbeat.ts';
 import { createTopics } from '../../../src/protocols/kafka/calls/create-topics.ts';
@@ -49,6 +50,26 @@ test('a name that no topic can have is told from one that none has, where Kafka 
     producers?.topics.map(({ partitions }) => partitions[0]?.errorCode),
     expected,
   );
+  for (const [index, name] of names.entries()) {
+    if (name === '') continue;
+    t.is(await told(client, TOPIC, name), expected[index], name);
+    t.is(await alter(client, TOPIC, name, ['retention.ms', 0, '5000']), expected[index], name);
+    const page = { topics: [{ name }], responsePartitionLimit: 10, cursor: null };
+    t.is((await client.ask(describeTopicPartitions, 0, page))?.topics[0]?.errorCode, expected[index], name);
+  }
+});
+
+test('who says which node it meant says of which cluster, and is told where it is wrong', async (t) => {
+  const client = await wire(t);
+  const clusterId = (await client.ask(metadata, 12, { topics: [] }))?.clusterId ?? '';
+  const ask = async (asked: { clusterId: string | null; nodeId: number }) =>
+    (await client.ask(apiVersions, 5, { clientSoftwareName: 'test', clientSoftwareVersion: '1', ...asked }))?.errorCode;
+  t.is(await ask({ clusterId: null, nodeId: -1 }), errors.NONE);
+  t.is(await ask({ clusterId, nodeId: 1 }), errors.NONE);
+  t.is(await ask({ clusterId: 'other', nodeId: 1 }), errors.REBOOTSTRAP_REQUIRED);
+  t.is(await ask({ clusterId, nodeId: 7 }), errors.REBOOTSTRAP_REQUIRED);
+  t.is(await ask({ clusterId, nodeId: -1 }), errors.INVALID_REQUEST);
+  t.is(await ask({ clusterId: null, nodeId: 1 }), errors.INVALID_REQUEST);
 });
 
 test('a topic that is to be deleted has a name or an id', async (t) => {
@@ -57,11 +78,17 @@ test('a topic that is to be deleted has a name or an id', async (t) => {
   t.is(gone?.responses[0]?.errorCode, errors.INVALID_REQUEST);
 });
 
-test('a page of partitions begins at none that is negative', async (t) => {
+test('a page of partitions begins at one of a topic that was asked for', async (t) => {
   const client = await wire(t);
   const name = await newTopic(client, 2);
-  const asked = { topics: [{ name }], responsePartitionLimit: 10, cursor: { topicName: name, partitionIndex: -1 } };
-  const page = await client.ask(describeTopicPartitions, 0, asked);
+  const ask = (topicName: string, partitionIndex: number) =>
+    client.ask(describeTopicPartitions, 0, {
+      ...{ topics: [{ name }], responsePartitionLimit: 10 },
+      cursor: { topicName, partitionIndex },
+    });
+  t.is((await ask(name, 1))?.topics[0]?.partitions.length, 1);
+  t.is((await ask('a topic behind', 0))?.topics[0]?.errorCode, errors.INVALID_REQUEST);
+  const page = await ask(name, -1);
   t.deepEqual(
     page?.topics.map(({ errorCode, partitions }) => [errorCode, partitions.length]),
     [[errors.INVALID_REQUEST, 0]],

@@ -15,6 +15,7 @@ import { checkGroup } from '../group-names.ts';
 import { lookUp } from '../look-up.ts';
 import { type Peer, service } from '../service.ts';
 import { resourceTypes } from '../standing.ts';
+import { errorOfNamed } from '../topic-names.ts';
 import { namedTwice } from '../twice.ts';
 
 /** How one value of IncrementalAlterConfigs changes what is there. */
@@ -165,8 +166,8 @@ type Sound =
   | { readonly call: 'alterTopic'; readonly name: string; readonly settings: Partial<TopicSettings> }
   | { readonly call: 'alterGroup'; readonly group: string; readonly change: GroupSettingsChange };
 
-const codeOf = ({ call }: Sound, { code }: Fault): number =>
-  call === 'alterGroup' ? coordinatorErrorOf(code) : errorOf(code);
+const codeOf = (one: Sound, why: Fault): number =>
+  one.call === 'alterGroup' ? coordinatorErrorOf(why.code) : errorOfNamed(why, one.name);
 const faultOf = (result: Result<unknown>): Fault | undefined => (result.ok ? undefined : result.fault);
 
 function* carryOut(

@@ -9,11 +9,14 @@ const SOFTWARE = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
 /** @param services all that are served, itself among them, by the time it is asked. */
 export function apiVersionsOf(services: () => Iterable<Service>): Service {
   let apiKeys: ApiVersionsResponse['apiKeys'] | undefined;
-  return known(apiVersions, ({ clientSoftwareName, clientSoftwareVersion, clusterId }, { broker }, version) => {
+  return known(apiVersions, ({ clientSoftwareName, clientSoftwareVersion, clusterId, nodeId }, { broker }, version) => {
     const refused = (errorCode: number): ApiVersionsResponse => ({ errorCode, apiKeys: [] });
     if (version >= 3 && !(SOFTWARE.test(clientSoftwareName) && SOFTWARE.test(clientSoftwareVersion)))
       return refused(errors.INVALID_REQUEST);
-    if (clusterId !== null && clusterId !== broker.cluster) return refused(errors.REBOOTSTRAP_REQUIRED);
+    // Who says where it meant to come to says both, or nothing.
+    if ((clusterId === null) !== (nodeId === -1)) return refused(errors.INVALID_REQUEST);
+    if (clusterId !== null && (clusterId !== broker.cluster || nodeId !== broker.node))
+      return refused(errors.REBOOTSTRAP_REQUIRED);
     apiKeys ??= keysOf(services());
     return { errorCode: errors.NONE, apiKeys, ...featuresOf(version) };
   });

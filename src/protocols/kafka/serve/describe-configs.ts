@@ -7,12 +7,13 @@ import {
   describeConfigs,
 } from '../calls/describe-configs.ts';
 import { configSources, configTypes, type ShownConfig, showConfigs } from '../configs.ts';
-import { coordinatorErrorOf, errorOf, errors } from '../faults.ts';
+import { coordinatorErrorOf, errors } from '../faults.ts';
 import { showGroupBounds, showGroupConfigs } from '../group-configs.ts';
 import { checkGroup } from '../group-names.ts';
 import { lookUp } from '../look-up.ts';
 import { type Broker, type Peer, service } from '../service.ts';
 import { resourceTypes } from '../standing.ts';
+import { errorOfNamed } from '../topic-names.ts';
 
 type Asked = DescribeConfigsRequest['resources'][number];
 type Answer = DescribeConfigsResponse['results'][number];
@@ -49,7 +50,10 @@ function* describeTopics(asked: readonly Asked[], { broker }: Peer): Serving<Rea
     if (topic?.ok === true) {
       const configs = showConfigs(topic.value.settings, broker.defaults.settings);
       described.set(one, { errorCode: errors.NONE, errorMessage: null, configs, readOnly: false });
-    } else if (topic !== undefined) described.set(one, refused(errorOf(topic.fault.code), topic.fault.message));
+    } else if (topic !== undefined) {
+      const { fault } = topic;
+      described.set(one, refused(errorOfNamed(fault, one.resourceName), fault.message));
+    }
   });
   return described;
 }

@@ -4,7 +4,7 @@ import { ask } from '../asking.ts';
 import { describeProducers } from '../calls/describe-producers.ts';
 import { errors } from '../faults.ts';
 import { service } from '../service.ts';
-import { missingCode } from '../topic-names.ts';
+import { errorOfNamed } from '../topic-names.ts';
 import { namePlaces } from '../transactional.ts';
 
 /** There has been one coordinator of every transaction. */
@@ -34,10 +34,10 @@ export const serveDescribeProducers = service(describeProducers, function* ({ to
   };
   return {
     topics: answers.map(({ name, partitions }) => {
-      const wrong = missingCode(name);
       const told = partitions.map(answerOf);
-      const isName = wrong === errors.UNKNOWN_TOPIC_OR_PARTITION;
-      return { name, partitions: isName ? told : told.map((one) => ({ ...one, errorCode: wrong })) };
+      const missing = errorOfNamed({ code: 'UNKNOWN_TOPIC' }, name);
+      const isName = missing === errors.UNKNOWN_TOPIC_OR_PARTITION;
+      return { name, partitions: isName ? told : told.map((one) => ({ ...one, errorCode: missing })) };
     }),
   };
 });

@@ -7,11 +7,12 @@ import {
   type DescribeTopicPartitionsResponse,
   describeTopicPartitions,
 } from '../calls/describe-topic-partitions.ts';
-import { errorOf, errors } from '../faults.ts';
+import { errors } from '../faults.ts';
 import { lookUp } from '../look-up.ts';
 import { NO_UUID } from '../reading.ts';
 import { type Peer, service } from '../service.ts';
 import { LEADER_EPOCH, TOPIC_OPERATIONS } from '../standing.ts';
+import { errorOfNamed } from '../topic-names.ts';
 
 type Answer = DescribeTopicPartitionsResponse['topics'][number];
 type Cursor = NonNullable<DescribeTopicPartitionsRequest['cursor']>;
@@ -21,7 +22,7 @@ const PARTITIONS_MAX = 2_000;
 
 export const serveDescribeTopicPartitions = service(describeTopicPartitions, function* (request, peer) {
   const { cursor, responsePartitionLimit, topics: wanted } = request;
-  if (cursor !== null && cursor.partitionIndex < 0)
+  if (cursor !== null && !isAmong(wanted, cursor))
     return { topics: wanted.map(({ name }) => missing(name, errors.INVALID_REQUEST)), nextCursor: null };
   const found = yield* find(wanted.map(({ name }) => name));
   if (!found.ok) return { topics: [], nextCursor: null };
@@ -35,7 +36,7 @@ export const serveDescribeTopicPartitions = service(describeTopicPartitions, fun
       break;
     }
     if (!topic.ok) {
-      topics.push(missing(topicName, errorOf(topic.fault.code)));
+      topics.push(missing(topicName, errorOfNamed(topic.fault, topicName)));
       continue;
     }
     const from = cursor?.topicName === topicName ? cursor.partitionIndex : 0;
@@ -49,6 +50,11 @@ export const serveDescribeTopicPartitions = service(describeTopicPartitions, fun
   }
   return { topics, nextCursor };
 });
+
+/** A page begins at a partition of a topic that was asked for. */
+function isAmong(wanted: DescribeTopicPartitionsRequest['topics'], { topicName, partitionIndex }: Cursor): boolean {
+  return partitionIndex >= 0 && (wanted.length === 0 || wanted.some(({ name }) => name === topicName));
+}
 
 type Found = readonly (readonly [name: string, topic: Result<Topic>])[];
 

@@ -8,7 +8,7 @@ import { lookUp } from '../look-up.ts';
 import { NO_UUID } from '../reading.ts';
 import { Ending, type Peer, service } from '../service.ts';
 import { CLUSTER_OPERATIONS, LEADER_EPOCH, TOPIC_OPERATIONS } from '../standing.ts';
-import { missingCode } from '../topic-names.ts';
+import { errorOfNamed } from '../topic-names.ts';
 
 type Described = MetadataResponse['topics'][number];
 type Wanted = NonNullable<MetadataRequest['topics']>[number];
@@ -53,7 +53,7 @@ function* byName(peer: Peer, names: readonly string[], create: boolean): Serving
   return found.map((topic, index) => {
     const name = names[index] ?? '';
     if (topic.ok) return describe(topic.value, peer);
-    return missing(name, NO_UUID, topic.fault.code === 'UNKNOWN_TOPIC' ? missingCode(name) : errorOf(topic.fault.code));
+    return missing(name, NO_UUID, errorOfNamed(topic.fault, name));
   });
 }
 
