@@ -17,7 +17,9 @@ const doors: Doors = {
     const checked = (await loadSettings(settings, process.env, config)).settings;
     const { runNode } = await import('./node.ts');
     const node = await runNode(checked);
-    (await import('../runtime/engine.ts')).freeAfterCompiling();
+    const engine = await import('../runtime/engine.ts');
+    engine.freeAfterCompiling();
+    engine.collectYoungAlone();
     return node;
   },
 };
