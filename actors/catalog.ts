@@ -190,6 +190,10 @@ class CatalogActor implements Actor<Inbox>, StateMachine<CatalogRecord> {
       return;
     }
     const { records, topic } = decision.value;
+    if (message.type !== 'remove' && message.validateOnly === true) {
+      this.#answer(from, { type: 'changed', request: message.request, topic });
+      return;
+    }
     if (records.length > 0 && !this.#propose(records, message, from)) return;
     const nextPartition = this.#catalog.nextPartition;
     this.#log.whenCommitted((refused) => {

@@ -15,6 +15,8 @@ export type CatalogRequest =
       readonly partitions?: number;
       readonly settings: Partial<TopicSettings>;
       readonly onDemand: boolean;
+      /** Decided, and answered at once; nothing is changed. */
+      readonly validateOnly?: boolean;
     }
   | {
       readonly type: 'alter';
@@ -22,6 +24,7 @@ export type CatalogRequest =
       readonly name: string;
       readonly partitions?: number;
       readonly settings: Partial<TopicSettings>;
+      readonly validateOnly?: boolean;
     }
   | { readonly type: 'remove'; readonly request: number; readonly name: string }
   /** → `producer` */

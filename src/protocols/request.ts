@@ -178,6 +178,8 @@ export interface CreateTopicRequest {
   /** Absent: the node's default. */
   readonly partitions?: number;
   readonly settings: Partial<TopicSettings>;
+  /** Nothing is changed: what would become of it, or why it can't be done. */
+  readonly validateOnly?: boolean;
 }
 export interface AlterTopicRequest {
   readonly call: 'alterTopic';
@@ -185,6 +187,8 @@ export interface AlterTopicRequest {
   /** Only ever more than now. */
   readonly partitions?: number;
   readonly settings: Partial<TopicSettings>;
+  /** As of {@link CreateTopicRequest}. */
+  readonly validateOnly?: boolean;
 }
 export interface DeleteTopicRequest {
   readonly call: 'deleteTopic';

@@ -8,6 +8,7 @@ import { alterConfigs } from '../../../src/protocols/kafka/calls/alter-configs.t
 import { apiVersions } from '../../../src/protocols/kafka/calls/api-versions.ts';
 import { consumerGroupDescribe } from '../../../src/protocols/kafka/calls/consumer-group-describe.ts';
 import { consumerGroupHeartbeat } from '../../../src/protocols/kafka/calls/consumer-group-heartbeat.ts';
+import { createPartitions } from '../../../src/protocols/kafka/calls/create-partitions.ts';
 import { createTopics } from '../../../src/protocols/kafka/calls/create-topics.ts';
 import { deleteRecords } from '../../../src/protocols/kafka/calls/delete-records.ts';
 import { deleteTopics } from '../../../src/protocols/kafka/calls/delete-topics.ts';
@@ -23,7 +24,7 @@ import { produce } from '../../../src/protocols/kafka/calls/produce.ts';
 import { errors } from '../../../src/protocols/kafka/faults.ts';
 import { NO_UUID } from '../../../src/protocols/kafka/reading.ts';
 import { append, batch, newTopic, produced } from './asking.ts';
-import { alter, resources, told } from './config-asking.ts';
+import { alter, altered, resources, told } from './config-asking.ts';
 import { beating, committing, member, newGroup } from './group-asking.ts';
 import { nodeByHand } from './own-node.ts';
 
@@ -118,6 +119,45 @@ test('a setting has a value; a number may have blanks around it, and the largest
     t.is(await alter(client, TOPIC, topic, ['retention.ms', 0, value]), errors.NONE);
     t.deepEqual(await told(client, TOPIC, topic, ['retention.ms']), { 'retention.ms': shown });
   }
+});
+
+test('what is only to be validated is decided as if it were to be done, and changes nothing', async (t) => {
+  const client = await wire(t);
+  const create = async (name: string, configs: [string, string][], validateOnly: boolean) => {
+    const named = configs.map(([config, value]) => ({ name: config, value }));
+    const wanted = { name, numPartitions: 3, replicationFactor: 1, assignments: [], configs: named };
+    const answer = await client.ask(createTopics, 7, { topics: [wanted], timeoutMs: 60_000, validateOnly });
+    return answer?.topics[0];
+  };
+  const compacted: [string, string][] = [['cleanup.policy', 'compact']];
+  for (const validateOnly of [true, false]) {
+    t.is((await create('__reserved', [], validateOnly))?.errorCode, errors.INVALID_TOPIC_EXCEPTION);
+    // The node of this file keeps topics in memory, where nothing is compacted.
+    t.is((await create('in-memory', compacted, validateOnly))?.errorCode, errors.INVALID_CONFIG);
+  }
+  t.like(await create('imagined', [], true), { errorCode: errors.NONE, topicId: NO_UUID, numPartitions: 3 });
+  const found = await client.ask(metadata, 12, {
+    topics: [{ topicId: NO_UUID, name: 'imagined' }],
+    allowAutoTopicCreation: false,
+  });
+  t.is(found?.topics[0]?.errorCode, errors.UNKNOWN_TOPIC_OR_PARTITION);
+  const topic = await newTopic(client, 2);
+  t.is((await create(topic, [], true))?.errorCode, errors.TOPIC_ALREADY_EXISTS);
+  const alterOnly = async (name: string, value: string) =>
+    (await altered(client, TOPIC, topic, [[name, 0, value]], true))?.errorCode;
+  t.is(await alterOnly('cleanup.policy', 'compact'), errors.INVALID_CONFIG);
+  t.is(await alterOnly('callboard.engine', 'local'), errors.INVALID_CONFIG);
+  t.is(await alterOnly('retention.ms', '5000'), errors.NONE);
+  t.deepEqual(await told(client, TOPIC, topic, ['retention.ms']), { 'retention.ms': '604800000' });
+  const grow = async (count: number) => {
+    const topics = [{ name: topic, count, assignments: null }];
+    const grown = await client.ask(createPartitions, 3, { topics, timeoutMs: 60_000, validateOnly: true });
+    return grown?.results[0]?.errorCode;
+  };
+  t.is(await grow(3), errors.NONE);
+  t.is(await grow(2), errors.INVALID_PARTITIONS);
+  const still = await client.ask(metadata, 12, { topics: [{ topicId: NO_UUID, name: topic }] });
+  t.is(still?.topics[0]?.partitions.length, 2);
 });
 
 test('settings of share and streams groups are refused as any that is not known', async (t) => {

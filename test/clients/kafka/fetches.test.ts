@@ -46,6 +46,24 @@ test('a session tells once what there is, then only what is new', async (t) => {
   t.is((await fetched(client, name, [], { sessionId, sessionEpoch: 6 })).errorCode, errors.FETCH_SESSION_ID_NOT_FOUND);
 });
 
+test('a session that is opened evicts the one before of its connection, and none of another one', async (t) => {
+  const [client, other] = [await wire(t), await wire(t)];
+  const name = await newTopic(client);
+  await append(client, name, batch());
+  const start = [{ partition: 0, fetchOffset: 0 }];
+  const [first, apart] = [
+    await fetched(client, name, start, { sessionEpoch: 0 }),
+    await fetched(other, name, start, { sessionEpoch: 0 }),
+  ];
+  const second = await fetched(client, name, start, { sessionEpoch: 0 });
+  t.not(second.sessionId, first.sessionId);
+  const goesOn = async (by: typeof client, { sessionId }: typeof first) =>
+    (await fetched(by, name, [], { sessionId, sessionEpoch: 1 })).errorCode;
+  t.is(await goesOn(client, first), errors.FETCH_SESSION_ID_NOT_FOUND);
+  t.is(await goesOn(client, second), errors.NONE);
+  t.is(await goesOn(other, apart), errors.NONE);
+});
+
 test('a fetch gives the first batch however long it is, and stops behind what was asked for', async (t) => {
   const client = await wire(t);
   const name = await newTopic(client, 2);

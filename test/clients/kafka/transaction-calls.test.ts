@@ -100,12 +100,15 @@ async function latest(by: Wire, name: string, isolationLevel: number): Promise<n
   return answer?.topics[0]?.partitions[0]?.offset;
 }
 
-test('transactions are listed among the features, and their coordinator is this node', async (t) => {
+test('transactions, and groups of KIP-848, are listed among the features; coordinator is this node', async (t) => {
   const client = await wire(t);
   const software = { clientSoftwareName: 'test', clientSoftwareVersion: '1' };
   for (const version of [3, 4]) {
     const answer = await client.ask(apiVersions, version, software);
-    t.deepEqual(answer?.finalizedFeatures, [{ name: 'transaction.version', maxVersionLevel: 2, minVersionLevel: 2 }]);
+    t.deepEqual(answer?.finalizedFeatures, [
+      { name: 'group.version', maxVersionLevel: 1, minVersionLevel: 1 },
+      { name: 'transaction.version', maxVersionLevel: 2, minVersionLevel: 2 },
+    ]);
     t.is(answer?.supportedFeatures[0]?.minVersion, version === 3 ? 1 : 0);
   }
   const found = await client.ask(findCoordinator, 4, { keyType: 1, coordinatorKeys: ['any id'] });

@@ -126,10 +126,7 @@ function* alter(changes: readonly Change[], validateOnly: boolean, peer: Peer): 
   const planned = changes.map((change) => plan(change, peer));
   const sound = planned.filter((one): one is Sound => 'call' in one);
   const outcomes = new Map<Sound, Fault | undefined>();
-  const groups = sound.filter((one) => one.call === 'alterGroup');
-  const topics = sound.filter((one) => one.call === 'alterTopic');
-  yield* carryOut(validateOnly ? groups : sound, validateOnly, outcomes);
-  if (validateOnly) yield* exist(topics, outcomes);
+  yield* carryOut(sound, validateOnly, outcomes);
   return changes.map((change, index) => {
     const one = planned[index];
     if (one === undefined || !('call' in one)) return one ?? answer(change, errors.UNKNOWN_SERVER_ERROR, null);
@@ -176,25 +173,10 @@ function* carryOut(
   outcomes: Map<Sound, Fault | undefined>,
 ): Serving<void> {
   if (sound.length === 0) return;
-  const replies = yield sound.map((one) => (one.call === 'alterGroup' ? { ...one, validateOnly } : one));
+  const replies = yield sound.map((one) => ({ ...one, validateOnly }));
   sound.forEach((one, index) => {
     outcomes.set(one, faultOf(resultOf(one.call, replies[index])));
   });
-}
-
-/** All that can still be wrong with these is that there is no such topic. */
-function* exist(
-  topics: readonly Extract<Sound, { readonly call: 'alterTopic' }>[],
-  outcomes: Map<Sound, Fault | undefined>,
-): Serving<void> {
-  const found = yield* lookUp(
-    topics.map(({ name }) => name),
-    false,
-  );
-  for (const [index, one] of topics.entries()) {
-    const topic = found[index];
-    if (topic !== undefined) outcomes.set(one, faultOf(topic));
-  }
 }
 
 function answer({ resourceType, resourceName }: Change, errorCode: number, errorMessage: string | null): Answer {

@@ -22,16 +22,20 @@ export function apiVersionsOf(services: () => Iterable<Service>): Service {
   });
 }
 
-/** Every end of a transaction may take an epoch, and partitions join by what is written to them (KIP-890). */
-const TRANSACTION_VERSION = { name: 'transaction.version', level: 2 };
+const FEATURES = [
+  /** The node may assign the partitions of a group (KIP-848). */
+  { name: 'group.version', level: 1 },
+  /** Every end of a transaction may take an epoch, and partitions join by what is written to them (KIP-890). */
+  { name: 'transaction.version', level: 2 },
+];
 
 /** Clients of version 3 do not understand a feature that may be at level 0. */
 function featuresOf(version: number): Partial<ApiVersionsResponse> {
-  const { name, level } = TRANSACTION_VERSION;
+  const minVersion = version >= 4 ? 0 : 1;
   return {
-    supportedFeatures: [{ name, minVersion: version >= 4 ? 0 : 1, maxVersion: level }],
+    supportedFeatures: FEATURES.map(({ name, level }) => ({ name, minVersion, maxVersion: level })),
     finalizedFeaturesEpoch: 0,
-    finalizedFeatures: [{ name, maxVersionLevel: level, minVersionLevel: level }],
+    finalizedFeatures: FEATURES.map(({ name, level }) => ({ name, maxVersionLevel: level, minVersionLevel: level })),
   };
 }
 

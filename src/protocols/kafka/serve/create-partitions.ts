@@ -30,8 +30,11 @@ export const serveCreatePartitions = service(createPartitions, function* (reques
       : judge(asked, found[index], peer),
   );
   const sound = topics.filter((_asked, index) => results[index]?.errorCode === errors.NONE);
-  if (validateOnly || sound.length === 0) return { results };
-  const replies = yield sound.map(({ name, count }) => ({ call: 'alterTopic', name, partitions: count, settings: {} }));
+  if (sound.length === 0) return { results };
+  const replies = yield sound.map(({ name, count }) => ({
+    ...{ call: 'alterTopic' as const, name, partitions: count, settings: {} },
+    validateOnly,
+  }));
   let next = 0;
   return {
     results: results.map((result) => {

@@ -1,13 +1,12 @@
 /** CreateTopics: new topics, or with validateOnly what would become of them. */
-import { type Fault, failed, fault, ok, type Result } from '../../../model/faults.ts';
+import { type Fault, fault, ok, type Result } from '../../../model/faults.ts';
 import { PARTITIONS_PER_TOPIC_MAX } from '../../../model/limits.ts';
-import { checkName, type Topic, type TopicSettings } from '../../../model/topic.ts';
+import { checkName, type Topic } from '../../../model/topic.ts';
 import type { CreateTopicRequest } from '../../request.ts';
 import { resultOf, type Serving } from '../asking.ts';
 import { type CreateTopicsRequest, type CreateTopicsResponse, createTopics } from '../calls/create-topics.ts';
 import { settingsOf, showConfigs } from '../configs.ts';
 import { type ErrorName, errorOf, errors } from '../faults.ts';
-import { lookUp } from '../look-up.ts';
 import { NO_UUID } from '../reading.ts';
 import { type Peer, service } from '../service.ts';
 import { firsts, namedTwice } from '../twice.ts';
@@ -33,7 +32,7 @@ export const serveCreateTopics = service(createTopics, function* ({ topics: aske
   const plans = topics.map((one) =>
     twice.has(one.name) ? refusal('INVALID_REQUEST', 'the request names this topic twice') : plan(one, peer),
   );
-  const made = validateOnly ? yield* imagine(plans, peer) : yield* create(plans);
+  const made = yield* create(plans, validateOnly);
   let next = 0;
   const answers = topics.map(({ name }, index): Answer => {
     const plan = plans[index];
@@ -83,34 +82,15 @@ function assigned({ assignments, numPartitions, replicationFactor }: Asked, node
   return numbers.length;
 }
 
-type Plans = readonly (CreateTopicRequest | Refusal)[];
-type Made = readonly Result<Topic>[];
-const requestsOf = (plans: Plans): CreateTopicRequest[] =>
-  plans.filter((plan): plan is CreateTopicRequest => !(plan instanceof Refusal));
-
-function* create(plans: Plans): Serving<Made> {
-  const requests = requestsOf(plans);
-  const replies = yield requests;
+function* create(
+  plans: readonly (CreateTopicRequest | Refusal)[],
+  validateOnly: boolean,
+): Serving<readonly Result<Topic>[]> {
+  const requests = plans.flatMap((plan) => (plan instanceof Refusal ? [] : [{ ...plan, validateOnly }]));
+  const replies = requests.length === 0 ? [] : yield requests;
   return requests.map((_request, index) => {
     const made = resultOf<'createTopic'>('createTopic', replies[index]);
     return made.ok ? ok(made.value.topic) : made;
-  });
-}
-
-/** Topics as they would be. */
-function* imagine(plans: Plans, { broker: { defaults } }: Peer): Serving<Made> {
-  const requests = requestsOf(plans);
-  if (requests.length === 0) return [];
-  const found = yield* lookUp(
-    requests.map(({ name }) => name),
-    false,
-  );
-  return requests.map(({ name, partitions = defaults.partitions, settings }, index) => {
-    const topic = found[index];
-    if (topic?.ok === true) return failed('TOPIC_EXISTS', `${name} exists`);
-    if (topic !== undefined && topic.fault.code !== 'UNKNOWN_TOPIC') return topic;
-    const whole: TopicSettings = { ...defaults.settings, ...settings };
-    return ok({ name, partitions: new Array<never>(partitions), settings: whole } as unknown as Topic);
   });
 }
 

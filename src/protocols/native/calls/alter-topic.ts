@@ -8,7 +8,7 @@ export const alterTopic: Call<'alterTopic'> = {
   kind: 7,
   request: plain<'alterTopic', AlterTopicRequest>(
     'alterTopic',
-    struct<Omit<AlterTopicRequest, 'call'>>({
+    struct<Omit<AlterTopicRequest, 'call' | 'validateOnly'>>({
       name: topicName,
       partitions: optional(partitionCount),
       settings: topicSettings,

@@ -8,7 +8,7 @@ export const createTopic: Call<'createTopic'> = {
   kind: 6,
   request: plain<'createTopic', CreateTopicRequest>(
     'createTopic',
-    struct<Omit<CreateTopicRequest, 'call'>>({
+    struct<Omit<CreateTopicRequest, 'call' | 'validateOnly'>>({
       name: topicName,
       partitions: optional(partitionCount),
       settings: topicSettings,
