@@ -20,7 +20,7 @@ import { type JournalAnswer, journalAddress } from '../journal/contract.ts';
 import { rewrite } from '../rewrite.ts';
 import { type Step, step } from '../step.ts';
 import { rebuildManifest } from './manifest-rebuild.ts';
-import { type RestoredProducers, rebuildProducers, restoreProducers } from './producers-rebuild.ts';
+import { bringBackProducers, type RestoredProducers } from './producers-rebuild.ts';
 
 /** Entries at the end of a sidecar that do not hold. `recorded`: the end that the manifest knew. */
 interface Lost {
@@ -151,16 +151,10 @@ export class PartitionRecovery {
       step(() => {
         if (bytes === undefined && error?.code !== 'ENOENT') this.#fail(path, error);
         this.#replay = new Replay(this.#log);
-        const restored = restoreProducers(bytes, this.#log);
-        if (typeof restored !== 'string') this.#useProducers(restored);
-        else {
-          this.#context.log.error(
-            { file: path },
-            `the state of producers is ${restored}: it is read from the log anew`,
-          );
-          this.producersRebuilt = true;
-          rebuildProducers(this.#context, this.#log, (rebuilt) => this.#useProducers(rebuilt));
-        }
+        bringBackProducers(this.#context, this.#log, bytes, (restored, rebuilt) => {
+          this.producersRebuilt = rebuilt;
+          this.#useProducers(restored);
+        });
       }),
     );
   }

@@ -1,25 +1,18 @@
 /**
- * Carries out what a partition's log wants written: segments by whole blocks, sidecars, the manifest, the producers'
- * state; removes what is no longer named. One piece of work of each lane at a time. A plain class inside the partition's actor; decides
+ * Carries out what a partition's log wants written: segments by whole blocks, sidecars, the manifest, and by
+ * producers-file.ts the producers' state; removes what is no longer named. One piece of work of each lane at a time. A plain class inside the partition's actor; decides
  * nothing about order, src/log/flushing.ts does.
  */
 import type { Context } from '../../runtime/actor.ts';
 import type { DiskError, DiskFile } from '../../runtime/ports.ts';
-import { encodeChecked } from '../../src/log/checked.ts';
 import type { Flushing, Work } from '../../src/log/flushing.ts';
 import type { PartitionLog } from '../../src/log/partition-log.ts';
-import {
-  manifestPath,
-  PARTITIONS_FOLDER,
-  partitionFolder,
-  producersPath,
-  segmentPath,
-  sidecarPath,
-} from '../../src/log/paths.ts';
+import { manifestPath, PARTITIONS_FOLDER, partitionFolder, segmentPath, sidecarPath } from '../../src/log/paths.ts';
 import type { Producers } from '../../src/log/producers.ts';
 import { isSealed, type Segment } from '../../src/log/segment.ts';
 import type { Offset, PartitionId } from '../../src/model/ids.ts';
 import { type Step, step } from '../step.ts';
+import { ProducersFile } from './producers-file.ts';
 
 /** What the writer tells its partition. */
 export interface WriterEvents {
@@ -48,12 +41,15 @@ export class PartitionWriter {
   readonly #log: PartitionLog;
   readonly #flushing: Flushing;
   readonly #producers: () => Producers;
+  readonly #producersFile: ProducersFile;
   readonly #events: WriterEvents;
   #isWriting = false;
   #isProving = false;
   #resting = false;
   #syncTimer = false;
   #folder = false;
+  /** Whose segment files will be found after a power cut. */
+  readonly #named = new WeakSet<Segment>();
   /** The newest segments' files, open while they are in use. */
   readonly #files = new Map<string, OpenFile>();
   #snapshotTo = -1;
@@ -69,6 +65,7 @@ export class PartitionWriter {
     this.#log = log;
     this.#flushing = flushing;
     this.#producers = producers;
+    this.#producersFile = new ProducersFile(context, log.partition, log.tools.crc32c);
     this.#events = events;
   }
 
@@ -198,7 +195,10 @@ export class PartitionWriter {
     });
   }
 
-  /** Opens a file of the segment; where it is new, its name is durable before anything in it counts. */
+  /**
+   * Opens a file of the segment. Where that is new, its name is durable before large batches in it count. That of its
+   * sidecar need not be yet: the manifest that first names the segment makes it so, and until then the journal forgets nothing.
+   */
   #open(segment: Segment, kind: FileKind, done: (error: DiskError | null, file: DiskFile | null) => void): void {
     const { partition } = this.#log;
     const key = keyOf(kind, segment);
@@ -218,20 +218,26 @@ export class PartitionWriter {
       disk.open(path, { mode: 'write', direct: kind !== 'entries', durable: kind !== 'log' }, (error, file) =>
         step(() => {
           if (file !== undefined) this.#files.set(key, { file, segment });
-          if (error !== null || file === undefined || segment.created) done(error, file ?? null);
-          else disk.syncFolder(partitionFolder(partition), (failure) => step(() => this.#named(key, failure, done)));
+          const isNamed = kind === 'entries' || segment.created || this.#named.has(segment);
+          if (error !== null || file === undefined || isNamed) done(error, file ?? null);
+          else disk.syncFolder(partitionFolder(partition), (failure) => step(() => this.#nameTold(key, failure, done)));
         }),
       );
     });
   }
 
-  #named(key: string, error: DiskError | null, done: (error: DiskError | null, file: DiskFile | null) => void): void {
-    const file = this.#files.get(key)?.file ?? null;
-    if (error !== null && file !== null) {
+  #nameTold(
+    key: string,
+    error: DiskError | null,
+    done: (error: DiskError | null, file: DiskFile | null) => void,
+  ): void {
+    const open = this.#files.get(key);
+    if (open !== undefined && error === null) this.#named.add(open.segment);
+    else if (open !== undefined) {
       this.#files.delete(key);
-      this.#context.disk.close(file, () => step(() => {}));
+      this.#context.disk.close(open.file, () => step(() => {}));
     }
-    done(error, file);
+    done(error, open?.file ?? null);
   }
 
   /** The partition's folder and its name, once. */
@@ -306,7 +312,7 @@ export class PartitionWriter {
   /**
    * Brings the producers' state to disk, as of the end of what the segments have: the journal may forget what is below.
    * @param done is told whether that is so; if not, the journal keeps what it has and asks again.
-   * @param changed although the end is where it was.
+   * @param changed although the end is where it was: what was on disk before is not to come back.
    */
   snapshot(done: (done: boolean) => void, changed = false): void {
     const upTo = this.#log.listedTo();
@@ -315,16 +321,14 @@ export class PartitionWriter {
       done(true);
       return;
     }
-    const bytes = encodeChecked(producers.snapshot(upTo as Offset), this.#log.tools.crc32c);
+    const state = producers.snapshot(upTo as Offset);
     this.#makeFolder((folderError) => {
       if (folderError !== null) done(false);
       else
-        this.#context.disk.replace(producersPath(this.#log.partition), bytes, (error) =>
-          step(() => {
-            if (error === null) this.#kept(upTo);
-            done(error === null);
-          }),
-        );
+        this.#producersFile.write(state, changed, (error) => {
+          if (error === null) this.#kept(upTo);
+          done(error === null);
+        });
     });
   }
 
@@ -338,7 +342,8 @@ export class PartitionWriter {
 
   /** Closes files that are not in use. @returns false when it has to be tried again. */
   closeFiles(): boolean {
-    if (!this.idle || this.#syncTimer) return false;
+    if (!this.idle || this.#syncTimer || !this.#producersFile.idle) return false;
+    this.#producersFile.close();
     for (const { file } of this.#files.values()) this.#context.disk.close(file, () => step(() => {}));
     this.#files.clear();
     return true;

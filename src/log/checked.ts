@@ -4,7 +4,8 @@
  */
 import type { Crc32c } from '../model/crc.ts';
 
-const CHECK_BYTES = 9;
+/** Of the line with the checksum. */
+export const CHECK_BYTES = 9;
 const NEWLINE = 0x0a;
 
 export function encodeChecked(value: unknown, crc32c: Crc32c): Uint8Array {

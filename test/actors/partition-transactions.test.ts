@@ -187,6 +187,21 @@ function lose(world: StorageWorld, path: string): void {
   if (error !== null) throw new Error(`${path} was not removed`);
 }
 
+/** What stands in the two slots of the file, the newest last. */
+function statesOf(world: StorageWorld): { position: number; sequence: number; upTo: number }[] {
+  const bytes = world.disk.peek(producersPath(id(P)));
+  const states = [0, bytes.length / 2].flatMap((position) => {
+    const slot = bytes.subarray(position, position + bytes.length / 2);
+    if (slot[0] === 0) return [];
+    const line = JSON.parse(new TextDecoder().decode(slot.subarray(0, slot.indexOf(10)))) as {
+      sequence: number;
+      state: { upTo: number };
+    };
+    return { position, sequence: line.sequence, upTo: line.state.upTo };
+  });
+  return states.sort((one, other) => one.sequence - other.sequence);
+}
+
 for (const [what, kind] of [
   ['damaged', 'process'],
   ['damaged', 'stop'],
@@ -198,7 +213,8 @@ for (const [what, kind] of [
     const { aborted, end } = fill(t, world, 150);
     if (kind === 'stop') world.stop();
     else world.crash(kind);
-    if (what === 'damaged') world.disk.flip(producersPath(id(P)), 40, 3);
+    if (what === 'damaged')
+      for (const { position } of statesOf(world)) world.disk.flip(producersPath(id(P)), position + 40, 3);
     else lose(world, producersPath(id(P)));
     const before = world.logged.length;
     world.start();
@@ -217,6 +233,52 @@ for (const [what, kind] of [
   });
 }
 
+for (const kind of ['process', 'stop'] as const) {
+  test(`the newest state of producers is damaged: what the one before lacks is read after the end of the ${kind}`, (t) => {
+    const world = new StorageWorld(SMALL_FILES);
+    const { aborted, end } = fill(t, world, 150);
+    if (kind === 'stop') world.stop();
+    else world.crash(kind);
+    const [older, newest] = statesOf(world);
+    t.true(older !== undefined && newest !== undefined && older.upTo < newest.upTo);
+    world.disk.flip(producersPath(id(P)), (newest?.position ?? 0) + 40, 3);
+    const before = world.logged.length;
+    world.start();
+    world.run(100);
+    t.deepEqual(seen(world), { offsets: [], stable: 0, end, aborted: undefined });
+    t.regex(world.logged.slice(before).join(), /does not hold: what the one before lacks is read from the log/);
+    t.is(world.written(P, transactional(1, 149, 0, ['x'.repeat(8 * KIB)])), 'PRODUCER_FENCED');
+    t.is(world.ask(P, marking(7, 0, false)).type, 'appended');
+    t.deepEqual(toldAborted(world, end), texts([[7, 0], ...aborted]));
+    world.run(1_000);
+    const again = world.logged.length;
+    world.restart('power');
+    world.run(100);
+    t.deepEqual(toldAborted(world, end), texts([[7, 0], ...aborted]));
+    t.deepEqual(world.logged.slice(again), [], 'it was written anew');
+  });
+}
+
+test('a write of the state of producers that the disk has lost is noticed by what sidecars name', (t) => {
+  const world = new StorageWorld(SMALL_FILES);
+  const { aborted, end } = fill(t, world, 150);
+  const path = producersPath(id(P));
+  const before = world.disk.peek(path);
+  world.stop();
+  t.notDeepEqual(world.disk.peek(path), before, 'the stop has written it');
+  world.disk.open(path, { mode: 'write' }, (_error, file) => {
+    if (file !== undefined) world.disk.write(file, [before], 0, () => {});
+  });
+  world.run(100);
+  t.deepEqual(world.disk.peek(path), before);
+  world.start();
+  world.run(100);
+  t.is(world.written(P, transactional(1, 149, 0, ['x'.repeat(8 * KIB)])), 'PRODUCER_FENCED');
+  t.is(world.ask(P, marking(7, 0, false)).type, 'appended');
+  t.deepEqual(toldAborted(world, end), texts([[7, 0], ...aborted]));
+  t.deepEqual(world.logged, []);
+});
+
 test('where no producer has an id there is no state of them, and nothing is read anew', (t) => {
   const world = new StorageWorld(SMALL_FILES);
   for (let count = 0; count < 200; count++) t.is(world.written(P, batch([`${'x'.repeat(8 * KIB)}`])), count);
@@ -230,7 +292,7 @@ test('a damaged state of producers beside damaged records: what can be read tell
   const world = new StorageWorld(SMALL_FILES);
   const { aborted, end } = fill(t, world, 60);
   world.stop();
-  world.disk.flip(producersPath(id(P)), 40, 3);
+  for (const { position } of statesOf(world)) world.disk.flip(producersPath(id(P)), position + 40, 3);
   // Some batch of the first segment, one that was taken back: its marker alone says nothing.
   world.disk.flip(segmentPath(id(P), id(0), 0), 9_000, 0);
   world.start();

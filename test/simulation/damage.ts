@@ -46,11 +46,11 @@ export class Damage {
         const file = this.#pick(entries.filter(({ name }) => isKept(name, partition)));
         const path = `${PARTITIONS_FOLDER}/${folder.name}/${file?.name}`;
         const names = new Set(entries.map(({ name }) => name));
-        const length = file === undefined ? 0 : judged(disk, path, names);
-        if (file === undefined || length === 0) return;
+        const position = file === undefined ? null : this.#placeIn(disk, path, names);
+        if (file === undefined || position === null) return;
         if (partition < FIRST_USER_PARTITION) this.#checker.ownFlipped();
         else this.#checker.flipped(partition, file.name === 'producers');
-        disk.flip(path, this.#random.below(length), this.#random.below(8));
+        disk.flip(path, position, this.#random.below(8));
         const what = /\.log$/.test(file.name) ? 'segment' : /\.entries$/.test(file.name) ? 'sidecar' : file.name;
         this.#events.flipped(`${what} of ${partition < FIRST_USER_PARTITION ? 'the node' : 'a topic'}`);
       });
@@ -73,6 +73,18 @@ export class Damage {
       disk.flip(path, group.position + this.#random.below(groupBytes(count, bodyBytes)), this.#random.below(8));
       this.#events.flipped('journal');
     });
+  }
+
+  /** Of a state of producers, which is mostly zeros, something that says something. */
+  #placeIn(disk: SimulatedDisk, path: string, names: ReadonlySet<string>): number | null {
+    if (!path.endsWith('/producers')) {
+      const length = judged(disk, path, names);
+      return length === 0 ? null : this.#random.below(length);
+    }
+    const bytes = disk.peek(path);
+    const slot = this.#random.below(2) * (bytes.length / 2);
+    const length = bytes.subarray(slot, slot + bytes.length / 2).indexOf(0);
+    return length <= 0 ? null : slot + this.#random.below(length);
   }
 
   #pick<T>(from: readonly T[]): T | undefined {

@@ -13,6 +13,7 @@ export const MARKS: readonly string[] = [
   'partition: the manifest could not be written',
   'partition: the manifest is damaged: the sidecars tell what there is',
   'partition: the state of producers is damaged: it is read from the log anew',
+  'partition: a state of producers does not hold: what the one before lacks is read from the log',
   'partition: records are damaged: the segment does not match its sidecar',
   'partition: records are damaged: the sidecar does not hold',
   'partition: records are damaged: its sidecar does not hold',

@@ -2,13 +2,13 @@
  * A partition's part of `log verify`: manifest, snapshot of producers, sidecars, and every batch of every segment against
  * its entry; then, whether sidecars and journal together hold every offset.
  */
-import { decodeChecked } from '../../log/checked.ts';
 import { type Entry, mismatch } from '../../log/entry.ts';
 import type { Inspected, Range, Reached } from '../../log/inspect.ts';
 import * as inspect from '../../log/inspect.ts';
 import type { Journaled } from '../../log/inspect-journal.ts';
 import { decodeManifest, type Manifest, type SegmentRecord } from '../../log/manifest.ts';
 import * as paths from '../../log/paths.ts';
+import { readSlots, type SlotsFound } from '../../log/slots.ts';
 import type { Offset, PartitionId } from '../../model/ids.ts';
 import { MIB } from '../../model/limits.ts';
 import type { LogFile } from './log-files.ts';
@@ -16,6 +16,7 @@ import type { Verification } from './log-verification.ts';
 
 /** Bytes of a segment that are read at once; a batch that is larger is read alone. */
 const WINDOW_BYTES = 8 * MIB;
+const MISSING: SlotsFound = { faults: [{ position: 0, what: 'it is missing', perhapsTorn: false }] };
 /** What a power cut leaves whole. */
 const SECTOR_BYTES = 512;
 
@@ -84,15 +85,12 @@ class PartitionWalk {
     const { reader, crc32c, report } = this.#verification;
     const isThere = this.#files.has(file);
     if (!isThere && !isNamed) return;
-    const snapshot = isThere ? decodeChecked(await reader.whole(file), crc32c) : 'it is missing';
-    if (typeof snapshot !== 'string') return;
-    report({
-      kind: 'damage',
-      file,
-      position: 0,
-      partition: this.#partition,
-      what: `snapshot of producers: ${snapshot}`,
-    });
+    const { faults } = isThere ? readSlots(await reader.whole(file), this.#partition, crc32c) : MISSING;
+    for (const { position, what, perhapsTorn } of faults) {
+      const kind = perhapsTorn ? 'unclear' : 'damage';
+      const rest = perhapsTorn ? `; ${inspect.UNCLEAR}` : '';
+      report({ kind, file, position, partition: this.#partition, what: `snapshot of producers: ${what}${rest}` });
+    }
   }
 
   /**

@@ -139,10 +139,17 @@ class Story {
     else if (act.kind === 'wait') this.world.run(act.ms);
     else {
       this.world.stop();
-      if (act.flip && this.#sequences.size > 0) this.world.disk.flip(producersPath(id(P)), 40, 1);
+      if (act.flip && this.#sequences.size > 0) this.#flip();
       this.world.start();
       this.world.run(100);
     }
+  }
+
+  /** In every state of producers that is there. */
+  #flip(): void {
+    const path = producersPath(id(P));
+    const bytes = this.world.disk.peek(path);
+    for (const slot of [0, bytes.length / 2]) if (bytes[slot] !== 0) this.world.disk.flip(path, slot + 40, 1);
   }
 
   /** All batches, and what readers are told beside them. */

@@ -5,12 +5,12 @@
 import { crc32 } from 'node:zlib';
 import { crc32c } from '@node-rs/crc32';
 import type { FoundFile, LogFolder } from '../../../src/edges/cli/log-files.ts';
-import { encodeChecked } from '../../../src/log/checked.ts';
 import { DIRECT_FLAG, ENTRY_BYTES, type Entry, SIDECAR_SEED, writeEntry } from '../../../src/log/entry.ts';
 import { GroupWriter } from '../../../src/log/group.ts';
 import { encodeManifest, type SegmentRecord } from '../../../src/log/manifest.ts';
 import * as paths from '../../../src/log/paths.ts';
 import { Producers } from '../../../src/log/producers.ts';
+import { firstSlots, nextSlot } from '../../../src/log/slots.ts';
 import { readCrc, readMaxTimestamp, stampBatch } from '../../../src/model/batch.ts';
 import { checkedText } from '../../../src/model/checked-text.ts';
 import { type Epoch, id, type Offset, type PartitionId } from '../../../src/model/ids.ts';
@@ -130,7 +130,10 @@ export function smallFolder(): MemoryFolder {
       crc32c,
     ),
   );
-  put(paths.producersPath(RESTING), encodeChecked(new Producers().snapshot(zero), crc32c));
+  const first = firstSlots(RESTING, new Producers().snapshot(zero), crc32c);
+  const second = nextSlot(first, RESTING, new Producers().snapshot(open.end), crc32c);
+  put(paths.producersPath(RESTING), first.bytes);
+  if (second !== null) first.bytes.set(second.bytes, second.position);
 
   const listed = place(LIVE, zero, [2]);
   const end = listed[0]?.entry ?? { position: 0, length: 0, next: zero };
