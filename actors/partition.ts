@@ -166,9 +166,9 @@ class PartitionActor implements Actor<Inbox> {
     this.#context.watch(journalAddress(this.#context.node, this.#context.shard));
     const recovery = new PartitionRecovery(this.#context, this.#log, (manifest) => {
       if (this.#log === null || this.#state !== 'starting') return;
-      this.#ready(this.#log, manifest, recovery.producers);
-      if (recovery.rebuilt || recovery.producersRebuilt) this.#parts?.flushing.manifestDue();
-      if (recovery.producersRebuilt) this.#parts?.writer.snapshot(() => {});
+      this.#ready(this.#log, manifest, recovery.producers.producers);
+      if (recovery.rebuilt || recovery.producers.rebuilt) this.#parts?.flushing.manifestDue();
+      if (recovery.producers.rebuilt) this.#parts?.writer.snapshot(() => {});
     });
     this.#recovery = recovery;
     recovery.begin();

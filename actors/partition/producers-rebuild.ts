@@ -1,11 +1,11 @@
 /**
- * A partition whose state of producers does not hold, is missing, or is older than what sidecars name, comes back all the
- * same: the headers of its batches and its markers say who wrote what, which transactions are open and which were taken
+ * A partition whose state of producers does not hold, is missing, or is older than what the journal still has, comes back
+ * all the same: the headers of its batches and its markers say who wrote what, which transactions are open and which were taken
  * back. Reads what sidecars name, a piece at a time; batches that do not match their entries are left out. Only what
  * compaction has taken out is not known again.
  */
 import type { Context } from '../../runtime/actor.ts';
-import { mismatch } from '../../src/log/entry.ts';
+import { type Entry, mismatch } from '../../src/log/entry.ts';
 import type { PartitionLog } from '../../src/log/partition-log.ts';
 import { producersPath } from '../../src/log/paths.ts';
 import { Producers, type ProducersSnapshot } from '../../src/log/producers.ts';
@@ -24,7 +24,7 @@ const TRIES_MAX = 100;
 const AGAIN_MS = 50;
 
 /** All batches below `upTo` are in it. */
-export interface RestoredProducers {
+interface RestoredProducers {
   readonly producers: Producers;
   readonly upTo: Offset;
 }
@@ -34,29 +34,73 @@ interface KeptProducers extends RestoredProducers {
   readonly old: boolean;
 }
 
-/**
- * @param bytes of the file, where there is one.
- * @param done gets the state, and whether it is to be written anew.
- */
-export function bringBackProducers(
-  context: Context<Step>,
-  log: PartitionLog,
-  bytes: Uint8Array | undefined,
-  done: (restored: RestoredProducers, rebuilt: boolean) => void,
-): void {
-  const file = producersPath(log.partition);
-  const kept = restoreProducers(bytes, log);
-  if (typeof kept === 'string') {
-    context.log.error({ file }, `the state of producers is ${kept}: it is read from the log anew`);
-    const nothing = { producers: new Producers(), upTo: id<Offset>(0) };
-    rebuildProducers(context, log, nothing, (restored) => done(restored, true));
-    return;
+/** The state of producers while a partition comes back: from its file, where that lacks something from the log, then fed. */
+export class ProducersRecovery {
+  readonly #context: Context<Step>;
+  readonly #log: PartitionLog;
+  producers = new Producers();
+  /** The state did not hold or was missing, and is to be written anew. */
+  rebuilt = false;
+  /** Everything below was fed to it. */
+  fedTo = id<Offset>(0);
+  /** What the journal has begins where the state ends, or what lies between was read. */
+  #gapClosed = false;
+
+  constructor(context: Context<Step>, log: PartitionLog) {
+    this.#context = context;
+    this.#log = log;
   }
-  if (kept.old)
-    context.log.warn({ file }, 'a state of producers does not hold: what the one before lacks is read from the log');
-  // The journal forgets what was flushed; where the write of a state was lost, the log alone still has it.
-  if (bytes === undefined || kept.upTo >= log.end) done(kept, kept.old);
-  else rebuildProducers(context, log, kept, (restored) => done(restored, kept.old));
+
+  /** @param bytes of the file, where there is one. */
+  restore(bytes: Uint8Array | undefined, done: () => void): void {
+    const { log } = this.#context;
+    const file = producersPath(this.#log.partition);
+    const kept = restoreProducers(bytes, this.#log);
+    this.#gapClosed = bytes === undefined;
+    if (typeof kept === 'string') {
+      log.error({ file }, `the state of producers is ${kept}: it is read from the log anew`);
+      this.rebuilt = true;
+      this.#readTo(this.#log.end, () => {
+        this.#log.keepsProducers = !this.producers.isEmpty;
+        done();
+      });
+      return;
+    }
+    if (kept.old)
+      log.warn({ file }, 'a state of producers does not hold: what the one before lacks is read from the log');
+    this.rebuilt = kept.old;
+    this.producers = kept.producers;
+    this.fedTo = kept.upTo;
+    done();
+  }
+
+  /**
+   * The journal forgets what was flushed. What neither it nor the file has, because a write of that was lost or does not
+   * hold, the log still has. @param to where the journal begins, or the log ends. @returns false when it has to be read
+   * first: `resume` is called then.
+   */
+  closeGap(to: Offset, resume: () => void): boolean {
+    const upTo = Math.min(to, this.#log.end) as Offset;
+    const isClosed = this.#gapClosed || this.fedTo >= upTo;
+    this.#gapClosed = true;
+    if (!isClosed) this.#readTo(upTo, resume);
+    return isClosed;
+  }
+
+  /** The state follows the log; what was cut off again takes its part of the state along. */
+  feed(entry: Entry, batch: Uint8Array, replayed: boolean): void {
+    if (entry.next > this.#log.end || (!replayed && entry.base < this.fedTo)) return;
+    this.producers.truncate(entry.base);
+    this.producers.append(batch);
+    this.fedTo = entry.next;
+  }
+
+  #readTo(to: Offset, done: () => void): void {
+    readProducers(this.#context, this.#log, { producers: this.producers, upTo: this.fedTo }, to, () => {
+      this.fedTo = to;
+      done();
+    });
+  }
 }
 
 /** @returns the state by its file, or what is wrong with that. */
@@ -69,22 +113,21 @@ function restoreProducers(bytes: Uint8Array | undefined, log: PartitionLog): Kep
   return { producers: restored.value, upTo: (state as ProducersSnapshot).upTo as Offset, old: faults.length > 0 };
 }
 
-/** @param done gets `from` as of the end of what the log has on disk. */
-function rebuildProducers(
+/** Has the state take in the batches from `upTo` to before `to`, as far as the log has them on disk. */
+function readProducers(
   context: Context<Step>,
   log: PartitionLog,
-  from: RestoredProducers,
-  done: (restored: RestoredProducers) => void,
+  { producers, upTo }: RestoredProducers,
+  to: Offset,
+  done: () => void,
 ): void {
   const reader = new PartitionReader(context, log, { readAhead: new ReadAheadRoom(0), rereads: new Rereads(0) });
-  const { producers } = from;
   const goOn = (offset: Offset, tries = 0): void => {
     const segment = log.segments.find(({ end }) => end > offset);
     const damage = damageAt(log, offset);
-    if (segment === undefined) {
+    if (segment === undefined || offset >= to) {
       reader.rest();
-      log.keepsProducers = !producers.isEmpty;
-      done({ producers, upTo: log.end });
+      done();
     } else if (damage !== null) goOn(damage[1]);
     else
       reader.piece(segment, Math.max(offset, segment.base) as Offset, PIECE_BYTES, (piece) => {
@@ -98,19 +141,19 @@ function rebuildProducers(
           );
       });
   };
-  goOn(Math.max(from.upTo, log.segments[0]?.base ?? log.begin) as Offset);
+  goOn(Math.max(upTo, log.segments[0]?.base ?? log.begin) as Offset);
 
   function feed({ sidecar, plan, bytes, lease }: Piece): Offset {
     let at = 0;
     for (let index = plan.from; index < plan.to; index++) {
       const entry = sidecar.entry(index);
       const batch = bytes.subarray(at, at + entry.length);
-      if (mismatch(entry, batch, 0, log.tools.crc32c) === null) producers.append(batch);
+      if (entry.base < to && mismatch(entry, batch, 0, log.tools.crc32c) === null) producers.append(batch);
       at += entry.length;
     }
     lease.release();
     const { next } = sidecar.entry(plan.to - 1);
-    producers.commit(next);
+    producers.commit(Math.min(next, to) as Offset);
     return next;
   }
 }

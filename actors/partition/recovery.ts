@@ -9,7 +9,6 @@ import { DIRECT_FLAG, ENTRY_BYTES, type Entry, mismatch } from '../../src/log/en
 import { decodeManifest, type Manifest } from '../../src/log/manifest.ts';
 import { type PartitionLog, PREFIX_NEEDED } from '../../src/log/partition-log.ts';
 import { manifestPath, producersPath, segmentPath, sidecarPath } from '../../src/log/paths.ts';
-import { Producers } from '../../src/log/producers.ts';
 import { damageAt } from '../../src/log/reading.ts';
 import { Replay, restoreManifest, restoreSidecar, sealLost, type TailBatch } from '../../src/log/replay.ts';
 import type { Segment } from '../../src/log/segment.ts';
@@ -20,7 +19,7 @@ import { type JournalAnswer, journalAddress } from '../journal/contract.ts';
 import { rewrite } from '../rewrite.ts';
 import { type Step, step } from '../step.ts';
 import { rebuildManifest } from './manifest-rebuild.ts';
-import { bringBackProducers, type RestoredProducers } from './producers-rebuild.ts';
+import { ProducersRecovery } from './producers-rebuild.ts';
 
 /** Entries at the end of a sidecar that do not hold. `recorded`: the end that the manifest knew. */
 interface Lost {
@@ -33,15 +32,11 @@ export class PartitionRecovery {
   readonly #context: Context<Step>;
   readonly #log: PartitionLog;
   readonly #done: (manifest: Manifest | null) => void;
-  producers = new Producers();
+  readonly producers: ProducersRecovery;
   /** The manifest did not hold, and is to be written anew. */
   rebuilt = false;
-  /** The state of producers did not hold or was missing, and is to be written anew. */
-  producersRebuilt = false;
   #manifest: Manifest | null = null;
   #replay: Replay | null = null;
-  /** Everything below was fed to the producers' state. */
-  #fedTo = 0 as Offset;
   #era = 0;
   #tails: (JournalAnswer & { type: 'tail' })[] = [];
   /** Of the batch that is next, in the first of the tails. */
@@ -57,6 +52,7 @@ export class PartitionRecovery {
     this.#context = context;
     this.#log = log;
     this.#done = done;
+    this.producers = new ProducersRecovery(context, log);
   }
 
   begin(): void {
@@ -151,18 +147,9 @@ export class PartitionRecovery {
       step(() => {
         if (bytes === undefined && error?.code !== 'ENOENT') this.#fail(path, error);
         this.#replay = new Replay(this.#log);
-        bringBackProducers(this.#context, this.#log, bytes, (restored, rebuilt) => {
-          this.producersRebuilt = rebuilt;
-          this.#useProducers(restored);
-        });
+        this.producers.restore(bytes, () => this.#askJournal());
       }),
     );
-  }
-
-  #useProducers({ producers, upTo }: RestoredProducers): void {
-    this.producers = producers;
-    this.#fedTo = upTo;
-    this.#askJournal();
   }
 
   // ---- the journal's part
@@ -170,7 +157,7 @@ export class PartitionRecovery {
   #askJournal(): void {
     const { node, shard } = this.#context;
     const { partition } = this.#log;
-    const offset = Math.min(this.#fedTo, this.#log.end) as Offset;
+    const offset = Math.min(this.producers.fedTo, this.#log.end) as Offset;
     const journal = journalAddress(node, shard);
     if (this.#context.send(journal, { type: 'recover', partition, offset }) === 'full')
       this.#context.whenWritable(
@@ -197,7 +184,7 @@ export class PartitionRecovery {
       while (this.#index < tail.batches.length) {
         const batch = tail.batches[this.#index] as TailBatch;
         this.#settleDoubt(batch.entry);
-        if (!this.#take(this.#replay, batch, tail.durable)) return;
+        if (!this.#closeGap(batch.entry.base) || !this.#take(this.#replay, batch, tail.durable)) return;
         this.#index++;
       }
       this.#index = 0;
@@ -206,6 +193,13 @@ export class PartitionRecovery {
       this.#tellTaken();
     }
     if (this.#ended) this.#settleLost();
+  }
+
+  #closeGap(to: Offset): boolean {
+    this.#busy = true;
+    const isClosed = this.producers.closeGap(to, () => this.#resume());
+    if (isClosed) this.#busy = false;
+    return isClosed;
   }
 
   #tellTaken(): void {
@@ -223,7 +217,7 @@ export class PartitionRecovery {
     const { entry, body, damaged } = batch;
     const wanted = replay.wants(entry);
     if ((entry.flags & DIRECT_FLAG) !== 0) {
-      if (!wanted && entry.next <= this.#fedTo) return true;
+      if (!wanted && entry.next <= this.producers.fedTo) return true;
       this.#readDirect(replay, entry, durable, wanted);
       return false;
     }
@@ -233,16 +227,8 @@ export class PartitionRecovery {
       if (taken === 'no memory') this.#await(() => this.#context.whenLeasable(step(() => this.#resume())));
       if (taken !== 'taken') return false;
     }
-    if (body !== null && !damaged) this.#feed(entry, body, wanted);
+    if (body !== null && !damaged) this.producers.feed(entry, body, wanted);
     return true;
-  }
-
-  /** Producers' state follows the log; what was cut off again takes its part of the state along. */
-  #feed(entry: Entry, batch: Uint8Array, replayed: boolean): void {
-    if (entry.next > this.#log.end || (!replayed && entry.base < this.#fedTo)) return;
-    this.producers.truncate(entry.base);
-    this.producers.append(batch);
-    this.#fedTo = entry.next;
   }
 
   #await(wait: () => void): void {
@@ -277,7 +263,7 @@ export class PartitionRecovery {
       if (wanted && holds && segment !== undefined && entry.next > durable)
         this.#unproven.push({ segment, from: segment.synced, to: ceilBlock(entry.position + entry.length) });
       if (wanted) replay.readDirect(entry, holds, durable, now);
-      if (holds && bytes !== null) this.#feed(entry, bytes, wanted);
+      if (holds && bytes !== null) this.producers.feed(entry, bytes, wanted);
       this.#index++;
     };
     if (segment === undefined) judge(null);
@@ -330,8 +316,9 @@ export class PartitionRecovery {
 
   /** The sidecar's last entries did not hold. Where the journal has their batches they were a torn tail and are there now. */
   #settleLost(): void {
-    this.#ended = false;
     this.#settleDoubt(null);
+    if (!this.#closeGap(this.#log.end)) return;
+    this.#ended = false;
     const lost = this.#lost;
     this.#lost = null;
     if (lost === null || this.#log.end > lost.segment.listedTo) this.#proveSegments();
@@ -386,8 +373,8 @@ export class PartitionRecovery {
     const active = this.#log.active;
     // Nothing goes on in a block that cannot be read.
     if (active !== undefined && damageAt(this.#log, (this.#log.end - 1) as Offset) !== null) active.rolled = true;
-    this.producers.truncate(this.#log.end);
-    this.producers.commit(this.#log.end);
+    this.producers.producers.truncate(this.#log.end);
+    this.producers.producers.commit(this.#log.end);
     this.#log.era = this.#era;
     this.#done(this.#manifest);
   }

@@ -279,6 +279,26 @@ test('a write of the state of producers that the disk has lost is noticed by wha
   t.deepEqual(world.logged, []);
 });
 
+test('of what retention has taken since the state of producers was written, the journal tells', (t) => {
+  const world = new StorageWorld({ settings: { segmentBytes: 100 * KIB, retentionBytes: 1 } });
+  const sent = (sequence: number): Uint8Array =>
+    batch(['a'], 1_000, {
+      producer: { producerId: id<ProducerId>(1), producerEpoch: id<ProducerEpoch>(0), baseSequence: sequence },
+    });
+  t.is(world.written(P, sent(0)), 0);
+  world.stop();
+  world.start();
+  t.is(world.written(P, sent(1)), 1);
+  for (let count = 0; count < 40; count++) t.is(world.written(P, batch([`${'x'.repeat(8 * KIB)}`])), 2 + count);
+  world.run(10_000);
+  t.true(world.ask<'found'>(P, { type: 'find', at: 'begin' }).offset > 2, 'retention was there');
+  world.restart('process');
+  world.run(100);
+  t.is(world.written(P, sent(2)), 42);
+  t.is(world.written(P, sent(1)), 1, 'known');
+  t.deepEqual(world.logged, []);
+});
+
 test('where no producer has an id there is no state of them, and nothing is read anew', (t) => {
   const world = new StorageWorld(SMALL_FILES);
   for (let count = 0; count < 200; count++) t.is(world.written(P, batch([`${'x'.repeat(8 * KIB)}`])), count);

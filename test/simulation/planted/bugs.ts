@@ -30,7 +30,7 @@ export const bugs: readonly PlantedBug[] = [
   },
   {
     name: 'producers forgotten at a start',
-    file: 'actors/partition/recovery.ts',
+    file: 'actors/partition/producers-rebuild.ts',
     old: '    this.producers.append(batch);\n',
     planted: '',
     why: 'a retry after a crash is stored a second time',
