@@ -87,7 +87,7 @@ export class GuestCalls {
     else this.#log.answer(asked, { call: 'keepAlive' });
   }
 
-  /** An admin takes static members out by their instance ids; by itself a guest leaves so, and others with a heartbeat. */
+  /** An admin takes out members of any kind; by itself a guest leaves so, and others with a heartbeat. */
   leave(asked: Asked<LeaveGroupRequest>): void {
     const { groups, topics } = this.#state;
     const { group: name, members } = asked.ask;

@@ -146,22 +146,28 @@ export function keepGuest(group: Group, ask: InGeneration): Result<Fault | null>
   return ok(isBehind(group, found.value) ? fault('REBALANCE_IN_PROGRESS', `${group.name} has moved on`) : null);
 }
 
-/** One who may be taken out by this call: a guest by its id, anybody by an instance id. */
+/** Who is taken out by this call, guest or not: by its id or by its instance id. */
 export function leaving(group: Group, named: Named): Result<Member> {
-  if (named.member !== '') return guestOf(group, named);
+  if (named.member !== '') return memberOf(group, named);
   const holder = named.instance === undefined ? undefined : group.holder(named.instance);
   if (holder !== undefined) return ok(holder);
   return failed('UNKNOWN_MEMBER', `${group.name} has no member with instance id ${named.instance}`);
 }
 
-function guestOf(group: Group, { member: id, instance }: Named): Result<Member> {
+function guestOf(group: Group, named: Named): Result<Member> {
+  const found = memberOf(group, named);
+  if (!found.ok || isGuest(found.value)) return found;
+  return failed('UNKNOWN_MEMBER', `group ${group.name} has no member ${named.member} of this kind`);
+}
+
+function memberOf(group: Group, { member: id, instance }: Named): Result<Member> {
   const holder = instance === undefined ? undefined : group.holder(instance);
   if (holder !== undefined && holder.id !== id)
     return failed('FENCED_INSTANCE', `${holder.id} holds instance id ${instance} in ${group.name}`);
-  const guest = group.members.get(id);
-  if (guest === undefined || !isGuest(guest) || (instance !== undefined && holder === undefined))
+  const member = group.members.get(id);
+  if (member === undefined || (instance !== undefined && holder === undefined))
     return failed('UNKNOWN_MEMBER', `group ${group.name} has no member ${id}`);
-  return ok(guest);
+  return ok(member);
 }
 
 function guestAt(group: Group, ask: InGeneration): Result<Member> {

@@ -226,6 +226,7 @@ test('a heartbeat that is refused tells no member and no epoch', async (t) => {
   const nothing = { memberId: null, memberEpoch: 0, assignment: null };
   const ask = (more: object) => client.ask(consumerGroupHeartbeat, 1, beating(groupId, { ...topics, ...more }));
   t.like(await ask({ rackId: '' }), { ...nothing, errorCode: errors.INVALID_REQUEST });
+  t.like(await ask({ memberId: '' }), { ...nothing, errorCode: errors.INVALID_REQUEST });
   t.like(await ask({ memberEpoch: -2 }), { ...nothing, errorCode: errors.INVALID_REQUEST });
   t.like(await ask({ memberEpoch: -3 }), { ...nothing, errorCode: errors.INVALID_REQUEST });
   t.like(await ask({ memberEpoch: 5 }), { ...nothing, errorCode: errors.UNKNOWN_MEMBER_ID });

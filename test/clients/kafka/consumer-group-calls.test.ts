@@ -104,7 +104,7 @@ test('what the node does not assign is refused with its own code', async (t) => 
   t.is(await code(topics, classic.groupId), errors.NONE, 'when the last has left, the group takes the other kind');
 });
 
-test('an admin takes a static member out by its instance id, in either kind of group', async (t) => {
+test('an admin takes members out by their instance ids or their own, in either kind of group', async (t) => {
   const client = await wire(t);
   const topic = await newTopic(client, 2);
   const groupId = newGroup();
@@ -113,10 +113,14 @@ test('an admin takes a static member out by its instance id, in either kind of g
   const remove = async (memberId: string, groupInstanceId: string | null) =>
     (await client.ask(leaveGroup, 4, { groupId, members: [{ memberId, groupInstanceId }] }))?.members[0]?.errorCode;
   t.is(await remove('', 'two'), errors.UNKNOWN_MEMBER_ID);
-  t.is(await remove('m', null), errors.UNKNOWN_MEMBER_ID, 'it leaves by itself');
+  t.is(await remove('stranger', null), errors.UNKNOWN_MEMBER_ID);
+  t.is(await remove('stranger', 'one'), errors.FENCED_INSTANCE_ID);
   t.is(await remove('', 'one'), errors.NONE);
   const gone = beating(groupId, { memberId: 'm', memberEpoch: 1, topicPartitions: null });
   t.is((await client.ask(consumerGroupHeartbeat, 1, gone))?.errorCode, errors.UNKNOWN_MEMBER_ID);
+  await client.ask(consumerGroupHeartbeat, 1, beating(groupId, { memberId: 'n', subscribedTopicNames: [topic] }));
+  t.is(await remove('n', null), errors.NONE);
+  t.is(await remove('n', null), errors.UNKNOWN_MEMBER_ID);
   const classic = await client.ask(joinGroup, 5, joining(groupId, topic, { groupInstanceId: 'one' }));
   t.is(classic?.errorCode, errors.NONE);
   t.is(await remove('', 'one'), errors.NONE);

@@ -20,11 +20,15 @@ import { type Peer, service } from '../service.ts';
 const REBALANCE_MS = { least: 1_000, most: 3_600_000 };
 
 type Asked = ConsumerGroupHeartbeatRequest;
+/** Before, the node gives members their ids (KIP-1082). */
+const OWN_ID_SINCE = 1;
 const JOIN = 0;
 /** A static member that comes back. */
 const AWAY = -2;
 
-export const serveConsumerGroupHeartbeat = service(consumerGroupHeartbeat, function* (request, peer) {
+export const serveConsumerGroupHeartbeat = service(consumerGroupHeartbeat, function* (request, peer, version) {
+  if (version >= OWN_ID_SINCE && request.memberId === '')
+    return refused(fault('INVALID_REQUEST', 'a member gives itself an id'));
   const beat = beatOf(request, peer);
   if (!beat.ok) return refused(beat.fault);
   const beaten = yield* ask<'heartbeat'>(beat.value);
