@@ -197,6 +197,27 @@ test('a new instance aborts what the one before had open, and fences it', async 
   t.deepEqual((await read(client, topic, 1)).aborted, [[before.producerId, 0]]);
 });
 
+test('a transaction that is open for longer than it may be is aborted by its coordinator, and its writer fenced', async (t) => {
+  const client = await wire(t);
+  const topic = await newTopic(client);
+  const asked = { transactionalId: newId(), transactionTimeoutMs: 200, producerId: -1, producerEpoch: -1 };
+  const { producerId = -1, producerEpoch = -1 } = (await client.ask(initProducerId, 5, asked)) ?? {};
+  const who = { id: asked.transactionalId, producerId, producerEpoch };
+  t.is(await write(client, topic, who, 0, ['slow']), errors.NONE);
+  // Looks are counted, not time.
+  for (let look = 0; look < 400 && (await read(client, topic, 1)).stable === 0; look++)
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  t.deepEqual(await read(client, topic, 1), { offsets: [0, 1], stable: 2, end: 2, aborted: [[producerId, 0]] });
+  t.is(await write(client, topic, who, 1, ['too slow']), errors.INVALID_PRODUCER_EPOCH);
+  t.is((await finish(client, who, true, 4))?.errorCode, errors.PRODUCER_FENCED);
+  t.is(
+    (await finish(client, who, true))?.errorCode,
+    errors.INVALID_TXN_STATE,
+    'with the second protocol it may ask for its end',
+  );
+  t.is((await finish(client, who, false))?.errorCode, errors.NONE);
+});
+
 test('readers of committed records see none that are open or taken back, with Kafka and without', async (t) => {
   const client = await wire(t);
   const topic = await newTopic(client);
