@@ -2,14 +2,11 @@
 import { crc32c } from '@node-rs/crc32';
 import test from 'ava';
 import { connect } from '../../../src/edges/client/index.ts';
-import { batchesIn, readBaseOffset, TRANSACTIONAL_FLAG } from '../../../src/model/batch.ts';
 import { writeInt16, writeInt32 } from '../../../src/model/bytes.ts';
 import { addOffsetsToTxn } from '../../../src/protocols/kafka/calls/add-offsets-to-txn.ts';
-import { addPartitionsToTxn } from '../../../src/protocols/kafka/calls/add-partitions-to-txn.ts';
 import { apiVersions } from '../../../src/protocols/kafka/calls/api-versions.ts';
 import { describeProducers } from '../../../src/protocols/kafka/calls/describe-producers.ts';
 import { describeTransactions } from '../../../src/protocols/kafka/calls/describe-transactions.ts';
-import { endTxn } from '../../../src/protocols/kafka/calls/end-txn.ts';
 import { fetch } from '../../../src/protocols/kafka/calls/fetch.ts';
 import { findCoordinator } from '../../../src/protocols/kafka/calls/find-coordinator.ts';
 import { initProducerId } from '../../../src/protocols/kafka/calls/init-producer-id.ts';
@@ -23,6 +20,7 @@ import { errors } from '../../../src/protocols/kafka/faults.ts';
 import { NO_UUID } from '../../../src/protocols/kafka/reading.ts';
 import { batch, fetching, newTopic, produced } from './asking.ts';
 import { nodeByHand } from './own-node.ts';
+import { finish, join, newId, open, read, records, write } from './transaction-asking.ts';
 import type { Wire } from './wire.ts';
 
 const own = nodeByHand();
@@ -32,66 +30,6 @@ const { wire } = own;
 async function laterWire(t: Parameters<typeof wire>[0]): Promise<Wire> {
   await new Promise((resolve) => setTimeout(resolve, 5));
   return wire(t);
-}
-
-let ids = 0;
-const newId = (): string => `tx ${++ids}`;
-
-interface Writer {
-  readonly id: string;
-  readonly producerId: number;
-  readonly producerEpoch: number;
-}
-async function open(by: Wire, id = newId(), version = 5): Promise<Writer> {
-  const asked = { transactionalId: id, transactionTimeoutMs: 60_000, producerId: -1, producerEpoch: -1 };
-  const { errorCode, producerId = -1, producerEpoch = -1 } = (await by.ask(initProducerId, version, asked)) ?? {};
-  if (errorCode !== errors.NONE) throw new Error(`not opened: ${errorCode}`);
-  return { id, producerId, producerEpoch };
-}
-
-function records({ producerId, producerEpoch }: Writer, sequence: number, values: readonly string[]): Uint8Array {
-  const producer = { producerId, producerEpoch, baseSequence: sequence } as never;
-  const bytes = batch({ values, producer });
-  writeInt16(bytes, 21, TRANSACTIONAL_FLAG);
-  writeInt32(bytes, 17, crc32c(bytes.subarray(21)));
-  return bytes;
-}
-
-/** Appends to partition 0 as part of a transaction; the error code. */
-async function write(by: Wire, topic: string, who: Writer, sequence: number, values: readonly string[], version = 12) {
-  const request = { ...produced(topic, records(who, sequence, values)), transactionalId: who.id };
-  const answer = await by.ask(produce, version, request);
-  return answer?.responses[0]?.partitionResponses[0]?.errorCode;
-}
-
-async function join(by: Wire, topic: string, who: Writer, version = 3, partitions = [0], verifyOnly = false) {
-  const { id: transactionalId, producerId, producerEpoch } = who;
-  const topics = [{ name: topic, partitions }];
-  const answer = await by.ask(addPartitionsToTxn, version, {
-    v3AndBelowTransactionalId: transactionalId,
-    v3AndBelowProducerId: producerId,
-    v3AndBelowProducerEpoch: producerEpoch,
-    v3AndBelowTopics: version < 4 ? topics : [],
-    transactions: version < 4 ? [] : [{ transactionalId, producerId, producerEpoch, verifyOnly, topics }],
-  });
-  const results = version < 4 ? answer?.resultsByTopicV3AndBelow : answer?.resultsByTransaction[0]?.topicResults;
-  return results?.[0]?.resultsByPartition.map(({ partitionErrorCode }) => partitionErrorCode);
-}
-
-async function finish(by: Wire, { id, producerId, producerEpoch }: Writer, committed: boolean, version = 5) {
-  return by.ask(endTxn, version, { transactionalId: id, producerId, producerEpoch, committed });
-}
-
-/** What a reader of partition 0 is given: base offsets of batches, and what it is told of transactions. */
-async function read(by: Wire, topic: string, isolationLevel: number, fetchOffset = 0) {
-  const request = { ...fetching(topic, [{ partition: 0, fetchOffset }]), isolationLevel };
-  const part = (await by.ask(fetch, 12, request))?.responses[0]?.partitions[0];
-  return {
-    offsets: [...batchesIn(part?.records ?? new Uint8Array(0))].map((one) => Number(readBaseOffset(one))),
-    stable: part?.lastStableOffset,
-    end: part?.highWatermark,
-    aborted: part?.abortedTransactions?.map(({ producerId, firstOffset }) => [producerId, firstOffset]) ?? null,
-  };
 }
 
 async function latest(by: Wire, name: string, isolationLevel: number): Promise<number | undefined> {
