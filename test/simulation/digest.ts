@@ -36,12 +36,12 @@ export class Digest {
   value(value: unknown, depth = 0): void {
     if (typeof value === 'number') this.number(value);
     else if (typeof value === 'string') this.text(value);
+    else if (typeof value === 'boolean' || value === null) this.text(String(value));
     else if (value instanceof Uint8Array) this.bytes(value);
-    else if (typeof value !== 'object' || value === null || depth > DEPTH_MAX) this.text(typeof value);
-    else if (Array.isArray(value)) {
-      this.#mix(value.length);
-      for (const each of value) this.value(each, depth + 1);
-    } else this.#record(value as Readonly<Record<string, unknown>>, depth);
+    else if (typeof value !== 'object' || depth > DEPTH_MAX) this.text(typeof value);
+    else if (Array.isArray(value)) this.#list(value, depth);
+    else if (value instanceof Set || value instanceof Map) this.#list([...value], depth);
+    else this.#record(value as Readonly<Record<string, unknown>>, depth);
   }
 
   get hex(): string {
@@ -49,10 +49,16 @@ export class Digest {
     return word(this.#first) + word(this.#second);
   }
 
+  #list(list: readonly unknown[], depth: number): void {
+    this.#mix(list.length);
+    for (const each of list) this.value(each, depth + 1);
+  }
+
   #record(record: Readonly<Record<string, unknown>>, depth: number): void {
-    // Leases, sockets and files are the kernel's own: what they do comes in by itself.
+    // Sockets and files are the kernel's own: what they do comes in by itself. Leases have bytes, and nothing else that counts.
     if (Object.getPrototypeOf(record) !== Object.prototype) {
       this.text(record.constructor?.name ?? 'object');
+      if (record.bytes instanceof Uint8Array) this.bytes(record.bytes);
       return;
     }
     for (const key in record) {

@@ -8,10 +8,12 @@ import type { Disk, Done, Listening, ListenOptions, Network, Socket, SocketHandl
 import { BLOCK_BYTES } from '../../src/model/limits.ts';
 import { checksumOf, type Digest } from './digest.ts';
 
+export type Effect = 'write' | 'sync' | 'rename' | 'replace' | 'remove' | 'truncate' | 'makeFolder' | 'syncFolder';
+
 /** What the one who runs the world wants to hear. */
 export interface TapEvents {
   /** A disk call that changes something is about to begin. */
-  effect(operation: 'write' | 'sync' | 'rename' | 'replace' | 'remove' | 'truncate', path: string): void;
+  effect(operation: Effect, path: string): void;
   /** Throwing crashes the actor. */
   message(actor: string, message: Message): void;
   /** Where a write goes instead of its place, in blocks behind it; 0: where it belongs. */
@@ -62,8 +64,7 @@ export class Tap {
     const events = this.#events;
     const tapped = Object.create(disk) as Disk;
     tapped.write = (file, views, position, done) => {
-      events.effect('write', file.path);
-      this.digest.text(file.path);
+      this.#effect('write', file.path);
       this.digest.number(position);
       // What follows in the last block of a segment is not named yet, and is written once more.
       const unsteady = file.path.endsWith('.log') ? BLOCK_BYTES : 0;
@@ -76,15 +77,16 @@ export class Tap {
       );
     };
     tapped.sync = (file, done) => {
-      events.effect('sync', file.path);
+      this.#effect('sync', file.path);
       disk.sync(file, done);
     };
     tapped.rename = (from, to, done) => {
-      events.effect('rename', from);
+      this.#effect('rename', from);
+      this.digest.text(to);
       disk.rename(from, to, done);
     };
     tapped.replace = (path, bytes, done) => {
-      events.effect('replace', path);
+      this.#effect('replace', path);
       this.digest.bytes(bytes);
       const gap = events.astray(path) * BLOCK_BYTES;
       const written = gap === 0 ? bytes : new Uint8Array(gap + bytes.length);
@@ -92,14 +94,46 @@ export class Tap {
       disk.replace(path, written, done);
     };
     tapped.remove = (path, done) => {
-      events.effect('remove', path);
+      this.#effect('remove', path);
       disk.remove(path, done);
     };
     tapped.truncate = (file, length, done) => {
-      events.effect('truncate', file.path);
+      this.#effect('truncate', file.path);
+      this.digest.number(length);
       disk.truncate(file, length, done);
     };
+    tapped.makeFolder = (path, done) => {
+      this.#effect('makeFolder', path);
+      disk.makeFolder(path, done);
+    };
+    tapped.syncFolder = (path, done) => {
+      this.#effect('syncFolder', path);
+      disk.syncFolder(path, done);
+    };
+    this.#reads(tapped, disk);
     return tapped;
+  }
+
+  /** What comes from the disk counts as what goes to it. */
+  #reads(tapped: Disk, disk: Disk): void {
+    tapped.read = (file, into, position, done) => {
+      disk.read(file, into, position, (error, count) => {
+        this.digest.bytes(into.subarray(0, count ?? 0));
+        done(error, count);
+      });
+    };
+    tapped.readAll = (path, done) => {
+      disk.readAll(path, (error, bytes) => {
+        if (bytes !== undefined) this.digest.bytes(bytes);
+        done(error, bytes);
+      });
+    };
+  }
+
+  #effect(operation: Effect, path: string): void {
+    this.#events.effect(operation, path);
+    this.digest.text(operation);
+    this.digest.text(path);
   }
 
   network(network: Network): Network {
