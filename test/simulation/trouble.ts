@@ -25,6 +25,32 @@ export interface Scene {
   mark(what: string): void;
 }
 
+/** All that goes wrong. Seeds draw by this order. */
+export const FAULTS = [
+  'process crash',
+  'power cut',
+  'crash at a write',
+  'clean restart',
+  'worker death',
+  'actor death',
+  'disk error',
+  'failed fsync',
+  'full disk',
+  'disk without room',
+  'slow disk',
+  'bit flip',
+  'bit flip in the journal',
+  'misdirected write',
+  'clock jump',
+  'network cut',
+  'one way cut',
+  'slow network',
+  'connections reset',
+  'client vanishes',
+  'hostile bytes',
+] as const;
+type Fault = (typeof FAULTS)[number];
+
 /** Thrown into an actor. */
 export class Injected extends Error {}
 
@@ -37,7 +63,7 @@ const ROOM_BYTES_MAX = 256 * KIB;
 const PAUSE_MS = [4_000, 40_000] as const;
 
 export class Trouble {
-  readonly chosen: readonly string[];
+  readonly chosen: readonly Fault[];
   readonly #scene: Scene;
   readonly #random: SeededRandom;
   #ended = false;
@@ -46,7 +72,7 @@ export class Trouble {
   #trapKind: CrashKind = 'process';
   #misdirect = 0;
   readonly #doomed = new Set<string>();
-  readonly #kinds: Readonly<Record<string, () => void>> = {
+  readonly #kinds: Readonly<Record<Fault, () => void>> = {
     'process crash': () => this.#crash('process'),
     'power cut': () => this.#crash('power'),
     'crash at a write': () => this.#setTrap(),
@@ -84,9 +110,9 @@ export class Trouble {
     });
     this.#hostile = new Hostile(scene.world, scene.checker, (what) => scene.mark(what));
     const count = random.chance(0.1) ? 0 : 1 + random.below(6);
-    const left = Object.keys(this.#kinds);
-    const chosen: string[] = [];
-    for (let each = 0; each < count; each++) chosen.push(left.splice(random.below(left.length), 1)[0] as string);
+    const left: Fault[] = [...FAULTS];
+    const chosen: Fault[] = [];
+    for (let each = 0; each < count; each++) chosen.push(...left.splice(random.below(left.length), 1));
     this.chosen = chosen;
   }
 
@@ -94,8 +120,7 @@ export class Trouble {
     if (this.chosen.length === 0) return;
     this.#scene.world.clock.after(this.#random.between(...PAUSE_MS), () => {
       if (this.#ended) return;
-      const name = this.chosen[this.#random.below(this.chosen.length)] as string;
-      this.#kinds[name]?.();
+      this.#kinds[this.chosen[this.#random.below(this.chosen.length)] as Fault]();
       this.begin();
     });
   }

@@ -72,6 +72,13 @@ export const bugs: readonly PlantedBug[] = [
     why: 'readers are shown what is not promised and may be cut',
   },
   {
+    name: 'a record skipped between two fetches',
+    file: 'src/protocols/fetching.ts',
+    old: '    of.next = next;\n    if',
+    planted: '    of.next = (next < end ? next + 1 : next) as Offset;\n    if',
+    why: 'readers never see what is there and was acknowledged',
+  },
+  {
     name: 'doorbell lost',
     file: 'runtime/link.ts',
     old: '    this.#ends.ring();\n',
