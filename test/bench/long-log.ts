@@ -10,7 +10,7 @@ import type { Row, StandingOptions } from './standing.ts';
 import { spread } from './stats.ts';
 import { STANDING_TARGETS } from './targets.ts';
 
-const ROUNDS = 3;
+const ROUNDS = 5;
 const FILL_SECONDS = 5;
 const KILLED_AFTER_SECONDS = 2;
 const ACKED_MS_MAX = 60_000;

@@ -7,14 +7,14 @@ import type { Rounds } from './compare.ts';
 import { allSeries, LEVELS, type Level, type Series } from './series.ts';
 
 export const HELP = `Usage: npm run bench -- [options]
-Without options: all targets and a sample of the grid, in less than 25 minutes.
+Without options: all targets and a sample of the grid, in about 25 minutes.
 
-  --quick          the targets alone, shorter and fewer runs: about 5 minutes
+  --quick          the targets alone, in shorter runs: about 7 minutes
   --full           the whole grid: about two hours
   --only TEXT      only series and figures whose name contains TEXT; may be given several times
   --list           their names
-  --runs N         counted runs of each side (default 5 for targets, 3 for others; quick 3)
-  --seconds N      measured time of a run (default 3 for targets, 2 for others; quick 2); latency takes twice as long
+  --runs N         counted runs of each side (default 5)
+  --seconds N      measured time of a run (default 3 for targets, 1 for others; quick 1); latency takes 2 to 4 times as long
   --shards N       of the broker (default as the node itself chooses; what is measured at rest: 2)
   --scaling        1 and 2 shards side by side, for targets also without it unless --quick or --against
   --against ROOT   another checkout, whose broker takes the place of the ceiling
@@ -75,11 +75,10 @@ export const options = {
 
 export const isWanted = (name: string): boolean => only.length === 0 || only.some((text) => name.includes(text));
 
-/** Fewer and shorter runs for what nothing is to be reached of. Before each run there is half a second that does not count. */
+/** Shorter runs for what nothing is to be reached of. Before each run there is half a second that does not count. */
 export function roundsOf(level: Level): Rounds {
   const isShort = quick || level !== 'targets';
-  const runs = amount('runs', isShort ? 3 : 5, 1);
-  return { runs, times: { warmSeconds: 0.5, seconds: amount('seconds', isShort ? 2 : 3, 0.1) } };
+  return { runs: amount('runs', 5, 1), times: { warmSeconds: 0.5, seconds: amount('seconds', isShort ? 1 : 3, 0.1) } };
 }
 
 /** Brokers beside the judged one. */

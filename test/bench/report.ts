@@ -171,7 +171,7 @@ function scalingTable(results: readonly SeriesResult[]): string {
 function standingTable(rows: readonly Row[]): string {
   const lines = rows.map(({ name, value, unit, atMost }) => [
     name,
-    `${value.min === value.max ? short(value.median) : showSpread(value)} ${unit}`,
+    `${showSpread(value)} ${unit}`,
     atMost === undefined ? '' : short(atMost),
   ]);
   return table(['figure', 'value', 'at most'], lines);

@@ -47,7 +47,9 @@ export function short(value: number): string {
   return size >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
-export const showSpread = ({ median, min, max }: Spread): string => `${short(median)} [${short(min)}..${short(max)}]`;
+/** One value alone has no spread. */
+export const showSpread = ({ median, min, max }: Spread): string =>
+  min === max ? short(median) : `${short(median)} [${short(min)}..${short(max)}]`;
 
 export function table(columns: readonly string[], lines: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;

@@ -2,10 +2,11 @@
 import test from 'ava';
 import type { SeriesResult, SideResult } from './compare.ts';
 import { addProfile, flameSvg, hottest, newFrame, type Profile, treeText } from './flame.ts';
+import { roundsOf } from './options.ts';
 import { paste } from './paste.ts';
 import { showTime } from './progress.ts';
 import { type Figures, figuresText, summaryText } from './report.ts';
-import { allSeries } from './series.ts';
+import { allSeries, LEVELS } from './series.ts';
 import { percentiles, spread } from './stats.ts';
 import { SERIES_TARGETS } from './targets.ts';
 import { verdictsOf } from './verdicts.ts';
@@ -96,17 +97,33 @@ const figures: Figures = {
   options: '2 shards',
   syncMs: percentiles(new Float64Array([0.1, 0.2, 0.3])),
   results: [result(PRODUCE, {}, { speed: 0.5 })],
-  rows: [{ name: 'RSS', value: spread([160]), unit: 'MiB', atMost: 150 }],
+  rows: [{ name: 'RSS', value: spread([155, 160, 170]), unit: 'MiB', atMost: 150 }],
   failures: ['rest: it fell over'],
 };
 
 test('what was missed, what failed and what was not come to is told', (t) => {
   const text = summaryText(figures);
   t.true(text.includes(`- ${PRODUCE}: 0.50, wanted: speed at least 0.8 of ceiling`));
-  t.true(text.includes('- RSS: 160 MiB, wanted: at most 150 MiB'));
+  t.true(text.includes('- RSS: 160 [155..170] MiB, wanted: at most 150 MiB'));
   t.true(text.includes('- rest: it fell over'));
   t.true(text.includes('**Interrupted**: 1 '));
-  t.true(figuresText(figures).includes('**0.50 [0.50..0.50]**'));
+  t.true(figuresText(figures).includes('**0.50**'));
+});
+
+test('a verdict shows the spread of its median, of latencies too', (t) => {
+  const one = result(LATENCY, { p99: 1 }, { p99: 2 });
+  const [ceiling, broker] = one.sides as readonly [SideResult, SideResult];
+  const latency = { ...broker.latency, ack: { p50: spread([1]), p99: spread([1, 2, 4]), p999: spread([2]) } };
+  const sides = [ceiling, { ...broker, latency, speedRatio: spread([0.5, 0.9, 1]) } as SideResult];
+  t.deepEqual(
+    verdictsOf([{ ...one, sides }], [], 0.1).map(({ measured }) => measured),
+    ['20.0 [10.0..40.0]', '20.0'],
+  );
+  t.is(verdictsOf([{ ...one, name: PRODUCE, sides }], [], 0.1)[0]?.measured, '0.90 [0.50..1.00]');
+});
+
+test('nothing is measured less than five times by default', (t) => {
+  for (const level of LEVELS) t.true(roundsOf(level).runs >= 5);
 });
 
 test('figures are the same after a trip through JSON', (t) => {

@@ -4,7 +4,7 @@
  */
 import type { SeriesResult, SideResult } from './compare.ts';
 import type { Row } from './standing.ts';
-import { short } from './stats.ts';
+import { type Spread, short, showSpread } from './stats.ts';
 import { SERIES_TARGETS, type Target } from './targets.ts';
 
 export interface Verdict {
@@ -40,7 +40,7 @@ function seriesVerdicts({ name, sides }: SeriesResult, target: Target, syncMs: n
     verdicts.push({
       name,
       wanted: `CPU at most ${target.cpu} times that of ${first.label}`,
-      measured: short(judged.cpuRatio.median),
+      measured: showSpread(judged.cpuRatio),
       state: isReached ? 'reached' : 'missed',
       note: '',
     });
@@ -62,7 +62,7 @@ function speedVerdict(name: string, first: SideResult, judged: SideResult, least
   return {
     name,
     wanted: `speed at least ${least} of ${first.label}`,
-    measured: short(judged.speedRatio.median),
+    measured: showSpread(judged.speedRatio),
     state: isHidden || shared !== '' ? 'not judged' : isReached ? 'reached' : 'missed',
     note: isHidden ? `beside ${hidden.label} the generator used ${share} % of its core` : shared,
   };
@@ -82,8 +82,7 @@ interface AckTarget {
 function ackVerdict(name: string, first: SideResult, judged: SideResult, { kind, times, syncMs }: AckTarget): Verdict {
   const inSyncs = (side: SideResult, of: 'ack' | 'late'): number =>
     (side.latency?.[of][kind].median ?? Number.NaN) / syncMs;
-  const measured = inSyncs(judged, 'ack');
-  const isReached = measured <= times;
+  const isReached = inSyncs(judged, 'ack') <= times;
   // Beside the first side, so that a broker that takes the generator's core from it has no excuse.
   const isLate = !isReached && inSyncs(first, 'late') > times;
   const shared = sharedNote(first, judged);
@@ -93,16 +92,22 @@ function ackVerdict(name: string, first: SideResult, judged: SideResult, { kind,
   return {
     name,
     wanted: `ack ${kind === 'p99' ? 'p99' : 'p99.9'} at most ${times} times the machine's fdatasync`,
-    measured: short(measured),
+    measured: judged.latency === undefined ? '–' : showSpread(scaled(judged.latency.ack[kind], 1 / syncMs)),
     state: isLate || shared !== '' ? 'not judged' : isReached ? 'reached' : 'missed',
     note: shared === '' ? beside : `${beside}; ${shared}`,
   };
 }
 
+const scaled = ({ median, min, max }: Spread, by: number): Spread => ({
+  median: median * by,
+  min: min * by,
+  max: max * by,
+});
+
 function rowVerdict({ name, value, unit, atMost }: Row): Verdict[] {
   if (atMost === undefined) return [];
   const state = value.median <= atMost ? 'reached' : 'missed';
   return [
-    { name, wanted: `at most ${short(atMost)} ${unit}`, measured: `${short(value.median)} ${unit}`, state, note: '' },
+    { name, wanted: `at most ${short(atMost)} ${unit}`, measured: `${showSpread(value)} ${unit}`, state, note: '' },
   ];
 }
