@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +23,8 @@ import { bareLink } from '../powercuts/node.ts';
 import type { Order } from './mortal.ts';
 
 const KILLS = sized(5, 50);
+/** Resident memory stays below it, whoever dies inside. */
+const MEMORY_MIB = 384;
 const PARTITIONS = 6;
 const ORDERS: readonly Order[] = ['exit', 'throwUncaught', 'crashPartition', 'crashCoordinator'];
 const sizeOf = (number: number): number => (number % 30 === 29 ? 90_000 : (number * 53) % 2_000);
@@ -31,13 +34,15 @@ class Mortal {
   #child: ChildProcess | null = null;
   /** Heard of from the start: a node that ended by itself is not waited for. */
   #gone: Promise<unknown> = Promise.resolve();
+  /** The highest that any of its processes came to before its end, MiB; 0 where there is no /proc. */
+  peakMib = 0;
 
   constructor(settings: object) {
     this.#settings = settings;
   }
 
   async start(shards: number): Promise<void> {
-    const settings = JSON.stringify({ ...this.#settings, shards, memory: 384 * MIB });
+    const settings = JSON.stringify({ ...this.#settings, shards, memory: MEMORY_MIB * MIB });
     const child = fork(fileURLToPath(new URL('./mortal.ts', import.meta.url)), [settings], {
       // The traitor's deeds are logged as errors, which they are.
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -54,15 +59,24 @@ class Mortal {
   }
 
   async kill(): Promise<void> {
+    this.#look();
     this.#child?.kill('SIGKILL');
     await this.#gone;
     this.#child = null;
   }
 
   async stop(): Promise<void> {
+    this.#look();
     this.#child?.send('stop');
     await this.#gone;
     this.#child = null;
+  }
+
+  #look(): void {
+    const child = this.#child;
+    if (process.platform !== 'linux' || child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+    this.peakMib = Math.max(this.peakMib, Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1_024);
   }
 }
 
@@ -135,5 +149,8 @@ test(`nothing that was acknowledged is lost over ${KILLS} kills`, async (t) => {
   await mortal.stop();
   const verified = await callboard(['log', 'verify', data]);
   t.is(verified.code, 0, verified.stdout);
+  t.true(mortal.peakMib < MEMORY_MIB, `${mortal.peakMib.toFixed(0)} MiB were resident`);
+  t.true(process.platform !== 'linux' || mortal.peakMib > 0, 'it was looked at');
+  t.log(`at most ${mortal.peakMib.toFixed(0)} of ${MEMORY_MIB} MiB resident`);
   t.log(`${KILLS} kills, ${deaths} deaths inside; ${flowing.acked.size} acked messages, ${committing.last()} commits`);
 });
