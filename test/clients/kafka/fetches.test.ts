@@ -137,4 +137,9 @@ test('who says that it is a replica is refused', async (t) => {
   t.is((await client.ask(fetch, 12, { ...request, replicaId: 1 }))?.errorCode, errors.CLUSTER_AUTHORIZATION_FAILED);
   const state = { ...request, topics: [], replicaState: { replicaId: 2, replicaEpoch: 1 } };
   t.is((await client.ask(fetch, 15, state))?.errorCode, errors.CLUSTER_AUTHORIZATION_FAILED);
+  for (const version of [4, 6]) {
+    const answer = await client.ask(fetch, version, { ...request, replicaId: 1 });
+    const told = answer?.responses.map((each) => [each.topic, each.partitions.map((one) => one.errorCode)]);
+    t.deepEqual(told, [[name, [errors.CLUSTER_AUTHORIZATION_FAILED]]], 'there was no error for the whole');
+  }
 });

@@ -18,10 +18,12 @@ type Given = Answer & {
 };
 
 const FIRST_BY_ID = 13;
+const ERROR_SINCE = 7;
 const READ_COMMITTED = 1;
 
 export const serveFetch = service(fetch, function* (request, peer, version) {
   const { follower } = peer;
+  const refuse = (code: ErrorCode): FetchResponse => refuseAll(code, request, version);
   const byId = version >= FIRST_BY_ID;
   // Only another broker may say that it is a replica, and there is none.
   if (request.replicaId >= 0 || request.replicaState.replicaId >= 0) return refuse(errors.CLUSTER_AUTHORIZATION_FAILED);
@@ -76,8 +78,15 @@ function* divergingEnds(follower: Follower, parts: readonly Part[]): Serving<Rea
   return ends;
 }
 
-function refuse(errorCode: ErrorCode): FetchResponse {
-  return { errorCode, sessionId: 0, responses: [] };
+/** Before there was an error for the whole, each partition has it: none at all would look like nothing new. */
+function refuseAll(errorCode: ErrorCode, { topics }: FetchRequest, version: number): FetchResponse {
+  if (version >= ERROR_SINCE) return { errorCode, sessionId: 0, responses: [] };
+  const nothing = { errorCode, highWatermark: -1, abortedTransactions: null, records: null };
+  const responses = topics.map(({ topic, topicId, partitions }) => ({
+    ...{ topic, topicId },
+    partitions: partitions.map(({ partition }) => ({ partitionIndex: partition, ...nothing })),
+  }));
+  return { responses };
 }
 
 /** What can't wait waits for nothing. */
