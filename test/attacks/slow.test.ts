@@ -165,7 +165,7 @@ test.serial(
 
 test.serial(
   'ten thousand silent connections cost what is stated',
-  attacks(target, { peakMib: sized(64, 200), leftMib: sized(64, 200) }, async (t, on) => {
+  attacks(target, { peakMib: 72, leftMib: 72 }, async (t, on) => {
     const count = sized(2_000, 10_000);
     const before = on.memory().now;
     const silent: Hostile[] = [];
