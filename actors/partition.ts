@@ -337,14 +337,14 @@ class PartitionActor implements Actor<Inbox> {
   }
 
   #readPrefix(log: PartitionLog): void {
-    const segment = log.active;
-    const at = log.prefixAt;
+    const [segment, at] = [log.active, log.prefixAt];
     if (segment === undefined || this.#parts === null) return;
     this.#parts.answers.reader.block(segment, at, segment.bytes - at, (problem, bytes) => {
       if (problem?.code === 'OVERLOADED') this.#context.whenLeasable(step(() => this.#readPrefix(log)));
-      else if (bytes === null) throw new Error(`the end of segment ${segment.base} is unreadable: ${problem?.message}`);
+      else if (problem !== null) throw new Error(`segment ${segment.base} is unreadable: ${problem.message}`);
       else {
-        log.givePrefix(bytes);
+        // Of a file that has lost its end they are damage, told to those who read them.
+        log.givePrefix(bytes ?? new Uint8Array(segment.bytes - at));
         this.#parts?.appends.goOn();
       }
     });

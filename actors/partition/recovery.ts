@@ -245,9 +245,8 @@ export class PartitionRecovery {
     const segment = this.#log.active as Segment;
     const at = this.#log.prefixAt;
     this.#readSegment(segment, at, segment.bytes - at, (bytes) => {
-      // Behind a large batch that is missing there may be no file; what its block holds is damage already.
-      const missing = bytes === null && damageAt(this.#log, (this.#log.end - 1) as Offset) !== null;
-      if (bytes === null && !missing) throw new Error(`segment ${segment.base} is shorter than its sidecar says`);
+      // Behind a large batch that is missing there may be no file, and a file may have lost its end: what the block held is
+      // damage, told to those who read it, and what follows has its place behind it.
       this.#log.givePrefix(bytes ?? new Uint8Array(segment.bytes - at));
     });
   }
