@@ -1,4 +1,4 @@
-/** Files that have lost their end at rest: what is gone is told as damage or found elsewhere, what is left is served as it was. */
+/** Files that have lost their end at rest, or are gone: what is gone is told as damage or found elsewhere, what is left is served as it was. */
 import test from 'ava';
 import { batch, StorageWorld } from '../storage-world.ts';
 
@@ -28,15 +28,17 @@ function found(world: StorageWorld, upTo: number): unknown[] {
 }
 
 for (const when of ['while the node is down', 'while it runs'] as const)
-  test(`a segment that loses its end ${when}: batches that are gone are damage, and nothing else stands for them`, (t) => {
-    for (const left of [0, 1, 100, 2_500, 5_000]) {
+  test(`a segment that loses its end, or its file, ${when}: batches that are gone are damage, and nothing else stands for them`, (t) => {
+    for (const left of [null, 0, 1, 100, 2_500, 5_000]) {
       const { world, kept } = filled();
       if (when === 'while it runs') world.start();
-      world.disk.cut(SEGMENT, left);
+      if (left === null) world.disk.remove(SEGMENT, (error) => t.is(error, null));
+      else world.disk.cut(SEGMENT, left);
+      world.run(1);
       if (when !== 'while it runs') world.start();
       const before = found(world, BATCHES);
       const whole = before.filter((one) => one !== 'DATA_DAMAGED').length;
-      t.true(whole * 1_000 <= left, `${left} bytes are left, ${whole} batches are read`);
+      t.true(whole * 1_000 <= (left ?? 0), `${left} bytes are left, ${whole} batches are read`);
       t.deepEqual(before, [...kept.slice(0, whole), ...kept.slice(whole).map(() => 'DATA_DAMAGED')], `${left}`);
       t.is(world.appended(P, batch(['goes on'])), BATCHES, 'no offset is given twice');
       world.restart('power');
