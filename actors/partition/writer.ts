@@ -195,10 +195,7 @@ export class PartitionWriter {
     });
   }
 
-  /**
-   * Opens a file of the segment. Where that is new, its name is durable before large batches in it count. That of its
-   * sidecar need not be yet: the manifest that first names the segment makes it so, and until then the journal forgets nothing.
-   */
+  /** Opens a file of the segment. Where it is new, its name is durable before anything in it counts, or a manifest tells of it. */
   #open(segment: Segment, kind: FileKind, done: (error: DiskError | null, file: DiskFile | null) => void): void {
     const { partition } = this.#log;
     const key = keyOf(kind, segment);
@@ -218,25 +215,28 @@ export class PartitionWriter {
       disk.open(path, { mode: 'write', direct: kind !== 'entries', durable: kind !== 'log' }, (error, file) =>
         step(() => {
           if (file !== undefined) this.#files.set(key, { file, segment });
-          const isNamed = kind === 'entries' || segment.created || this.#named.has(segment);
+          const isNamed = segment.created || (kind !== 'entries' && this.#named.has(segment));
           if (error !== null || file === undefined || isNamed) done(error, file ?? null);
-          else disk.syncFolder(partitionFolder(partition), (failure) => step(() => this.#nameTold(key, failure, done)));
+          else
+            disk.syncFolder(partitionFolder(partition), (failure) =>
+              step(() => this.#nameTold(kind, key, failure, done)),
+            );
         }),
       );
     });
   }
 
   #nameTold(
+    kind: FileKind,
     key: string,
     error: DiskError | null,
     done: (error: DiskError | null, file: DiskFile | null) => void,
   ): void {
     const open = this.#files.get(key);
-    if (open !== undefined && error === null) this.#named.add(open.segment);
-    else if (open !== undefined) {
+    if (open !== undefined && error !== null) {
       this.#files.delete(key);
       this.#context.disk.close(open.file, () => step(() => {}));
-    }
+    } else if (open !== undefined && kind !== 'entries') this.#named.add(open.segment);
     done(error, open?.file ?? null);
   }
 
