@@ -341,10 +341,9 @@ class PartitionActor implements Actor<Inbox> {
     if (segment === undefined || this.#parts === null) return;
     this.#parts.answers.reader.block(segment, at, segment.bytes - at, (problem, bytes) => {
       if (problem?.code === 'OVERLOADED') this.#context.whenLeasable(step(() => this.#readPrefix(log)));
-      else if (problem !== null && problem.code !== 'DATA_DAMAGED')
-        throw new Error(`segment ${segment.base} is unreadable: ${problem.message}`);
+      else if (problem !== null && problem.code !== 'DATA_DAMAGED') throw new Error(`no prefix: ${problem.message}`);
       else {
-        // Of a file that has lost its end they are damage, told to those who read them.
+        // Of a file that has lost its end: damage, told to those who read it.
         log.givePrefix(bytes ?? new Uint8Array(segment.bytes - at));
         this.#parts?.appends.goOn();
       }

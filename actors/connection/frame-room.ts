@@ -3,6 +3,7 @@
  * frame costs a client nothing, and the memory is the log's too. Where it runs short, frames that come too slowly are
  * shed. A helper of connections: holds no memory itself.
  */
+import { MIB } from '../../src/model/limits.ts';
 
 /** A frame that has begun. */
 export interface Unfinished {
@@ -18,6 +19,8 @@ export interface Unfinished {
 const JUDGED_AFTER_MS = 500;
 /** What a frame must bring a ms to be waited for while others have no memory: 128 KiB/s, a slow line. */
 const BYTES_PER_MS_LEAST = 128;
+/** Of a frame that comes before longer ones where both wait: a thousand who claim the most must not keep those who send a little. */
+const SHORT_BYTES_MAX = MIB;
 /** Between two looks at all frames, ms: a flood of claims should not make it one a claim. */
 const LOOK_MS = 100;
 
@@ -26,8 +29,9 @@ export class FrameRoom {
   readonly #monotonic: () => number;
   /** Oldest first. */
   readonly #held = new Map<Unfinished, { readonly bytes: number; readonly since: number }>();
-  /** Found no room; first come, first told. */
-  readonly #waiting = new Set<Unfinished>();
+  /** Found no room; first come, first told, the short ones before the long ones. */
+  readonly #shortWaiting = new Set<Unfinished>();
+  readonly #longWaiting = new Set<Unfinished>();
   #bytes = 0;
   #lookAt = 0;
 
@@ -38,13 +42,16 @@ export class FrameRoom {
 
   /**
    * False: not now; who waits longer asks again, because slow frames are only shed when somebody asks. Nobody gets more
-   * than half of what is free, so that short frames find room beside long ones. One frame is always taken, however long.
+   * than half of what is free, so that short frames find room beside long ones; nor does a long one come before short ones that
+   * wait. But for these, one frame is always taken, however long.
    */
   take(frame: Unfinished, bytes: number): boolean {
     const now = this.#monotonic();
-    if (this.#waiting.size > 0) this.#waiting.delete(frame);
-    if (this.#bytes > 0 && 2 * bytes > this.#bytesMax - this.#bytes) {
-      this.#waiting.add(frame);
+    this.#waitsNot(frame);
+    const isShort = bytes <= SHORT_BYTES_MAX;
+    const isTooMuch = this.#bytes > 0 && 2 * bytes > this.#bytesMax - this.#bytes;
+    if (isTooMuch || (!isShort && this.#shortWaiting.size > 0)) {
+      (isShort ? this.#shortWaiting : this.#longWaiting).add(frame);
       if (now >= this.#lookAt) this.#shedSlow(now);
       return false;
     }
@@ -56,7 +63,7 @@ export class FrameRoom {
 
   /** The frame is whole, or given up. */
   give(frame: Unfinished): void {
-    if (this.#waiting.size > 0) this.#waiting.delete(frame);
+    this.#waitsNot(frame);
     const held = this.#held.get(frame);
     if (held === undefined) return;
     this.#held.delete(frame);
@@ -66,11 +73,18 @@ export class FrameRoom {
 
   /** One at a time: whoever finds room tells the next. */
   #tellNext(): void {
-    if (this.#waiting.size === 0) return;
-    const [next] = this.#waiting;
-    if (next === undefined) return;
-    this.#waiting.delete(next);
-    next.roomy();
+    // A short one waits until it asks again: whoever claims much would be faster.
+    if (this.#shortWaiting.size > 0) first(this.#shortWaiting)?.roomy();
+    else if (this.#longWaiting.size > 0) {
+      const next = first(this.#longWaiting);
+      if (next !== undefined) this.#longWaiting.delete(next);
+      next?.roomy();
+    }
+  }
+
+  #waitsNot(frame: Unfinished): void {
+    if (this.#shortWaiting.size > 0) this.#shortWaiting.delete(frame);
+    if (this.#longWaiting.size > 0) this.#longWaiting.delete(frame);
   }
 
   #shedSlow(now: number): void {
@@ -81,4 +95,9 @@ export class FrameRoom {
       if (frame.filled < ageMs * BYTES_PER_MS_LEAST) frame.shed();
     }
   }
+}
+
+function first(waiting: ReadonlySet<Unfinished>): Unfinished | undefined {
+  const [one] = waiting;
+  return one;
 }

@@ -1,6 +1,7 @@
 /** Judges who may hold memory for a frame that is not whole, and who is shed when there is too little. */
 import test from 'ava';
 import { FrameRoom, type Unfinished } from '../../../actors/connection/frame-room.ts';
+import { MIB } from '../../../src/model/limits.ts';
 
 class Frame implements Unfinished {
   filled = 0;
@@ -59,6 +60,19 @@ test('those who wait are told one after the other, as long as there is room', (t
   t.deepEqual([first.told, second.told], [1, 0]);
   t.true(room.take(first, 10));
   t.is(second.told, 1);
+});
+
+test('short frames that wait come before long ones, also those that came first', (t) => {
+  const { room } = world();
+  const [held, long, short] = [new Frame(), new Frame(), new Frame()];
+  room.take(held, 100);
+  t.false(room.take(long, 2 * MIB));
+  t.false(room.take(short, 10));
+  room.give(held);
+  t.deepEqual([long.told, short.told], [0, 1]);
+  t.false(room.take(new Frame(), 2 * MIB), 'whoever claims much is not faster');
+  t.true(room.take(short, 10));
+  t.is(long.told, 1);
 });
 
 test('one frame is taken however long it is, so that none waits for ever', (t) => {
