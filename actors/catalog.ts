@@ -8,6 +8,7 @@ import type { Actor, Address, Context, Down, Drain } from '../runtime/actor.ts';
 import { Catalog } from '../src/catalog/catalog.ts';
 import {
   decideChange,
+  decideDefaults,
   decideProducers,
   decideQuota,
   PRODUCER_BLOCK,
@@ -15,7 +16,7 @@ import {
 } from '../src/catalog/decide.ts';
 import { type CatalogRecord, decodeCatalogRecord } from '../src/catalog/record.ts';
 import { unreachable } from '../src/model/assert.ts';
-import { type Fault, fault } from '../src/model/faults.ts';
+import { type Fault, fault, type Result } from '../src/model/faults.ts';
 import { CATALOG_PARTITION, id } from '../src/model/ids.ts';
 import type { CatalogAnswer, CatalogRequest } from './catalog/contract.ts';
 import { Publisher } from './catalog/publisher.ts';
@@ -117,6 +118,8 @@ class CatalogActor implements Actor<Inbox>, StateMachine<CatalogRecord> {
       case 'charge':
       case 'quotas':
       case 'alterQuota':
+      case 'defaults':
+      case 'alterDefaults':
         this.#admit(message, from);
         break;
       default:
@@ -165,21 +168,40 @@ class CatalogActor implements Actor<Inbox>, StateMachine<CatalogRecord> {
         this.#answer(from, { type: 'quotas', request, quotas: [...quotas.all()] });
         break;
       case 'alterQuota':
-        this.#alterQuota(message, from);
+        this.#alter(message, from, decideQuota(this.#catalog, message.change), () => ({
+          type: 'quotas',
+          request,
+          quotas: [],
+        }));
+        break;
+      case 'defaults':
+        this.#answer(from, { type: 'defaults', request, altered: this.#catalog.defaults });
+        break;
+      case 'alterDefaults':
+        this.#alter(message, from, decideDefaults(this.#catalog, message.change, this.#defaults), () => ({
+          type: 'defaults',
+          request,
+          altered: this.#catalog.defaults,
+        }));
         break;
       default:
         this.#change(message, from);
     }
   }
 
-  #alterQuota(message: Extract<Asked, { readonly type: 'alterQuota' }>, from: Address): void {
-    const decision = decideQuota(this.#catalog, message.change);
+  /** Quotas and defaults: a record a change. */
+  #alter(
+    message: Extract<Asked, { readonly type: 'alterQuota' | 'alterDefaults' }>,
+    from: Address,
+    decision: Result<CatalogRecord>,
+    answer: () => CatalogAnswer,
+  ): void {
     if (!decision.ok) this.#refuse(message, from, decision.fault);
-    else if (message.validateOnly) this.#answer(from, { type: 'quotas', request: message.request, quotas: [] });
+    else if (message.validateOnly) this.#answer(from, answer());
     else if (this.#propose([decision.value], message, from))
       this.#log.whenCommitted((refused) => {
         if (refused !== null) this.#refuse(message, from, refused);
-        else this.#answer(from, { type: 'quotas', request: message.request, quotas: [] });
+        else this.#answer(from, answer());
       });
   }
 

@@ -100,7 +100,8 @@ class Directory implements Actor<Inbox> {
       case 'limits':
       case 'charged':
       case 'quotas':
-        throw new Error('a directory never asks for producer ids and quotas');
+      case 'defaults':
+        throw new Error('a directory never asks for producer ids, quotas and defaults');
       default:
         unreachable(message);
     }

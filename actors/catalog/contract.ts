@@ -4,6 +4,7 @@ import type { Fault } from '../../src/model/faults.ts';
 import type { ProducerEpoch, ProducerId, TopicId } from '../../src/model/ids.ts';
 import type { Quota, QuotaChange, QuotaKind, QuotaLimits } from '../../src/model/quota.ts';
 import type { Topic, TopicSettings } from '../../src/model/topic.ts';
+import type { AlteredDefaults, DefaultsChange } from '../../src/model/topic-defaults.ts';
 
 /** Answered once the change is committed and every shard's directory has applied it, so that it can be used at once. */
 export type CatalogRequest =
@@ -48,6 +49,15 @@ export type CatalogRequest =
       readonly change: QuotaChange;
       readonly validateOnly: boolean;
     }
+  /** → `defaults`, as they were altered */
+  | { readonly type: 'defaults'; readonly request: number }
+  /** → `defaults`, once the change is committed; only to be validated: as they were */
+  | {
+      readonly type: 'alterDefaults';
+      readonly request: number;
+      readonly change: DefaultsChange;
+      readonly validateOnly: boolean;
+    }
   /** From a directory → `copy`, then `change` and `gone` for good. */
   | { readonly type: 'subscribe'; readonly shard: number }
   /** From a directory, over the reply lane: it knows all up to this version. */
@@ -65,6 +75,7 @@ export type CatalogAnswer =
   /** For so long the client is to be quiet. */
   | { readonly type: 'charged'; readonly request: number; readonly throttleMs: number }
   | { readonly type: 'quotas'; readonly request: number; readonly quotas: readonly Quota[] }
+  | { readonly type: 'defaults'; readonly request: number; readonly altered: AlteredDefaults }
   | { readonly type: 'refused'; readonly request: number; readonly fault: Fault };
 
 /**

@@ -6,7 +6,7 @@
  */
 import { failed } from '../../src/model/faults.ts';
 import { type QuotaKind, type QuotaLimits, THROTTLE_MS_MAX } from '../../src/model/quota.ts';
-import type { AlterQuotaRequest } from '../../src/protocols/request.ts';
+import type { AlterQuotaRequest, QuotasRequest } from '../../src/protocols/request.ts';
 import { type CatalogAnswer, type CatalogRequest, catalogAddress } from '../catalog/contract.ts';
 import { ANSWER_MS_MAX, type Desk, type Done, NO_HOLDS, refuse } from './desk.ts';
 
@@ -111,7 +111,12 @@ export class ClientQuotas {
   }
 }
 
-export function quotas(desk: Desk, done: Done): void {
+export function quotaCall(desk: Desk, request: QuotasRequest | AlterQuotaRequest, done: Done): void {
+  if (request.call === 'quotas') quotas(desk, done);
+  else alterQuota(desk, request, done);
+}
+
+function quotas(desk: Desk, done: Done): void {
   desk.asker.ask<CatalogRequest, Quotas>(
     catalogAddress(desk.node),
     (request) => ({ type: 'quotas', request }),
@@ -123,7 +128,7 @@ export function quotas(desk: Desk, done: Done): void {
   );
 }
 
-export function alterQuota(desk: Desk, { change, validateOnly }: AlterQuotaRequest, done: Done): void {
+function alterQuota(desk: Desk, { change, validateOnly }: AlterQuotaRequest, done: Done): void {
   desk.asker.ask<CatalogRequest, Quotas>(
     catalogAddress(desk.node),
     (request) => ({ type: 'alterQuota', request, change, validateOnly }),

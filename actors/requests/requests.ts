@@ -16,13 +16,14 @@ import type { TransactionsAnswer } from '../transactions/contract.ts';
 import { freshUuid } from '../uuid.ts';
 import { Asker, type AskerMessage } from './asker.ts';
 import { changeTopic, deleteRecords, describeTopic, offsets, producer, resolve, topics } from './catalog.ts';
+import { defaultsCall } from './defaults.ts';
 import { type Desk, type Done, NO_HOLDS, type NodeFacts } from './desk.ts';
 import { Fetches } from './fetches.ts';
 import { groupCall } from './groups.ts';
 import { type JobDone, Jobs } from './jobs.ts';
 import { node } from './node.ts';
 import { ProduceLine } from './produce.ts';
-import { alterQuota, ClientQuotas, quotas } from './quotas.ts';
+import { ClientQuotas, quotaCall } from './quotas.ts';
 import { Topics } from './topics.ts';
 import { transactionCall } from './transactions.ts';
 
@@ -248,10 +249,12 @@ export class Requests {
         transactionCall(desk, request, done);
         break;
       case 'quotas':
-        quotas(desk, done);
-        break;
       case 'alterQuota':
-        alterQuota(desk, request, done);
+        quotaCall(desk, request, done);
+        break;
+      case 'defaults':
+      case 'alterDefaults':
+        defaultsCall(desk, request, done);
         break;
       case 'throttle':
         this.#quotas.settle((throttleMs) => done({ call: 'throttle', throttleMs }, NO_HOLDS));

@@ -5,6 +5,7 @@
 import { assert, unreachable } from '../model/assert.ts';
 import { FIRST_USER_PARTITION, id, type ProducerId, type TopicId } from '../model/ids.ts';
 import type { Topic } from '../model/topic.ts';
+import { type AlteredDefaults, DEFAULTS_SCOPES, UNALTERED } from '../model/topic-defaults.ts';
 import { Quotas } from './quotas.ts';
 import type { CatalogRecord } from './record.ts';
 
@@ -17,6 +18,7 @@ export class Catalog {
   readonly #topics = new Map<TopicId, Topic>();
   readonly #byName = new Map<string, Topic>();
   readonly quotas = new Quotas();
+  #defaults = UNALTERED;
   #partitions = 0;
   #nextTopic = FIRST_TOPIC;
   #nextPartition: number = FIRST_USER_PARTITION;
@@ -40,6 +42,11 @@ export class Catalog {
   /** Of all topics together. */
   get partitionCount(): number {
     return this.#partitions;
+  }
+
+  /** Of topics, as they were altered. */
+  get defaults(): AlteredDefaults {
+    return this.#defaults;
   }
 
   get nextTopic(): number {
@@ -79,6 +86,9 @@ export class Catalog {
       case 'quota':
         this.quotas.put(record.quota);
         break;
+      case 'defaults':
+        this.#defaults = { ...this.#defaults, [record.scope]: record.settings };
+        break;
       case 'producers':
         this.#nextProducer = record.next;
         break;
@@ -96,6 +106,7 @@ export class Catalog {
     yield { type: 'ids', topic: this.#nextTopic, partition: this.#nextPartition };
     yield { type: 'producers', next: this.#nextProducer };
     for (const quota of this.quotas.all()) yield { type: 'quota', quota };
+    for (const scope of DEFAULTS_SCOPES) yield { type: 'defaults', scope, settings: this.#defaults[scope] };
     for (const topic of this.#topics.values()) yield { type: 'topic', topic };
   }
 

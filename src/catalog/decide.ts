@@ -8,10 +8,11 @@ import { id, type PartitionId, type Timestamp } from '../model/ids.ts';
 import { CLIENT_ID_CHARS_MAX, PARTITIONS_MAX, PARTITIONS_PER_TOPIC_MAX, TOPICS_MAX } from '../model/limits.ts';
 import { QUOTAS_MAX, type Quota, type QuotaChange } from '../model/quota.ts';
 import { checkName, checkTogether, checkTopicSettings, type Topic, type TopicSettings } from '../model/topic.ts';
+import { changedDefaults, type DefaultsChange, defaultsInForce } from '../model/topic-defaults.ts';
 import type { Catalog } from './catalog.ts';
 import type { CatalogRecord } from './record.ts';
 
-/** What new topics get where nothing was asked for. */
+/** What new topics get where nothing was asked for, as the node's own settings say. */
 export interface TopicDefaults {
   readonly partitions: number;
   readonly settings: TopicSettings;
@@ -80,6 +81,16 @@ export function decideQuota({ quotas }: Catalog, change: QuotaChange): Result<Ca
   return ok({ type: 'quota', quota });
 }
 
+/** The record for a change of the defaults of topics. */
+export function decideDefaults(
+  catalog: Catalog,
+  change: DefaultsChange,
+  { settings: set }: TopicDefaults,
+): Result<CatalogRecord> {
+  const after = changedDefaults(catalog.defaults, change, set);
+  return after.ok ? ok({ type: 'defaults', scope: change.scope, settings: after.value }) : after;
+}
+
 /** The record for a new block of producer ids. */
 export function decideProducers(catalog: Catalog): CatalogRecord {
   return { type: 'producers', next: catalog.nextProducer + PRODUCER_BLOCK };
@@ -98,7 +109,7 @@ function create(catalog: Catalog, change: Create, defaults: TopicDefaults, now: 
   const settings = checkTopicSettings(change.settings);
   if (!settings.ok) return settings;
   const count = change.partitions ?? defaults.partitions;
-  const all = { ...defaults.settings, ...settings.value };
+  const all = { ...defaultsInForce(defaults.settings, catalog.defaults), ...settings.value };
   const wrong = checkCount(count) ?? checkRoom(catalog, 1, count) ?? checkTogether(all);
   if (wrong !== null) return { ok: false, fault: wrong };
   const topic: Topic = {

@@ -4,7 +4,8 @@
  */
 import type { TopicId } from '../model/ids.ts';
 import type { Quota } from '../model/quota.ts';
-import type { Topic } from '../model/topic.ts';
+import type { Topic, TopicSettings } from '../model/topic.ts';
+import type { DefaultsScope } from '../model/topic-defaults.ts';
 
 export type CatalogRecord =
   /** A topic as it is from now on: created or altered. */
@@ -14,10 +15,19 @@ export type CatalogRecord =
   | { readonly type: 'ids'; readonly topic: number; readonly partition: number }
   /** What a client may use from now on; with its name alone: nothing bounds it. */
   | { readonly type: 'quota'; readonly quota: Quota }
+  /** Which defaults of topics are altered from now on, all that are in this scope. */
+  | { readonly type: 'defaults'; readonly scope: DefaultsScope; readonly settings: Partial<TopicSettings> }
   /** First producer id that is not in a block given out. */
   | { readonly type: 'producers'; readonly next: number };
 
-const TYPES: readonly string[] = ['topic', 'topicGone', 'ids', 'quota', 'producers'] satisfies CatalogRecord['type'][];
+const TYPES: readonly string[] = [
+  'topic',
+  'topicGone',
+  'ids',
+  'quota',
+  'defaults',
+  'producers',
+] satisfies CatalogRecord['type'][];
 
 /** Null for what a newer version wrote. The checksum of its batch has vouched for the rest. */
 export function decodeCatalogRecord(value: unknown): CatalogRecord | null {

@@ -13,8 +13,8 @@ import type {
   Timestamp,
   TopicId,
 } from '../model/ids.ts';
-import type { Quota, QuotaChange } from '../model/quota.ts';
 import type { Topic, TopicSettings } from '../model/topic.ts';
+import type { AdministrationReply, AdministrationRequest } from './administration.ts';
 import type { ClassicReply, ClassicRequest } from './classic.ts';
 import type {
   AlteredGroupsReply,
@@ -43,6 +43,7 @@ import type {
 import type { OffsetAt, Place } from './place.ts';
 import type { TransactionReply, TransactionRequest } from './transactions.ts';
 
+export type * from './administration.ts';
 export type * from './groups.ts';
 
 /** `none`: no answer. `leader`: durable by the topic's promise on the leader. `all`: committed. */
@@ -236,34 +237,6 @@ export interface ProducerReply {
   readonly epoch: ProducerEpoch;
 }
 
-// ---- quotas of clients
-
-export interface QuotasRequest {
-  readonly call: 'quotas';
-}
-export interface QuotasReply {
-  readonly call: 'quotas';
-  readonly quotas: readonly Quota[];
-}
-export interface AlterQuotaRequest {
-  readonly call: 'alterQuota';
-  readonly change: QuotaChange;
-  /** Says what would come of it. */
-  readonly validateOnly: boolean;
-}
-export interface AlterQuotaReply {
-  readonly call: 'alterQuota';
-}
-/** Before an answer: the time that the client's requests took is charged. */
-export interface ThrottleRequest {
-  readonly call: 'throttle';
-}
-export interface ThrottleReply {
-  readonly call: 'throttle';
-  /** For so long the client is to be quiet; 0: it need not. */
-  readonly throttleMs: number;
-}
-
 // ---- node
 
 /** An id for a client that has none. */
@@ -348,9 +321,7 @@ export type Request =
   | DeleteTopicRequest
   | DescribeTopicRequest
   | ProducerRequest
-  | QuotasRequest
-  | AlterQuotaRequest
-  | ThrottleRequest
+  | AdministrationRequest
   | FreshIdRequest
   | GroupRequest
   | TransactionRequest
@@ -368,9 +339,7 @@ export type Reply =
   | TopicReply<'deleteTopic'>
   | DescribeTopicReply
   | ProducerReply
-  | QuotasReply
-  | AlterQuotaReply
-  | ThrottleReply
+  | AdministrationReply
   | FreshIdReply
   | GroupReply
   | TransactionReply
@@ -383,15 +352,13 @@ export type CallName = Request['call'];
 export type NativeCallName = Exclude<
   CallName,
   | ClassicRequest['call']
+  | AdministrationRequest['call']
   | TransactionRequest['call']
   | 'commitInTransaction'
   | 'groupSettings'
   | 'alteredGroups'
   | 'alterGroup'
   | 'deleteRecords'
-  | 'quotas'
-  | 'alterQuota'
-  | 'throttle'
   | 'freshId'
 >;
 export type RequestOf<C extends CallName> = Extract<Request, { readonly call: C }>;

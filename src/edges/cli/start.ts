@@ -74,6 +74,7 @@ Try in another terminal:
 /** What the defaults of new topics promise. */
 function promise({ engine, durability, flushIntervalMs }: RunningNode): string {
   if (engine === 'memory') return 'means that the record is in memory; topics are gone when the node ends';
-  if (durability === 'fsync') return 'means that the record is on disk, fsynced (a topic can choose otherwise)';
+  if (durability === 'fsync')
+    return 'means that the record is on disk, fsynced (topics, and defaults altered since, can say otherwise)';
   return `means that the disk has been handed the record; it is fsynced within ${flushIntervalMs} ms`;
 }

@@ -8,9 +8,11 @@ import { TOPIC_SETTING_RULES, type TopicSettings } from '../../model/topic.ts';
 /** Kafka's numbers for types of values. */
 export const configTypes = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 } as const;
 /** Kafka's numbers for where a value comes from. */
-export const configSources = { topic: 1, node: 4, byDefault: 5, group: 8 } as const;
+export const configSources = { topic: 1, alteredHere: 2, altered: 3, node: 4, byDefault: 5, group: 8 } as const;
 
-interface Config {
+export interface Config {
+  /** Callboard's setting; null: there is none, because one value is all that it can have. */
+  readonly setting: keyof TopicSettings | null;
   readonly type: number;
   readonly about: string;
   /** As Kafka writes it. */
@@ -43,6 +45,7 @@ function wholeNumber(text: string): number {
 function number(name: NumberSetting, type: number, about: string): Config {
   const rule = TOPIC_SETTING_RULES[name];
   return {
+    setting: name,
     type,
     about,
     show: (settings) => String(settings[name]),
@@ -63,6 +66,7 @@ function bound(
 ): Config {
   const rule = TOPIC_SETTING_RULES[name];
   return {
+    setting: name,
     type: configTypes.long,
     about,
     show: (settings) => (settings[name] < 0 ? LONG_MAX : String(settings[name])),
@@ -76,6 +80,7 @@ function bound(
 }
 
 const dirtyRatio: Config = {
+  setting: 'dirtyRatioMin',
   type: configTypes.double,
   about: 'Part of the bytes that is not compacted yet, from which on a partition is compacted.',
   show: (settings) => String(settings.dirtyRatioMin),
@@ -88,6 +93,7 @@ const dirtyRatio: Config = {
 
 /** Lists are sets to Kafka: in any order, with blanks between. */
 const cleanupPolicy: Config = {
+  setting: 'cleanup',
   type: configTypes.list,
   about: 'delete: old segments go by age and size. compact: of each key the newest record stays.',
   show: (settings) => settings.cleanup,
@@ -108,6 +114,7 @@ function choice<N extends 'durability' | 'engine' | 'timestamps' | 'compression'
   choices: Readonly<Record<string, TopicSettings[N]>>,
 ): Config {
   return {
+    setting: name,
     type,
     about,
     show: (settings) => Object.keys(choices).find((text) => choices[text] === settings[name]) ?? '',
@@ -117,12 +124,19 @@ function choice<N extends 'durability' | 'engine' | 'timestamps' | 'compression'
 }
 
 function fixed(value: string, type: number, about: string): Config {
-  return { type, about, show: () => value, parse: (text) => (text === value ? {} : undefined), allowed: value };
+  return {
+    setting: null,
+    type,
+    about,
+    show: () => value,
+    parse: (text) => (text === value ? {} : undefined),
+    allowed: value,
+  };
 }
 
 const { int, long, string } = configTypes;
 
-const table: ReadonlyMap<string, Config> = new Map(
+export const topicConfigs: ReadonlyMap<string, Config> = new Map(
   Object.entries({
     'retention.ms': number('retentionMs', long, 'Age at which records may go; -1 keeps them for ever.'),
     'retention.bytes': number('retentionBytes', long, 'Size of a partition above which its oldest segments go.'),
@@ -166,7 +180,7 @@ const table: ReadonlyMap<string, Config> = new Map(
 );
 
 /** Kafka's names of the settings that a topic has. */
-export const configNames: readonly string[] = [...table.keys()];
+export const configNames: readonly string[] = [...topicConfigs.keys()];
 
 /** A value that was given. */
 export interface Given {
@@ -179,7 +193,7 @@ export interface Given {
 export function settingsOf(given: readonly Given[], defaults: TopicSettings): Result<Partial<TopicSettings>> {
   let settings: Partial<TopicSettings> = {};
   for (const { name, value } of given) {
-    const config = table.get(name);
+    const config = topicConfigs.get(name);
     if (config === undefined)
       return failed('INVALID_SETTING', `unknown setting ${shown(name)}; known are ${configNames.join(', ')}`);
     const parsed = config.parse(value ?? config.show(defaults));
@@ -197,18 +211,12 @@ export interface ShownConfig {
   readonly source: number;
   readonly type: number;
   readonly about: string;
+  /** Absent: it may be altered. */
+  readonly readOnly?: boolean;
   /** What it comes from, the first counts; absent: from nothing else. */
   readonly synonyms?: readonly Pick<ShownConfig, 'name' | 'value' | 'source'>[];
 }
 
-export function showConfigs(settings: TopicSettings, defaults: TopicSettings): ShownConfig[] {
-  return [...table].map(([name, { type, about, show }]) => {
-    const value = show(settings);
-    const source = value === show(defaults) ? configSources.byDefault : configSources.topic;
-    return { name, value, source, type, about };
-  });
-}
-
-function shown(text: string): string {
+export function shown(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }

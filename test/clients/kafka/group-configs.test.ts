@@ -106,7 +106,7 @@ test('each value is told with where it comes from; DELETE and AlterConfigs give 
   t.is((await atOnce(SESSION, '55000'))?.responses[0]?.errorCode, errors.NONE);
   t.is((await atOnce(HEARTBEAT, '6000'))?.responses[0]?.errorCode, errors.NONE);
   t.deepEqual(await told(client, GROUP, group), { [SESSION]: '45000', [HEARTBEAT]: '6000' }, 'all the others go back');
-  t.like(await told(client, NODE, ''), {
+  t.like(await told(client, NODE, '1'), {
     'group.consumer.session.timeout.ms': '45000',
     'group.consumer.min.session.timeout.ms': '2000',
     'group.consumer.max.session.timeout.ms': '60000',

@@ -9,6 +9,9 @@ import type { BatchOptions } from '../../../src/model/batch-builder.ts';
 import { writeInt16, writeInt64 } from '../../../src/model/bytes.ts';
 import { faultCodes } from '../../../src/model/faults.ts';
 import { id } from '../../../src/model/ids.ts';
+import { TOPIC_DEFAULTS } from '../../../src/model/topic.ts';
+import { UNALTERED } from '../../../src/model/topic-defaults.ts';
+import { nodeConfigNames, showConfigs } from '../../../src/protocols/kafka/default-configs.ts';
 import { coordinatorErrorOf, type ErrorCode, errorOf, errors } from '../../../src/protocols/kafka/faults.ts';
 import { batchOf, type PlainRecord } from '../../model/batches.ts';
 
@@ -34,6 +37,19 @@ test('the table of faults is the one of the code', (t) => {
     return [code, nameOf(errorOf(code)), ofCoordinator];
   });
   t.deepEqual(tableOf('faults'), rows);
+});
+
+test('the table of defaults is the one of the code', (t) => {
+  const set = TOPIC_DEFAULTS;
+  const topics = showConfigs(set, { set, altered: UNALTERED, inForce: set });
+  // What has no name of the node's has its own.
+  const names = topics.map(({ name, synonyms }) => [synonyms?.[0]?.name ?? '', name] as const);
+  const rows = names.filter(([ofNode]) => nodeConfigNames.includes(ofNode));
+  t.deepEqual(
+    new Map(tableOf('defaults').map(([ofNode, ofTopic]) => [ofNode, ofTopic])),
+    new Map(rows.map(([ofNode, ofTopic]) => [`\`${ofNode}\``, `\`${ofTopic}\``])),
+  );
+  t.is(tableOf('defaults').length, nodeConfigNames.length);
 });
 
 const plain: PlainRecord = { timestamp: 5, key: 'k', value: 'v', headers: [] };

@@ -1,14 +1,16 @@
 /**
- * AlterConfigs and IncrementalAlterConfigs: settings of topics and of groups, all at once or one by one. The
- * node's own are in its file.
+ * AlterConfigs and IncrementalAlterConfigs: settings of topics, of groups, and those of the node that topics have by
+ * default, all at once or one by one.
  */
 import { type Fault, failed, ok, type Result } from '../../../model/faults.ts';
 import type { GroupSettingsChange } from '../../../model/group-settings.ts';
 import type { TopicSettings } from '../../../model/topic.ts';
+import type { DefaultsChange } from '../../../model/topic-defaults.ts';
 import { resultOf, type Serving } from '../asking.ts';
 import { alterConfigs } from '../calls/alter-configs.ts';
 import { type IncrementalAlterConfigsRequest, incrementalAlterConfigs } from '../calls/incremental-alter-configs.ts';
 import { configNames, type Given, settingsOf } from '../configs.ts';
+import { askDefaults, type Defaults, defaultsChangeOf, nodeConfigNames, scopeOf } from '../default-configs.ts';
 import { coordinatorErrorOf, errorOf, errors } from '../faults.ts';
 import { groupChangeOf, groupConfigNames } from '../group-configs.ts';
 import { checkGroup } from '../group-names.ts';
@@ -23,8 +25,8 @@ const SET = 0;
 const DELETE = 1;
 const APPEND = 2;
 const SUBTRACT = 3;
-/** The one setting that is a list. */
-const LIST = 'cleanup.policy';
+/** The one setting that is a list, of topics and of the node. */
+const LISTS: readonly string[] = ['cleanup.policy', 'log.cleanup.policy'];
 /** Stays as a topic was created. */
 const ENGINE = 'callboard.engine';
 
@@ -54,12 +56,12 @@ export const serveAlterConfigs = service(alterConfigs, function* ({ resources, v
 export const serveIncrementalAlterConfigs = service(
   incrementalAlterConfigs,
   function* ({ resources, validateOnly }, peer) {
-    const lists = yield* listsOf(resources);
+    const lists = yield* listsOf(resources, peer);
     const changes = resources.map(({ resourceType, resourceName, configs }): Change => {
       const given: Given[] = [];
       let wrong = checkOnce(configs);
       for (const one of configs) {
-        const value = valueGiven(one, lists.get(resourceName) ?? []);
+        const value = valueGiven(one, lists.get(keyOf({ resourceType, resourceName })) ?? ok([]));
         if (value.ok) given.push({ name: one.name, value: value.value });
         else wrong ??= value;
       }
@@ -72,6 +74,7 @@ export const serveIncrementalAlterConfigs = service(
 /** What is set back to its default where it is not given. */
 function namesOf(resourceType: number): readonly string[] {
   if (resourceType === resourceTypes.topic) return configNames;
+  if (resourceType === resourceTypes.node) return nodeConfigNames;
   return resourceType === resourceTypes.group ? groupConfigNames : [];
 }
 
@@ -88,42 +91,69 @@ function checkValues(configs: readonly Given[]): Failure | null {
   return empty === undefined ? null : failed('INVALID_REQUEST', `${empty.name} has no value`);
 }
 
+type Resource = Pick<Change, 'resourceType' | 'resourceName'>;
+const keyOf = ({ resourceType, resourceName }: Resource): string => `${resourceType} ${resourceName}`;
+
 /** Which of several changes of the same resource would come last, nobody could tell. */
 function eachOnce(changes: readonly Change[]): readonly Change[] {
-  const keyOf = ({ resourceType, resourceName }: Change): string => `${resourceType} ${resourceName}`;
   const twice = namedTwice(changes.map(keyOf));
   const given = failed('INVALID_REQUEST', 'a resource stands in a request once');
   return changes.map((change) => (twice.has(keyOf(change)) ? { ...change, given } : change));
 }
 
-/** Values of lists that are to be added to, or taken from, as they are now. */
+type List = Result<readonly string[]>;
+
+/** Lists that are to be added to, or taken from, as they are now; none of topics that are not there. */
 function* listsOf(
   resources: IncrementalAlterConfigsRequest['resources'],
-): Serving<ReadonlyMap<string, readonly string[]>> {
+  peer: Peer,
+): Serving<ReadonlyMap<string, List>> {
   const changed = ({ name, configOperation }: Operation): boolean =>
-    name === LIST && (configOperation === APPEND || configOperation === SUBTRACT);
-  const names = resources.flatMap(({ resourceName, configs }) => (configs.some(changed) ? [resourceName] : []));
-  const found = names.length === 0 ? [] : yield* lookUp(names, false);
-  return new Map(
-    found.flatMap((topic) => (topic.ok ? [[topic.value.name, topic.value.settings.cleanup.split(',')]] : [])),
+    LISTS.includes(name) && (configOperation === APPEND || configOperation === SUBTRACT);
+  const asked = resources.filter(({ configs }) => configs.some(changed));
+  const ofTopics = yield* listsOfTopics(asked.filter(({ resourceType }) => resourceType === resourceTypes.topic));
+  const ofNode = asked.filter(({ resourceType }) => resourceType === resourceTypes.node);
+  if (ofNode.length === 0) return new Map(ofTopics);
+  const defaults = yield* askDefaults(peer.broker);
+  return new Map([...ofTopics, ...ofNode.map((one) => [keyOf(one), listOfNode(one, defaults)] as const)]);
+}
+
+function* listsOfTopics(asked: readonly Resource[]): Serving<(readonly [string, List])[]> {
+  if (asked.length === 0) return [];
+  const found = yield* lookUp(
+    asked.map(({ resourceName }) => resourceName),
+    false,
   );
+  return asked.flatMap((one, index) => {
+    const topic = found[index];
+    return topic?.ok === true ? [[keyOf(one), ok(topic.value.settings.cleanup.split(','))] as const] : [];
+  });
+}
+
+function listOfNode({ resourceName }: Resource, defaults: Result<Defaults>): List {
+  if (!defaults.ok) return defaults;
+  const { set, altered, inForce } = defaults.value;
+  const { cleanup } = resourceName === '' ? { ...set, ...altered.all } : inForce;
+  return ok(cleanup.split(','));
 }
 
 /** Null: its default. */
-function valueGiven({ name, configOperation, value }: Operation, list: readonly string[]): Result<string | null> {
+function valueGiven({ name, configOperation, value }: Operation, list: List): Result<string | null> {
   if (configOperation === DELETE) return ok(null);
   if (value === null) return failed('INVALID_REQUEST', `${name} has no value`);
   if (configOperation === SET) return ok(value);
   if (configOperation !== APPEND && configOperation !== SUBTRACT)
     return failed('INVALID_REQUEST', `${name}: there is no operation ${configOperation}`);
-  if (name !== LIST) return failed('INVALID_SETTING', `${name} is no list to add to or to take from`);
+  if (!LISTS.includes(name)) return failed('INVALID_SETTING', `${name} is no list to add to or to take from`);
   const named = value.split(',').map((one) => one.trim());
-  const left = list.filter((one) => !named.includes(one));
+  if (!list.ok) return list;
+  const left = list.value.filter((one) => !named.includes(one));
   return ok((configOperation === APPEND ? [...left, ...named] : left).join(','));
 }
 
 function* alter(changes: readonly Change[], validateOnly: boolean, peer: Peer): Serving<readonly Answer[]> {
-  const planned = changes.map((change) => plan(change, peer));
+  const defaults = changes.some(asksDefaults) ? yield* askDefaults(peer.broker) : null;
+  const planned = changes.map((change) => plan(change, defaults, peer));
   const sound = planned.filter((one): one is Sound => 'call' in one);
   const outcomes = new Map<Sound, Fault | undefined>();
   yield* carryOut(sound, validateOnly, outcomes);
@@ -136,20 +166,28 @@ function* alter(changes: readonly Change[], validateOnly: boolean, peer: Peer): 
   });
 }
 
-function plan(change: Change, { broker }: Peer): Sound | Answer {
+const ALTERABLE: readonly number[] = [resourceTypes.topic, resourceTypes.group, resourceTypes.node];
+
+/** What is deleted of a topic becomes what is the default now. */
+const asksDefaults = ({ resourceType, given }: Change): boolean =>
+  resourceType === resourceTypes.topic && given.ok && given.value.some(({ value }) => value === null);
+
+function plan(change: Change, defaults: Result<Defaults> | null, { broker }: Peer): Sound | Answer {
   const { resourceType, resourceName, given } = change;
   const refused = ({ code, message }: Fault): Answer => answer(change, errorOf(code), message);
-  if (resourceType !== resourceTypes.topic && resourceType !== resourceTypes.group)
-    return answer(
-      change,
-      errors.INVALID_REQUEST,
-      'topics and groups can be altered; settings of the node are in its own file',
-    );
+  if (!ALTERABLE.includes(resourceType))
+    return answer(change, errors.INVALID_REQUEST, 'topics, groups and the node can be altered');
   if (!given.ok) return refused(given.fault);
   if (resourceType === resourceTypes.topic) {
-    const settings = settingsOf(given.value, broker.defaults.settings);
+    if (defaults?.ok === false) return refused(defaults.fault);
+    const settings = settingsOf(given.value, defaults?.value.inForce ?? broker.defaults.settings);
     if (!settings.ok) return refused(settings.fault);
     return { call: 'alterTopic', name: resourceName, settings: settings.value };
+  }
+  if (resourceType === resourceTypes.node) {
+    const scope = scopeOf(resourceName, broker);
+    const altered = scope.ok ? defaultsChangeOf(given.value, scope.value) : scope;
+    return altered.ok ? { call: 'alterDefaults', change: altered.value } : refused(altered.fault);
   }
   const wrong = checkGroup(resourceName);
   if (wrong !== null) return answer(change, errors.INVALID_REQUEST, wrong.message);
@@ -161,10 +199,14 @@ function plan(change: Change, { broker }: Peer): Sound | Answer {
 /** What the node is asked for. */
 type Sound =
   | { readonly call: 'alterTopic'; readonly name: string; readonly settings: Partial<TopicSettings> }
+  | { readonly call: 'alterDefaults'; readonly change: DefaultsChange }
   | { readonly call: 'alterGroup'; readonly group: string; readonly change: GroupSettingsChange };
 
-const codeOf = (one: Sound, why: Fault): number =>
-  one.call === 'alterGroup' ? coordinatorErrorOf(why.code) : errorOfNamed(why, one.name);
+function codeOf(one: Sound, why: Fault): number {
+  if (one.call === 'alterGroup') return coordinatorErrorOf(why.code);
+  if (one.call === 'alterTopic') return errorOfNamed(why, one.name);
+  return why.code === 'INVALID_SETTING' ? errors.INVALID_REQUEST : errorOf(why.code);
+}
 const faultOf = (result: Result<unknown>): Fault | undefined => (result.ok ? undefined : result.fault);
 
 function* carryOut(

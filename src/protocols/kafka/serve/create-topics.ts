@@ -5,7 +5,8 @@ import { checkName, type Topic } from '../../../model/topic.ts';
 import type { CreateTopicRequest } from '../../request.ts';
 import { resultOf, type Serving } from '../asking.ts';
 import { type CreateTopicsRequest, type CreateTopicsResponse, createTopics } from '../calls/create-topics.ts';
-import { settingsOf, showConfigs } from '../configs.ts';
+import { settingsOf } from '../configs.ts';
+import { askDefaults, type Defaults, showConfigs } from '../default-configs.ts';
 import { type ErrorName, errorOf, errors } from '../faults.ts';
 import { NO_UUID } from '../reading.ts';
 import { type Peer, service } from '../service.ts';
@@ -32,14 +33,15 @@ export const serveCreateTopics = service(createTopics, function* ({ topics: aske
   const plans = topics.map((one) =>
     twice.has(one.name) ? refusal('INVALID_REQUEST', 'the request names this topic twice') : plan(one, peer),
   );
-  const made = yield* create(plans, validateOnly);
+  const defaults = yield* askDefaults(peer.broker);
+  const made = defaults.ok ? yield* create(plans, validateOnly) : plans.map(() => defaults);
   let next = 0;
   const answers = topics.map(({ name }, index): Answer => {
     const plan = plans[index];
     if (plan === undefined || plan instanceof Refusal) return refused(name, plan);
     const topic = made[next++];
-    if (topic?.ok === true) return created(topic.value, validateOnly, peer);
-    return refused(name, topic && ofFault(topic.fault));
+    if (topic?.ok === true && defaults.ok) return created(topic.value, validateOnly, defaults.value, peer);
+    return refused(name, topic?.ok === false ? ofFault(topic.fault) : undefined);
   });
   return { topics: answers };
 });
@@ -99,14 +101,19 @@ function refused(name: string, why: Refusal | undefined): Answer {
   return { name, topicId: NO_UUID, errorCode: code, errorMessage: message };
 }
 
-function created({ id, name, partitions, settings }: Topic, validateOnly: boolean, { broker, topics }: Peer): Answer {
+function created(
+  { id, name, partitions, settings }: Topic,
+  validateOnly: boolean,
+  defaults: Defaults,
+  { topics }: Peer,
+): Answer {
   return {
     name,
     topicId: validateOnly ? NO_UUID : topics.ids.digitsOf(id),
     errorCode: errors.NONE,
     numPartitions: partitions.length,
     replicationFactor: 1,
-    configs: showConfigs(settings, broker.defaults.settings).map(({ name: config, value, source }) => ({
+    configs: showConfigs(settings, defaults).map(({ name: config, value, source }) => ({
       name: config,
       value,
       readOnly: false,

@@ -1,13 +1,22 @@
 /** DescribeConfigs: settings of topics, of groups and of the node, by Kafka's names. */
 
+import type { Result } from '../../../model/faults.ts';
 import { resultOf, type Serving } from '../asking.ts';
 import {
   type DescribeConfigsRequest,
   type DescribeConfigsResponse,
   describeConfigs,
 } from '../calls/describe-configs.ts';
-import { configSources, configTypes, type ShownConfig, showConfigs } from '../configs.ts';
-import { coordinatorErrorOf, errors } from '../faults.ts';
+import { configSources, configTypes, type ShownConfig } from '../configs.ts';
+import {
+  askDefaults,
+  type Defaults,
+  scopeOf,
+  showAlteredForAll,
+  showConfigs,
+  showDefaults,
+} from '../default-configs.ts';
+import { coordinatorErrorOf, errorOf, errors } from '../faults.ts';
 import { showGroupBounds, showGroupConfigs } from '../group-configs.ts';
 import { checkGroup } from '../group-names.ts';
 import { lookUp } from '../look-up.ts';
@@ -19,11 +28,13 @@ type Asked = DescribeConfigsRequest['resources'][number];
 type Answer = DescribeConfigsResponse['results'][number];
 
 export const serveDescribeConfigs = service(describeConfigs, function* (request, peer) {
-  const topics = request.resources.filter(({ resourceType }) => resourceType === resourceTypes.topic);
-  const described = yield* describeTopics(topics, peer);
+  const ofTopics = request.resources.filter(({ resourceType }) => resourceType === resourceTypes.topic);
+  const ofNode = request.resources.filter(({ resourceType }) => resourceType === resourceTypes.node);
+  const defaults = ofTopics.length + ofNode.length > 0 ? yield* askDefaults(peer.broker) : null;
+  const topics = defaults === null ? null : yield* describeTopics(ofTopics, defaults);
   const groups = yield* describeGroups(request.resources, peer);
   const results = request.resources.map((asked) => {
-    const answer = described.get(asked) ?? groups.get(asked) ?? describeOther(asked, peer.broker);
+    const answer = topics?.get(asked) ?? groups.get(asked) ?? describeOther(asked, defaults, peer.broker);
     return show(answer, asked, request);
   });
   return { results };
@@ -33,14 +44,13 @@ interface Described {
   readonly errorCode: number;
   readonly errorMessage: string | null;
   readonly configs: readonly ShownConfig[];
-  readonly readOnly: boolean;
 }
 
 function refused(errorCode: number, errorMessage: string): Described {
-  return { errorCode, errorMessage, configs: [], readOnly: true };
+  return { errorCode, errorMessage, configs: [] };
 }
 
-function* describeTopics(asked: readonly Asked[], { broker }: Peer): Serving<ReadonlyMap<Asked, Described>> {
+function* describeTopics(asked: readonly Asked[], defaults: Result<Defaults>): Serving<ReadonlyMap<Asked, Described>> {
   const described = new Map<Asked, Described>();
   if (asked.length === 0) return described;
   const names = asked.map(({ resourceName }) => resourceName);
@@ -48,14 +58,21 @@ function* describeTopics(asked: readonly Asked[], { broker }: Peer): Serving<Rea
   asked.forEach((one, index) => {
     const topic = found[index];
     if (topic?.ok === true) {
-      const configs = showConfigs(topic.value.settings, broker.defaults.settings);
-      described.set(one, { errorCode: errors.NONE, errorMessage: null, configs, readOnly: false });
+      described.set(
+        one,
+        known(defaults, (inForce) => showConfigs(topic.value.settings, inForce)),
+      );
     } else if (topic !== undefined) {
       const { fault } = topic;
       described.set(one, refused(errorOfNamed(fault, one.resourceName), fault.message));
     }
   });
   return described;
+}
+
+function known(defaults: Result<Defaults>, show: (defaults: Defaults) => readonly ShownConfig[]): Described {
+  if (!defaults.ok) return refused(errorOf(defaults.fault.code), defaults.fault.message);
+  return { errorCode: errors.NONE, errorMessage: null, configs: show(defaults.value) };
 }
 
 /** A group has settings before anybody has heard of it. */
@@ -74,30 +91,36 @@ function* describeGroups(asked: readonly Asked[], { broker }: Peer): Serving<Rea
     if (!found.ok) described.set(one, refused(coordinatorErrorOf(found.fault.code), found.fault.message));
     else {
       const configs = showGroupConfigs(found.value, broker.groupBounds);
-      described.set(one, { errorCode: errors.NONE, errorMessage: null, configs, readOnly: false });
+      described.set(one, { errorCode: errors.NONE, errorMessage: null, configs });
     }
   });
   return described;
 }
 
-function describeOther({ resourceType, resourceName }: Asked, broker: Broker): Described {
-  if (resourceType !== resourceTypes.node)
+function describeOther(
+  { resourceType, resourceName }: Asked,
+  defaults: Result<Defaults> | null,
+  broker: Broker,
+): Described {
+  if (resourceType !== resourceTypes.node || defaults === null)
     return refused(errors.INVALID_REQUEST, `resources of type ${resourceType} have no settings here`);
-  if (resourceName !== '' && resourceName !== String(broker.node))
-    return refused(errors.INVALID_REQUEST, `this is node ${broker.node}`);
-  return { errorCode: errors.NONE, errorMessage: null, configs: nodeConfigs(broker), readOnly: true };
+  const scope = scopeOf(resourceName, broker);
+  if (!scope.ok) return refused(errorOf(scope.fault.code), scope.fault.message);
+  if (scope.value === 'all') return known(defaults, showAlteredForAll);
+  return known(defaults, (inForce) => [...nodeConfigs(broker), ...showDefaults(inForce)]);
 }
 
 /** What clients and tools ask of a broker; set in the node's own file. */
 function nodeConfigs({ node, defaults, autoCreate, offsetRetentionMs, migration, groupBounds }: Broker): ShownConfig[] {
-  const { settings, partitions } = defaults;
-  const { int, long, boolean, string } = configTypes;
+  const { partitions } = defaults;
+  const { int, boolean, string } = configTypes;
   const config = (name: string, value: unknown, type: number, about: string): ShownConfig => ({
     name,
     value: String(value),
     source: configSources.node,
     type,
     about,
+    readOnly: true,
   });
   return [
     config('node.id', node, int, 'Number of the node.'),
@@ -109,16 +132,11 @@ function nodeConfigs({ node, defaults, autoCreate, offsetRetentionMs, migration,
     config('offsets.retention.minutes', Math.ceil(offsetRetentionMs / 60_000), int, 'How long offsets are kept.'),
     config('group.consumer.migration.policy', migration, string, 'Which way groups may change while they run.'),
     ...showGroupBounds(groupBounds).map(([name, value, what]) => config(name, value, int, what)),
-    config('log.retention.ms', settings.retentionMs, long, 'Age at which records may go.'),
-    config('log.retention.bytes', settings.retentionBytes, long, 'Size above which the oldest segments go.'),
-    config('log.segment.bytes', settings.segmentBytes, int, 'Size at which a segment is closed.'),
-    config('log.roll.ms', settings.segmentMs, long, 'Age at which a segment is closed.'),
-    config('message.max.bytes', settings.batchBytesMax, int, 'Largest record batch taken.'),
   ];
 }
 
 function show(
-  { errorCode, errorMessage, configs, readOnly }: Described,
+  { errorCode, errorMessage, configs }: Described,
   { resourceType, resourceName, configurationKeys }: Asked,
   { includeSynonyms, includeDocumentation }: DescribeConfigsRequest,
 ): Answer {
@@ -130,7 +148,7 @@ function show(
     resourceName,
     configs: configs
       .filter(({ name }) => wanted?.has(name) !== false)
-      .map(({ name, value, source, type, about, synonyms = [{ name, value, source }] }) => ({
+      .map(({ name, value, source, type, about, readOnly = false, synonyms = [{ name, value, source }] }) => ({
         name,
         value,
         readOnly,
