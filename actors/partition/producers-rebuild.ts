@@ -43,8 +43,8 @@ export class ProducersRecovery {
   rebuilt = false;
   /** Everything below was fed to it. */
   fedTo = id<Offset>(0);
-  /** What the journal has begins where the state ends, or what lies between was read. */
-  #gapClosed = false;
+  /** There is no file: no producer wrote what the journal has forgotten. */
+  #isNew = false;
 
   constructor(context: Context<Step>, log: PartitionLog) {
     this.#context = context;
@@ -56,7 +56,6 @@ export class ProducersRecovery {
     const { log } = this.#context;
     const file = producersPath(this.#log.partition);
     const kept = restoreProducers(bytes, this.#log);
-    this.#gapClosed = bytes === undefined;
     if (typeof kept === 'string') {
       log.error({ file }, `the state of producers is ${kept}: it is read from the log anew`);
       this.rebuilt = true;
@@ -68,6 +67,7 @@ export class ProducersRecovery {
     }
     if (kept.old)
       log.warn({ file }, 'a state of producers does not hold: what the one before lacks is read from the log');
+    this.#isNew = bytes === undefined;
     this.rebuilt = kept.old;
     this.producers = kept.producers;
     this.fedTo = kept.upTo;
@@ -75,14 +75,15 @@ export class ProducersRecovery {
   }
 
   /**
-   * The journal forgets what was flushed. What neither it nor the file has, because a write of that was lost or does not
-   * hold, the log still has. @param to where the journal begins, or the log ends. @returns false when it has to be read
-   * first: `resume` is called then.
+   * The journal forgets what was flushed, and loses what only the segments were synced with. What neither it nor the file has,
+   * the log still has. @param to where the journal goes on, or the log ends. @returns false when it has to be read first:
+   * `resume` is called then.
    */
   closeGap(to: Offset, resume: () => void): boolean {
     const upTo = Math.min(to, this.#log.end) as Offset;
-    const isClosed = this.#gapClosed || this.fedTo >= upTo;
-    this.#gapClosed = true;
+    if (this.#isNew) this.fedTo = upTo;
+    this.#isNew = false;
+    const isClosed = this.fedTo >= upTo;
     if (!isClosed) this.#readTo(upTo, resume);
     return isClosed;
   }

@@ -279,6 +279,31 @@ test('a write of the state of producers that the disk has lost is noticed by wha
   t.deepEqual(world.logged, []);
 });
 
+test('what the journal has lost and segments have kept: the state of producers is read from these', (t) => {
+  const world = new StorageWorld({ settings: { durability: 'interval' } });
+  t.is(world.written(P, transactional(1, 0, 0, ['a'])), 0);
+  t.is(world.ask(P, marking(1, 1, true)).type, 'appended');
+  world.stop();
+  world.start();
+  t.is(world.written(P, batch(['the journal goes on'])), 2);
+  const [journal, producers] = ['journal/0-2', producersPath(id(P))];
+  const before = [journal, producers].map((path) => ({ path, bytes: world.disk.peek(path) }));
+  t.is(world.written(P, transactional(1, 1, 0, ['open'])), 3);
+  world.stop();
+  for (const { path, bytes } of before) {
+    world.disk.open(path, { mode: 'write' }, (_error, file) => {
+      if (file !== undefined) world.disk.write(file, [bytes], 0, () => {});
+    });
+    world.run(100);
+    world.disk.cut(path, bytes.length);
+    t.deepEqual(world.disk.peek(path), bytes, path);
+  }
+  world.start();
+  world.run(100);
+  const { stable, end } = seen(world);
+  t.deepEqual([stable, end], [3, 4]);
+});
+
 test('of what retention has taken since the state of producers was written, the journal tells', (t) => {
   const world = new StorageWorld({ settings: { segmentBytes: 100 * KIB, retentionBytes: 1 } });
   const sent = (sequence: number): Uint8Array =>
