@@ -8,7 +8,7 @@ import { ceilBlock, floorBlock } from '../../src/log/chunk.ts';
 import { DIRECT_FLAG, ENTRY_BYTES, type Entry, mismatch } from '../../src/log/entry.ts';
 import { decodeManifest, type Manifest } from '../../src/log/manifest.ts';
 import { type PartitionLog, PREFIX_NEEDED } from '../../src/log/partition-log.ts';
-import { manifestPath, producersPath, segmentPath, sidecarPath } from '../../src/log/paths.ts';
+import { manifestPath, partitionFolder, producersPath, segmentPath, sidecarPath } from '../../src/log/paths.ts';
 import { damageAt } from '../../src/log/reading.ts';
 import { Replay, restoreManifest, restoreSidecar, sealLost, type TailBatch } from '../../src/log/replay.ts';
 import type { Segment } from '../../src/log/segment.ts';
@@ -70,7 +70,7 @@ export class PartitionRecovery {
     const { partition, tools } = this.#log;
     const manifest = decodeManifest(bytes, tools.crc32c);
     if (typeof manifest !== 'string') {
-      this.#sidecar(manifest);
+      this.#syncName(manifest);
       return;
     }
     this.#context.log.error(
@@ -81,6 +81,21 @@ export class PartitionRecovery {
       this.rebuilt = true;
       this.#sidecar(rebuilt);
     });
+  }
+
+  /** What is read here may be gone after a power cut: its name was perhaps given by a node that could not sync the folder. */
+  #syncName(manifest: Manifest): void {
+    if (manifest.clean) {
+      this.#sidecar(manifest);
+      return;
+    }
+    const folder = partitionFolder(this.#log.partition);
+    this.#context.disk.syncFolder(folder, (error) =>
+      step(() => {
+        if (error !== null) throw new Error(`${folder} could not be synced: ${error.message}`);
+        this.#sidecar(manifest);
+      }),
+    );
   }
 
   #fail(path: string, error: DiskError | null): never {
