@@ -21,10 +21,11 @@ const STILL_LOOKS_MAX = 1_000;
 const MOVERS_MAX = 6;
 const PARTITIONS = 4;
 /**
- * Half a second each: longer than the session of a member that was left behind. Not a time: a machine that stands still
- * meanwhile is nobody's fault.
+ * Half a second each: longer than the session of a member that was left behind, and than the time-out, 30 s, of a transaction
+ * that an instance has left open with offsets in it, which the next one waits for before it reads. Not a time: a machine that
+ * stands still meanwhile is nobody's fault.
  */
-const QUIET_LOOKS = 50;
+const QUIET_LOOKS = 80;
 
 export async function exactlyOnce(stage: Stage): Promise<void> {
   const { node, start, client, topic } = stage;
