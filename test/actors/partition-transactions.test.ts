@@ -202,6 +202,24 @@ function statesOf(world: StorageWorld): { position: number; sequence: number; up
   return states.sort((one, other) => one.sequence - other.sequence);
 }
 
+/** After a start that says so all that {@link fill} wrote is known again, and so it is after the next one, which says nothing. */
+function comesBack(t: ExecutionContext, world: StorageWorld, { aborted, end }: ReturnType<typeof fill>, says: RegExp) {
+  const before = world.logged.length;
+  world.start();
+  world.run(100);
+  t.deepEqual(seen(world), { offsets: [], stable: 0, end, aborted: undefined });
+  t.regex(world.logged.slice(before).join(), says);
+  t.is(world.written(P, transactional(1, 149, 0, ['x'.repeat(8 * KIB)])), 'PRODUCER_FENCED');
+  t.is(world.ask(P, marking(7, 0, false)).type, 'appended');
+  t.deepEqual(toldAborted(world, end), texts([[7, 0], ...aborted]));
+  world.run(1_000);
+  const again = world.logged.length;
+  world.restart('power');
+  world.run(100);
+  t.deepEqual(toldAborted(world, end), texts([[7, 0], ...aborted]));
+  t.deepEqual(world.logged.slice(again), [], 'it was written anew');
+}
+
 for (const [what, kind] of [
   ['damaged', 'process'],
   ['damaged', 'stop'],
@@ -210,52 +228,26 @@ for (const [what, kind] of [
 ] as const) {
   test(`a ${what} state of producers is read from the log anew after the end of the ${kind}`, (t) => {
     const world = new StorageWorld(SMALL_FILES);
-    const { aborted, end } = fill(t, world, 150);
+    const filled = fill(t, world, 150);
     if (kind === 'stop') world.stop();
     else world.crash(kind);
     if (what === 'damaged')
       for (const { position } of statesOf(world)) world.disk.flip(producersPath(id(P)), position + 40, 3);
     else lose(world, producersPath(id(P)));
-    const before = world.logged.length;
-    world.start();
-    world.run(100);
-    t.deepEqual(seen(world), { offsets: [], stable: 0, end, aborted: undefined });
-    t.regex(world.logged.slice(before).join(), new RegExp(`is ${what}: it is read from the log anew`));
-    t.is(world.written(P, transactional(1, 149, 0, ['x'.repeat(8 * KIB)])), 'PRODUCER_FENCED');
-    t.is(world.ask(P, marking(7, 0, false)).type, 'appended');
-    t.deepEqual(toldAborted(world, end), texts([[7, 0], ...aborted]));
-    world.run(1_000);
-    const again = world.logged.length;
-    world.restart('power');
-    world.run(100);
-    t.deepEqual(toldAborted(world, end), texts([[7, 0], ...aborted]));
-    t.deepEqual(world.logged.slice(again), [], 'it was written anew');
+    comesBack(t, world, filled, new RegExp(`is ${what}: it is read from the log anew`));
   });
 }
 
 for (const kind of ['process', 'stop'] as const) {
   test(`the newest state of producers is damaged: what the one before lacks is read after the end of the ${kind}`, (t) => {
     const world = new StorageWorld(SMALL_FILES);
-    const { aborted, end } = fill(t, world, 150);
+    const filled = fill(t, world, 150);
     if (kind === 'stop') world.stop();
     else world.crash(kind);
     const [older, newest] = statesOf(world);
     t.true(older !== undefined && newest !== undefined && older.upTo < newest.upTo);
     world.disk.flip(producersPath(id(P)), (newest?.position ?? 0) + 40, 3);
-    const before = world.logged.length;
-    world.start();
-    world.run(100);
-    t.deepEqual(seen(world), { offsets: [], stable: 0, end, aborted: undefined });
-    t.regex(world.logged.slice(before).join(), /does not hold: what the one before lacks is read from the log/);
-    t.is(world.written(P, transactional(1, 149, 0, ['x'.repeat(8 * KIB)])), 'PRODUCER_FENCED');
-    t.is(world.ask(P, marking(7, 0, false)).type, 'appended');
-    t.deepEqual(toldAborted(world, end), texts([[7, 0], ...aborted]));
-    world.run(1_000);
-    const again = world.logged.length;
-    world.restart('power');
-    world.run(100);
-    t.deepEqual(toldAborted(world, end), texts([[7, 0], ...aborted]));
-    t.deepEqual(world.logged.slice(again), [], 'it was written anew');
+    comesBack(t, world, filled, /does not hold: what the one before lacks is read from the log/);
   });
 }
 

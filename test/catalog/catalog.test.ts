@@ -6,6 +6,7 @@ import { type CatalogChange, decideChange, decideProducers, PRODUCER_BLOCK } fro
 import { type CatalogRecord, decodeCatalogRecord } from '../../src/catalog/record.ts';
 import { FIRST_USER_PARTITION } from '../../src/model/ids.ts';
 import { TOPIC_DEFAULTS } from '../../src/model/topic.ts';
+import { replayed } from './replayed.ts';
 
 const DEFAULTS = { partitions: 4, settings: TOPIC_DEFAULTS };
 const name = fc.constantFrom('a', 'b', 'constructor', 'toString', 'bad name', '..', '__x', '');
@@ -24,16 +25,6 @@ function given<T extends { readonly partitions: number | undefined }>(
   const { partitions: count, ...rest } = value;
   return count === undefined ? rest : { ...rest, partitions: count };
 }
-
-const replayed = (records: Iterable<CatalogRecord>): Catalog => {
-  const catalog = new Catalog();
-  for (const record of records) {
-    const decoded = decodeCatalogRecord(JSON.parse(JSON.stringify(record)));
-    if (decoded === null) throw new Error('a record that is not known');
-    catalog.apply(decoded);
-  }
-  return catalog;
-};
 
 test('replaying the log, or a snapshot, gives the live state; ids of topics and partitions are never used again', (t) => {
   fc.assert(

@@ -3,9 +3,10 @@ import test from 'ava';
 import fc from 'fast-check';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { decideChange, decideDefaults } from '../../src/catalog/decide.ts';
-import { type CatalogRecord, decodeCatalogRecord } from '../../src/catalog/record.ts';
+import type { CatalogRecord } from '../../src/catalog/record.ts';
 import { TOPIC_DEFAULTS, type TopicSettings } from '../../src/model/topic.ts';
 import { type DefaultsChange, type DefaultsScope, defaultsInForce } from '../../src/model/topic-defaults.ts';
+import { replayed } from './replayed.ts';
 
 const SET = { partitions: 1, settings: { ...TOPIC_DEFAULTS, retentionMs: 9_000 } };
 
@@ -91,15 +92,6 @@ test('replaying the log, or a snapshot, gives the same defaults', (t) => {
     },
     { requiredKeys: [] },
   );
-  const replayed = (records: Iterable<CatalogRecord>): Catalog => {
-    const catalog = new Catalog();
-    for (const record of records) {
-      const decoded = decodeCatalogRecord(JSON.parse(JSON.stringify(record)));
-      if (decoded === null) throw new Error('a record that is not known');
-      catalog.apply(decoded);
-    }
-    return catalog;
-  };
   fc.assert(
     fc.property(fc.array(fc.record({ scope, settings }), { maxLength: 30 }), (changes) => {
       const live = new Catalog();

@@ -12,9 +12,9 @@ import { TOPIC_DEFAULTS } from '../../src/model/topic.ts';
 import { KafkaSession } from '../../src/protocols/kafka/session.ts';
 import { calls } from '../../src/protocols/native/calls.ts';
 import { encodeHello } from '../../src/protocols/native/codec.ts';
-import { HEADER_BYTES } from '../../src/protocols/native/frame.ts';
 import { NativeSession } from '../../src/protocols/native/session.ts';
 import { calls as kafkaCalls } from './kafka/calls.ts';
+import { frame as native } from './native/frames.ts';
 import { msgpackFields } from './native/msgpack.ts';
 
 /** Each size is sent so often in a round: the engine counts by pieces of some KiB. */
@@ -79,18 +79,6 @@ function greeted(): NativeSession {
   const session = new NativeSession(codec, about);
   session.take(hello, 1);
   return session;
-}
-
-function native(kind: number, fields: Uint8Array, raw = new Uint8Array(0)): Uint8Array {
-  const bytes = Buffer.alloc(HEADER_BYTES + fields.length + raw.length);
-  bytes.writeUInt32BE(bytes.length - 4, 0);
-  bytes[4] = 1;
-  bytes[5] = kind;
-  bytes.writeUInt32BE(77, 8);
-  bytes.writeUInt32BE(fields.length, 12);
-  bytes.set(fields, HEADER_BYTES);
-  bytes.set(raw, HEADER_BYTES + fields.length);
-  return new Uint8Array(bytes);
 }
 
 const many = <T>(count: number, of: (index: number) => T): T[] =>

@@ -12,6 +12,7 @@ import { isPlainMap } from '../../../src/protocols/native/scan.ts';
 import { NativeSession } from '../../../src/protocols/native/session.ts';
 import type { Request } from '../../../src/protocols/request.ts';
 import { sized } from '../../long.ts';
+import { frame } from './frames.ts';
 import { msgpackFields } from './msgpack.ts';
 import { anyRequest } from './values.ts';
 
@@ -38,19 +39,6 @@ function greeted(): NativeSession {
   const session = new NativeSession(codec, about);
   if (move(session, helloFrame()).type !== 'answer') throw new Error('hello was refused');
   return session;
-}
-
-/** A frame with any kind, fields and raw bytes. */
-function frame(kind: number, fields: Uint8Array, raw = new Uint8Array(0)): Uint8Array {
-  const bytes = Buffer.alloc(HEADER_BYTES + fields.length + raw.length);
-  bytes.writeUInt32BE(bytes.length - 4, 0);
-  bytes[4] = 1;
-  bytes[5] = kind;
-  bytes.writeUInt32BE(77, 8);
-  bytes.writeUInt32BE(fields.length, 12);
-  bytes.set(fields, HEADER_BYTES);
-  bytes.set(raw, HEADER_BYTES + fields.length);
-  return new Uint8Array(bytes);
 }
 
 /** The fault that a client reads from what was said, and whether the connection ends. */
