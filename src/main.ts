@@ -17,9 +17,7 @@ const doors: Doors = {
     const checked = (await loadSettings(settings, process.env, config)).settings;
     const { runNode } = await import('./node.ts');
     const node = await runNode(checked);
-    const engine = await import('../runtime/engine.ts');
-    engine.freeAfterCompiling();
-    engine.collectYoungAlone();
+    (await import('../runtime/engine.ts')).tuneEngine();
     return node;
   },
 };

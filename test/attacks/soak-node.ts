@@ -1,6 +1,6 @@
 /** The process of a node that is watched from outside: started with the settings as one JSON argument; tells its heaps when asked. */
 
-import { freeAfterCompiling } from '../../runtime/engine.ts';
+import { tuneEngine } from '../../runtime/engine.ts';
 import { resolveSettings, thisMachine } from '../../src/config.ts';
 import { runNode } from '../../src/node.ts';
 
@@ -13,7 +13,7 @@ interface HeapReport {
 const flags = JSON.parse(process.argv[2] ?? '{}') as Record<string, unknown>;
 const { settings } = resolveSettings({ flags, machine: thisMachine() });
 const node = await runNode(settings);
-freeAfterCompiling();
+tuneEngine();
 
 process.on('message', (order: 'heap' | 'stop') => {
   if (order === 'stop') void node.stop().then(() => process.disconnect?.());
